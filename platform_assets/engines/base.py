@@ -1,0 +1,160 @@
+"""The engine seam: what an engine supplies, and the values that cross it.
+
+Belongs here: the protocol and its plain values. Does not belong here: Dagster, the ledger,
+rules (those are in ``silver/transform.py``, written once over Narwhals frames).
+Next rooms: ``local.py`` (Polars, delta-rs) and ``spark.py`` (PySpark, delta-spark).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from platform_assets.contracts.model import Contract
+
+Frame = Any
+"""An engine's own frame: ``polars.DataFrame`` or ``pyspark.sql.DataFrame``."""
+
+
+@dataclass(frozen=True, order=True)
+class OffsetRange:
+    """Offsets ``start`` (inclusive) to ``end`` (exclusive) of one Kafka partition."""
+
+    partition: int
+    start: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """Offsets in the range (records, where the log has no gaps)."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """One recorded micro-batch of a topic.
+
+    Attributes:
+        id: position in the topic's sequence, from 1.
+        ranges: its exact offset ranges, one for each Kafka partition that had records.
+        watermarks: per Kafka partition the greatest valid event time before the batch.
+    """
+
+    id: int
+    ranges: tuple[OffsetRange, ...]
+    watermarks: Mapping[int, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Records read from the log: the raw frame and the ranges it really covers."""
+
+    frame: Frame
+    ranges: tuple[OffsetRange, ...]
+    records: int
+    bytes: int
+
+
+@dataclass
+class BatchCounts:
+    """What became of one micro-batch: records = published + quarantined + duplicates + dead_letters.
+
+    ``late`` counts published rows that came after their partition's watermark had passed
+    them by more than the contract's lateness; ``rules`` counts rejected rows by first
+    broken rule; ``dates`` are the event dates whose published rows changed.
+    """
+
+    records: int = 0
+    published: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    late: int = 0
+    rules: dict[str, int] = field(default_factory=dict)
+    dates: set[date] = field(default_factory=set)
+
+
+@dataclass
+class Checked:
+    """A decoded frame after the row rules, before deduplication against the table.
+
+    Attributes:
+        frame: bronze columns plus ``_rule`` (first broken rule or null) and ``_rules``.
+        records, quarantined, dead_letters: totals over the frame.
+    """
+
+    frame: Frame
+    records: int
+    quarantined: int
+    dead_letters: int
+
+
+@dataclass
+class Published:
+    """The result of publishing a span of micro-batches.
+
+    Attributes:
+        counts: per micro-batch id.
+        watermarks: per micro-batch id and Kafka partition, the watermark after it.
+        displaced: rows of *other* (later) micro-batches that had to yield to an earlier
+            record with the same key: micro-batch id -> rows moved from published to duplicates.
+        redo: micro-batches to publish again, because a key that they lost is now free.
+        dates: event dates whose published rows changed, removed rows included.
+    """
+
+    counts: dict[int, BatchCounts]
+    watermarks: dict[int, dict[int, datetime]]
+    displaced: dict[int, int] = field(default_factory=dict)
+    redo: set[int] = field(default_factory=set)
+    dates: set[date] = field(default_factory=set)
+
+
+class RangeGoneError(RuntimeError):
+    """The log no longer holds a range (retention), so it cannot be read again from Kafka."""
+
+
+class Engine(Protocol):
+    """Reads the log by offsets, decodes, and writes Delta, exactly.
+
+    Every write of a span replaces exactly the rows of its micro-batches (a predicate on
+    ``_micro_batch``), so writing the same span again changes nothing. The caller holds the
+    table's writer lock around :meth:`write_bronze` and around :meth:`publish`.
+    """
+
+    name: str
+
+    def take(self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None) -> Taken:
+        """Read exactly these ranges; with ``max_bytes`` stop early and say so in ``ranges``.
+
+        Raises:
+            RangeGoneError: the log starts after a range's start.
+        """
+        ...
+
+    def decode(self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken) -> Frame:
+        """Raw records to bronze rows, each with its ``_micro_batch``."""
+        ...
+
+    def write_bronze(self, contract: Contract, batches: Sequence[MicroBatch], frame: Frame) -> int:
+        """Replace the span's rows in bronze by ``frame``; returns rows written."""
+        ...
+
+    def read_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
+        """Read the span's bronze rows, decoded again from their bytes."""
+        ...
+
+    def check(self, contract: Contract, bronze: Frame) -> Checked:
+        """Apply the contract's types and row rules."""
+        ...
+
+    def publish(
+        self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked
+    ) -> Published:
+        """Deduplicate against the table and replace the span's rows in silver and quarantine."""
+        ...
+
+    def close(self) -> None:
+        """Release consumers and sessions."""
+        ...
