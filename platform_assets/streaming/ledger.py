@@ -1,0 +1,332 @@
+"""The ledger: which records form which micro-batch, and what became of them.
+
+Belongs here: typed reads and writes of the ledger's tables. Does not belong here: taking,
+writing or publishing (:mod:`~platform_assets.streaming.microbatch`).
+Next room: :mod:`~platform_assets.streaming.windows` for partitions of micro-batches.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from platform_assets.engines.base import MicroBatch, OffsetRange, Published
+from platform_assets.errors import WeirError
+from platform_assets.naming import TopicName
+from platform_assets.settings import Settings
+from platform_assets.streaming.database import (
+    Connection,
+    borrow,
+    ensure_schema,
+    retry_connection,
+)
+
+
+class LedgerConflictError(WeirError):
+    """Another writer recorded the micro-batch first: two runs took the same records."""
+
+
+class UnknownWindowError(WeirError):
+    """No micro-batch belongs to the window."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a topic is recorded.
+
+    Attributes:
+        last_id: id of the newest micro-batch, 0 if there is none.
+        next_offsets: per Kafka partition the first offset not yet recorded.
+        watermarks: per Kafka partition the greatest valid event time so far.
+    """
+
+    last_id: int
+    next_offsets: Mapping[int, int]
+    watermarks: Mapping[int, datetime]
+
+
+@dataclass(frozen=True)
+class OpenBatch:
+    """A micro-batch that was recorded and not yet published."""
+
+    batch: MicroBatch
+    window_key: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over micro-batches.
+
+    records = published + quarantined + duplicates + dead_letters + open_records, where
+    ``open_records`` are those of micro-batches taken but not published (in flight or failed).
+    """
+
+    batches: int = 0
+    records: int = 0
+    published: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    late: int = 0
+    open_records: int = 0
+
+
+class Ledger:
+    """The ledger's tables in PostgreSQL; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        ensure_schema(settings)
+
+    @retry_connection
+    def progress(self, topic: TopicName) -> Progress:
+        """Read how far the topic is recorded."""
+        with borrow(self._settings) as connection:
+            last = connection.execute(
+                "SELECT coalesce(max(id), 0) FROM micro_batch WHERE topic = %s", (str(topic),)
+            ).fetchone()
+            rows = connection.execute(
+                """SELECT newest.* FROM generate_series(0, (SELECT max(kafka_partition)
+                     FROM micro_batch_range WHERE topic = %s)) AS number
+                   CROSS JOIN LATERAL (
+                     SELECT kafka_partition, end_offset,
+                       coalesce(watermark_after, watermark_before) AS watermark
+                     FROM micro_batch_range WHERE topic = %s AND kafka_partition = number
+                     ORDER BY start_offset DESC LIMIT 1) AS newest""",
+                (str(topic), str(topic)),
+            ).fetchall()
+        return Progress(
+            last_id=last[0] if last else 0,
+            next_offsets={row[0]: row[1] for row in rows},
+            watermarks={row[0]: row[2] for row in rows if row[2] is not None},
+        )
+
+    @retry_connection
+    def open_batches(self, topic: TopicName) -> list[OpenBatch]:
+        """Micro-batches recorded but not published, oldest first: a crash leaves at most one."""
+        with borrow(self._settings) as connection:
+            rows = connection.execute(
+                """SELECT id, window_key, status FROM micro_batch
+                   WHERE topic = %s AND status <> 'published' ORDER BY id""",
+                (str(topic),),
+            ).fetchall()
+            batches = {b.id: b for b in _batches(connection, topic, [row[0] for row in rows])}
+        return [OpenBatch(batches[row[0]], row[1], row[2]) for row in rows]
+
+    def record(
+        self, topic: TopicName, batch: MicroBatch, window_key: str, run_id: str, records: int
+    ) -> None:
+        """Write a micro-batch's exact ranges; from here on it exists, for ever the same.
+
+        Raises:
+            LedgerConflictError: the id or one of the ranges is recorded already.
+        """
+        import psycopg
+
+        try:
+            with borrow(self._settings) as connection, connection.transaction():
+                connection.execute(
+                    """INSERT INTO micro_batch
+                         (topic, id, window_key, status, taken_at, records, run_id)
+                       VALUES (%s, %s, %s, 'taken', now(), %s, %s)""",
+                    (str(topic), batch.id, window_key, records, run_id),
+                )
+                for item in batch.ranges:
+                    connection.execute(
+                        """INSERT INTO micro_batch_range (topic, id, kafka_partition,
+                             start_offset, end_offset, watermark_before)
+                           VALUES (%s, %s, %s, %s, %s, %s)""",
+                        (
+                            str(topic),
+                            batch.id,
+                            item.partition,
+                            item.start,
+                            item.end,
+                            batch.watermarks.get(item.partition),
+                        ),
+                    )
+        except psycopg.errors.UniqueViolation as error:
+            raise LedgerConflictError(
+                f"{topic}: micro-batch {batch.id} is recorded already by another run",
+                hint="this run ends; the one that recorded it goes on",
+            ) from error
+
+    @retry_connection
+    def publish(self, topic: TopicName, published: Published) -> None:
+        """Store what became of micro-batches, and the event dates that changed, in one transaction.
+
+        Rows of later micro-batches that yielded to an earlier record with their key move
+        from published to duplicates, so that each micro-batch stays balanced.
+        """
+        name = str(topic)
+        with borrow(self._settings) as connection, connection.transaction():
+            for batch_id, counts in published.counts.items():
+                connection.execute(
+                    """UPDATE micro_batch SET status = 'published', published_at = now(),
+                         records = %s, published = %s, quarantined = %s, duplicates = %s,
+                         dead_letters = %s, late = %s, rules = %s, error = NULL,
+                         publications = publications + 1
+                       WHERE topic = %s AND id = %s""",
+                    (
+                        counts.records,
+                        counts.published,
+                        counts.quarantined,
+                        counts.duplicates,
+                        counts.dead_letters,
+                        counts.late,
+                        json.dumps(counts.rules),
+                        name,
+                        batch_id,
+                    ),
+                )
+                for partition, watermark in published.watermarks.get(batch_id, {}).items():
+                    connection.execute(
+                        """UPDATE micro_batch_range SET watermark_after = %s
+                           WHERE topic = %s AND id = %s AND kafka_partition = %s""",
+                        (watermark, name, batch_id, partition),
+                    )
+            for batch_id, rows in published.displaced.items():
+                connection.execute(
+                    """UPDATE micro_batch SET published = published - %s,
+                         duplicates = duplicates + %s WHERE topic = %s AND id = %s""",
+                    (rows, rows, name, batch_id),
+                )
+            if published.dates:
+                connection.execute(
+                    """INSERT INTO silver_change (topic, seq, event_date)
+                       SELECT %s, (SELECT coalesce(max(seq), 0) + 1 FROM silver_change
+                                   WHERE topic = %s), unnest(%s::date[])""",
+                    (name, name, sorted(published.dates)),
+                )
+
+    @retry_connection
+    def fail(self, topic: TopicName, batch_id: int, error: str, contract: str) -> None:
+        """Mark a micro-batch failed and halt its topic, with the reason."""
+        with borrow(self._settings) as connection, connection.transaction():
+            connection.execute(
+                "UPDATE micro_batch SET status = 'failed', error = %s WHERE topic = %s AND id = %s",
+                (error, str(topic), batch_id),
+            )
+            connection.execute(
+                """INSERT INTO topic_state (topic, error, error_at, contract)
+                   VALUES (%s, %s, now(), %s)
+                   ON CONFLICT (topic) DO UPDATE SET error = excluded.error,
+                     error_at = now(), contract = excluded.contract""",
+                (str(topic), error, contract),
+            )
+
+    @retry_connection
+    def batches(self, topic: TopicName, window_key: str) -> list[MicroBatch]:
+        """The finished (published or failed) micro-batches of a window, in order.
+
+        One that a stream run is working on is left to that run.
+
+        Raises:
+            UnknownWindowError: none belongs to it.
+        """
+        with borrow(self._settings) as connection:
+            rows = connection.execute(
+                """SELECT id FROM micro_batch
+                   WHERE topic = %s AND window_key = %s AND status <> 'taken' ORDER BY id""",
+                (str(topic), window_key),
+            ).fetchall()
+            found = _batches(connection, topic, [row[0] for row in rows])
+        if not found:
+            raise UnknownWindowError(
+                f"{topic}: no micro-batch was recorded for window {window_key}",
+                hint="windows with data: weir streams --windows",
+            )
+        return found
+
+    @retry_connection
+    def batches_by_id(self, topic: TopicName, ids: Iterable[int]) -> list[MicroBatch]:
+        """Micro-batches by id, in order; unknown ids are left out."""
+        with borrow(self._settings) as connection:
+            return _batches(connection, topic, sorted(ids))
+
+    @retry_connection
+    def totals(self, topic: TopicName, window_key: str | None = None) -> Totals:
+        """Sums over the topic's micro-batches, or those of one window."""
+        with borrow(self._settings) as connection:
+            row = connection.execute(
+                """SELECT count(*), coalesce(sum(records), 0), coalesce(sum(published), 0),
+                     coalesce(sum(quarantined), 0), coalesce(sum(duplicates), 0),
+                     coalesce(sum(dead_letters), 0), coalesce(sum(late), 0),
+                     coalesce(sum(records) FILTER (WHERE status <> 'published'
+                                                   AND publications = 0), 0)
+                   FROM micro_batch
+                   WHERE topic = %s AND (%s::text IS NULL OR window_key = %s)""",
+                (str(topic), window_key, window_key),
+            ).fetchone()
+        return Totals(*(int(value) for value in row)) if row else Totals()
+
+    @retry_connection
+    def batches_with_rejects(self, topic: TopicName) -> list[MicroBatch]:
+        """Published micro-batches that hold quarantined rows or dead letters."""
+        with borrow(self._settings) as connection:
+            rows = connection.execute(
+                """SELECT id FROM micro_batch WHERE topic = %s AND status = 'published'
+                   AND quarantined + dead_letters > 0 ORDER BY id""",
+                (str(topic),),
+            ).fetchall()
+            return _batches(connection, topic, [row[0] for row in rows])
+
+    @retry_connection
+    def changed_dates(
+        self, consumer: str, topics: Sequence[TopicName], limit: int
+    ) -> tuple[dict[TopicName, list[date]], dict[TopicName, int]]:
+        """Event dates changed since the consumer's cursors, and the cursors after reading them.
+
+        At most ``limit`` changes (publications) a topic are read, so one step stays bounded.
+        """
+        dates: dict[TopicName, list[date]] = {}
+        cursors: dict[TopicName, int] = {}
+        with borrow(self._settings) as connection:
+            for topic in topics:
+                rows = connection.execute(
+                    """SELECT seq, event_date FROM silver_change
+                       WHERE topic = %s AND seq > coalesce((SELECT seq FROM consumer_cursor
+                         WHERE consumer = %s AND topic = %s), 0)
+                         AND seq <= coalesce((SELECT seq FROM consumer_cursor
+                         WHERE consumer = %s AND topic = %s), 0) + %s""",
+                    (str(topic), consumer, str(topic), consumer, str(topic), limit),
+                ).fetchall()
+                if rows:
+                    dates[topic] = sorted({row[1] for row in rows})
+                    cursors[topic] = max(row[0] for row in rows)
+        return dates, cursors
+
+    @retry_connection
+    def advance(self, consumer: str, cursors: Mapping[TopicName, int]) -> None:
+        """Move the consumer's cursors forward (never back)."""
+        with borrow(self._settings) as connection, connection.transaction():
+            for topic, seq in cursors.items():
+                connection.execute(
+                    """INSERT INTO consumer_cursor (consumer, topic, seq) VALUES (%s, %s, %s)
+                       ON CONFLICT (consumer, topic)
+                       DO UPDATE SET seq = greatest(consumer_cursor.seq, excluded.seq)""",
+                    (consumer, str(topic), seq),
+                )
+
+
+def _batches(connection: Connection, topic: TopicName, ids: Sequence[int]) -> list[MicroBatch]:
+    rows: list[tuple[Any, ...]] = connection.execute(
+        """SELECT id, kafka_partition, start_offset, end_offset, watermark_before
+           FROM micro_batch_range WHERE topic = %s AND id = ANY(%s)
+           ORDER BY id, kafka_partition""",
+        (str(topic), list(ids)),
+    ).fetchall()
+    ranges: dict[int, list[OffsetRange]] = {}
+    watermarks: dict[int, dict[int, datetime]] = {}
+    for batch_id, partition, start, end, watermark in rows:
+        ranges.setdefault(batch_id, []).append(OffsetRange(partition, start, end))
+        if watermark is not None:
+            watermarks.setdefault(batch_id, {})[partition] = watermark
+    return [
+        MicroBatch(batch_id, tuple(items), watermarks.get(batch_id, {}))
+        for batch_id, items in sorted(ranges.items())
+    ]

@@ -1,0 +1,273 @@
+"""The stream loop: one thread a topic takes what waits, lands it, publishes it, and again.
+
+Belongs here: order, pauses, back-off, draining. Does not belong here: what one micro-batch
+does (:mod:`~platform_assets.streaming.microbatch`) and Dagster: the run that hosts the loop
+reads :class:`Step` values from a bounded queue and logs materialisations.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from platform_assets.contracts.model import Contract
+from platform_assets.engines.base import Engine, MicroBatch
+from platform_assets.naming import TopicName
+from platform_assets.settings import Settings
+from platform_assets.streaming.dead_letters import DeadLetters
+from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
+from platform_assets.streaming.locks import Lease, LeaseLostError
+from platform_assets.streaming.microbatch import Audit, AuditError, Processor, ReplayError, Step
+from platform_assets.streaming.plan import Broker, Extent, LogGapError, plan_ranges
+from platform_assets.streaming.topics import TopicStates
+from platform_assets.streaming.windows import Windows
+
+log = structlog.get_logger(__name__)
+
+QUEUE_STEPS = 1000
+"""Back-pressure: topics wait when the run that logs falls this many steps behind."""
+
+ATTEMPTS_BEFORE_HALT = 8
+"""Tries of one micro-batch, with back-off between, before its topic halts."""
+
+STATE_SECONDS = 1.0
+"""How often a topic looks whether it is paused, and stores its lag."""
+
+
+@dataclass
+class TopicLoop:
+    """The loop of one topic; its own thread, engine and back-off."""
+
+    contract: Contract
+    fingerprint: str
+    processor: Processor
+    broker: Broker
+    states: TopicStates
+    settings: Settings
+    stop: threading.Event
+    steps: queue.Queue[Step]
+    _progress: Progress | None = None
+    _attempts: int = 0
+    _looked: float = 0.0
+    _held: bool = False
+    _skip_gap: bool = False
+
+    def run(self) -> None:
+        """Loop until stopped; an error backs off and tries the same records again."""
+        while not self.stop.is_set():
+            try:
+                busy = self._turn()
+                self._attempts = 0
+            except (LedgerConflictError, LeaseLostError):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever fails, the others go on
+                self._failed(error)
+                continue
+            if not busy:
+                self.stop.wait(self.settings.stream_idle_seconds)
+        self.processor.engine.close()
+
+    def _turn(self) -> bool:
+        """One turn; False when there was nothing to do."""
+        topic = self.contract.topic
+        if time.monotonic() - self._looked >= STATE_SECONDS or self._held:
+            self._held = self._is_held()
+        if self._held:
+            self.stop.wait(STATE_SECONDS)
+            return True
+        if self._progress is None:
+            self._recover()
+            self._progress = self.processor.ledger.progress(topic)
+        progress = self._progress
+        extents = self.broker.extents(topic, low=not progress.next_offsets or self._attempts > 0)
+        if self._skip_gap:
+            progress = self._progress = _after_gaps(topic, progress, extents)
+            self._skip_gap = False
+        ranges = plan_ranges(
+            str(topic), extents, progress.next_offsets, self.settings.batch_max_records
+        )
+        self._look(
+            sum(max(0, e.high - progress.next_offsets.get(p, e.low)) for p, e in extents.items())
+        )
+        if not ranges:
+            return False
+        taken = self.processor.take(self.contract, ranges)
+        if not taken.ranges:
+            return False
+        batch = MicroBatch(progress.last_id + 1, taken.ranges, dict(progress.watermarks))
+        self._progress = None  # from here on only the ledger knows, until it is published
+        step = self.processor.first(self.contract, batch, taken)
+        self._progress = Progress(
+            last_id=batch.id,
+            next_offsets={**progress.next_offsets, **{r.partition: r.end for r in taken.ranges}},
+            watermarks={
+                **progress.watermarks,
+                **step.published.watermarks.get(batch.id, {}),
+            },
+        )
+        self._emit(step)
+        return True
+
+    def _recover(self) -> None:
+        state = self.states.read(self.contract.topic)
+        for item in self.processor.ledger.open_batches(self.contract.topic):
+            log.info("recovering", topic=str(self.contract.topic), micro_batch=item.batch.id)
+            self._emit(
+                self.processor.recover(
+                    self.contract, item.batch, item.window_key, accept=state.accept
+                )
+            )
+        if state.accept:
+            self._skip_gap = True
+            self.states.set_accept(self.contract.topic, accept=False)
+
+    def _is_held(self) -> bool:
+        state = self.states.read(self.contract.topic)
+        halted = state.halted_contract == self.fingerprint and not state.accept
+        return state.paused or (state.halted_contract is not None and halted)
+
+    def _look(self, lag: int) -> None:
+        if time.monotonic() - self._looked >= STATE_SECONDS:
+            self._looked = time.monotonic()
+            self.states.note(self.contract.topic, lag=lag)
+
+    def _emit(self, step: Step) -> None:
+        while not self.stop.is_set():
+            try:
+                self.steps.put(step, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+        self.steps.queue.append(step)  # draining: never lose the last step's event
+
+    def _failed(self, error: Exception) -> None:
+        self._attempts += 1
+        self._progress = None
+        topic = self.contract.topic
+        text = str(error)
+        log.warning("micro-batch failed", topic=str(topic), attempt=self._attempts, error=text)
+        final = isinstance(error, AuditError | ReplayError | LogGapError)
+        try:
+            if final or self._attempts >= ATTEMPTS_BEFORE_HALT:
+                opened = self.processor.ledger.open_batches(topic)
+                batch_id = opened[0].batch.id if opened else 0
+                self.processor.ledger.fail(topic, batch_id, text, self.fingerprint)
+                self._held = True
+            else:
+                self.states.note(topic, error=text)
+        except Exception as second:  # noqa: BLE001 - the ledger itself may be down
+            log.warning("could not note the error", topic=str(topic), error=str(second))
+        self.stop.wait(random.uniform(0.5, 1.0) * min(15.0, 0.2 * 2**self._attempts))  # noqa: S311
+
+
+def _after_gaps(topic: TopicName, progress: Progress, extents: Mapping[int, Extent]) -> Progress:
+    """Move on to what the log still holds; only after a person accepted the loss."""
+    offsets = {p: max(at, extents[p].low) for p, at in progress.next_offsets.items()}
+    for partition, at in offsets.items():
+        if lost := at - progress.next_offsets[partition]:
+            log.warning("gap accepted", topic=str(topic), partition=partition, records=lost)
+    return replace(progress, next_offsets=offsets)
+
+
+class StreamLoop:
+    """All topics' loops under one lease.
+
+    Args:
+        settings: profile.
+        contracts: the topics to run.
+        open_engine: makes an engine; called once a topic (engines are not shared by threads).
+        fingerprints: per contract the fingerprint that a halt is bound to.
+        lease: held by the caller for as long as the loop runs.
+        run_id: the Dagster run, for the ledger.
+        audit: looks at checked rows before they are published.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Sequence[Contract],
+        *,
+        open_engine: Callable[[Settings], Engine],
+        fingerprints: Callable[[Contract], str],
+        lease: Lease,
+        run_id: str,
+        audit: Audit | None = None,
+    ) -> None:
+        self._settings = settings
+        self._lease = lease
+        self._stop = threading.Event()
+        self._steps: queue.Queue[Step] = queue.Queue(QUEUE_STEPS)
+        self._errors: list[BaseException] = []
+        ledger, windows = Ledger(settings), Windows(settings)
+        letters, broker, states = DeadLetters(settings), Broker(settings), TopicStates(settings)
+        self._loops = [
+            TopicLoop(
+                contract=contract,
+                fingerprint=fingerprints(contract),
+                processor=Processor(
+                    settings, open_engine(settings), ledger, windows, letters, run_id, audit
+                ),
+                broker=broker,
+                states=states,
+                settings=settings,
+                stop=self._stop,
+                steps=self._steps,
+            )
+            for contract in contracts
+        ]
+        self._threads: list[threading.Thread] = []
+
+    def steps(self, idle_seconds: float = 1.0) -> Iterator[Step | None]:
+        """Run the topics and yield each step; None when none came for ``idle_seconds``.
+
+        Ends when a stop was requested through the lease or by :meth:`drain`; closing the
+        generator drains too: every topic finishes the micro-batch in its hands.
+
+        Raises:
+            LeaseLostError: another run may hold the lease now.
+            LedgerConflictError: another run recorded the same records.
+        """
+        self._threads = [
+            threading.Thread(target=self._guard, args=(loop,), name=f"stream {loop.contract.topic}")
+            for loop in self._loops
+        ]
+        for thread in self._threads:
+            thread.start()
+        checked = time.monotonic()
+        try:
+            while not self._stop.is_set():
+                if time.monotonic() - checked > STATE_SECONDS:
+                    checked = time.monotonic()
+                    if (reason := self._lease.check()) is not None:
+                        log.info("draining", reason=reason)
+                        self._stop.set()
+                        break
+                try:
+                    yield self._steps.get(timeout=idle_seconds)
+                except queue.Empty:
+                    yield None
+        finally:
+            self.drain()
+        while not self._steps.empty():
+            yield self._steps.get()
+        if self._errors:
+            raise self._errors[0]
+
+    def drain(self) -> None:
+        """Let every topic finish its micro-batch, then end."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _guard(self, loop: TopicLoop) -> None:
+        try:
+            loop.run()
+        except BaseException as error:  # noqa: BLE001 - handed to the run's own thread
+            self._errors.append(error)
+            self._stop.set()

@@ -1,0 +1,227 @@
+"""One micro-batch, exactly: take, record, bronze, check, publish; and the same again on replay.
+
+Belongs here: the order of the steps that makes a crash harmless. The ledger is written
+before data; every write replaces exactly the micro-batch's own rows; so whatever was
+interrupted is simply done again over the same records. Does not belong here: the loop and
+its pauses (:mod:`~platform_assets.streaming.loop`), Dagster, how an engine writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import narwhals as nw
+
+from platform_assets.contracts.model import BadRow, Contract
+from platform_assets.engines.base import (
+    Checked,
+    Engine,
+    Frame,
+    MicroBatch,
+    OffsetRange,
+    Published,
+    RangeGoneError,
+    Taken,
+)
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+from platform_assets.streaming.dead_letters import DeadLetters
+from platform_assets.streaming.ledger import Ledger
+from platform_assets.streaming.locks import writer_lock
+from platform_assets.streaming.windows import Windows
+
+Audit = Callable[[Contract, Checked, Sequence[MicroBatch]], None]
+"""Looks at checked rows before they are published; raises :class:`AuditError` to hold them."""
+
+
+class AuditError(WeirError):
+    """A batch that must not be published: threshold passed, or its contract says ``fail``."""
+
+
+class ReplayError(WeirError):
+    """The recorded records cannot be read again, from the log or from bronze."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one micro-batch did: for logs and materialisations."""
+
+    batch: MicroBatch
+    window_key: str
+    published: Published
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Runs micro-batches of one engine; everything it needs, given."""
+
+    settings: Settings
+    engine: Engine
+    ledger: Ledger
+    windows: Windows
+    dead_letters: DeadLetters
+    run_id: str
+    audit: Audit | None = None
+
+    def take(self, contract: Contract, ranges: Sequence[OffsetRange]) -> Taken:
+        """Read what was planned, stopping early at the memory bound."""
+        return self.engine.take(contract, ranges, self.settings.batch_max_bytes)
+
+    def first(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Step:
+        """Record a new micro-batch in the ledger, then land and publish it."""
+        window = self.windows.current(contract, datetime.now(UTC))
+        self.ledger.record(contract.topic, batch, window.key, self.run_id, taken.records)
+        return Step(batch, window.key, self._land(contract, batch, taken))
+
+    def recover(
+        self, contract: Contract, batch: MicroBatch, window_key: str, *, accept: bool = False
+    ) -> Step:
+        """Finish a recorded micro-batch after a crash: the same records, from the log or bronze.
+
+        Raises:
+            ReplayError: neither holds them.
+        """
+        frame = self._reread_bronze(contract, [batch])
+        published = self.publish(contract, [batch], frame, accept=accept)
+        return Step(batch, window_key, published)
+
+    def _land(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Published:
+        frame = self.engine.decode(contract, [batch], taken)
+        with writer_lock(self.settings, contract.topic.bronze.sql):
+            self.engine.write_bronze(contract, [batch], frame)
+        return self.publish(contract, [batch], frame)
+
+    def replay_bronze(self, contract: Contract, window_key: str) -> int:
+        """Write a window's bronze rows again from its recorded offsets; returns the rows.
+
+        Raises:
+            UnknownWindowError: the window has no micro-batch.
+            ReplayError: a range is gone from the log and bronze does not hold all of it;
+                the rows stay as they were.
+        """
+        rows = 0
+        for group in self._groups(self.ledger.batches(contract.topic, window_key)):
+            self._reread_bronze(contract, group)
+            rows += sum(item.records for batch in group for item in batch.ranges)
+        return rows
+
+    def replay_silver(
+        self, contract: Contract, batches: Sequence[MicroBatch], *, accept: bool = False
+    ) -> Iterator[Published]:
+        """Publish recorded micro-batches again from bronze, a bounded group at a time.
+
+        Args:
+            contract: the contract as it is now.
+            batches: which; in order.
+            accept: publish even past the quarantine threshold.
+        """
+        for group in self._groups(batches):
+            frame = self.engine.read_bronze(contract, group)
+            yield self.publish(contract, group, frame, accept=accept)
+
+    def publish(
+        self,
+        contract: Contract,
+        batches: Sequence[MicroBatch],
+        bronze: Frame,
+        *,
+        accept: bool = False,
+    ) -> Published:
+        """Write, audit, then publish: nothing reaches silver before its batch has passed.
+
+        Raises:
+            AuditError: too many rows broke rules, or one did and the contract says ``fail``.
+        """
+        checked = self.engine.check(contract, bronze)
+        if not accept:
+            enforce_threshold(contract, checked, batches)
+            if self.audit is not None:
+                self.audit(contract, checked, batches)
+        if checked.dead_letters:
+            self.dead_letters.send(contract, bronze)
+        with writer_lock(self.settings, contract.topic.silver.sql):
+            published = self.engine.publish(contract, batches, checked)
+            self.ledger.publish(contract.topic, published)
+        again = published.redo - {batch.id for batch in batches}
+        if again:
+            for _ in self.replay_silver(
+                contract, self.ledger.batches_by_id(contract.topic, again), accept=True
+            ):
+                pass
+        return published
+
+    def _reread_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
+        ranges = [item for batch in batches for item in batch.ranges]
+        try:
+            taken = self.engine.take(contract, ranges, None)
+            frame = self.engine.decode(contract, batches, taken)
+        except RangeGoneError as gone:
+            frame = self.engine.read_bronze(contract, batches)
+            held = int(nw.from_native(frame).lazy().select(nw.len()).collect().item())
+            expected = sum(item.records for item in ranges)
+            if held < expected:
+                raise ReplayError(
+                    f"{contract.topic}: {gone}; bronze holds {held} of the {expected} records of "
+                    f"micro-batches {batches[0].id} to {batches[-1].id}, so they cannot be "
+                    "replayed; the tables were left as they were",
+                    hint="restore bronze (Delta time travel: RESTORE) or leave the partition",
+                ) from gone
+        with writer_lock(self.settings, contract.topic.bronze.sql):
+            self.engine.write_bronze(contract, batches, frame)
+        return frame
+
+    def _groups(self, batches: Sequence[MicroBatch]) -> Iterator[list[MicroBatch]]:
+        """Split into groups of consecutive ids that hold at most a batch's bound of records."""
+        group: list[MicroBatch] = []
+        records = 0
+        for batch in batches:
+            size = sum(item.records for item in batch.ranges)
+            broken = group and batch.id != group[-1].id + 1
+            if group and (broken or records + size > self.settings.batch_max_records):
+                yield group
+                group, records = [], 0
+            group.append(batch)
+            records += size
+        if group:
+            yield group
+
+
+def enforce_threshold(contract: Contract, checked: Checked, batches: Sequence[MicroBatch]) -> None:
+    """Hold a batch back whose share of rejected records is past its contract's threshold.
+
+    Raises:
+        AuditError: names the topic, the micro-batch, the share and the most broken rule.
+    """
+    rejected = checked.quarantined + checked.dead_letters
+    if not rejected:
+        return
+    if contract.bad_row is BadRow.QUARANTINE and (
+        checked.records < contract.threshold_min_records
+        or rejected <= contract.quarantine_threshold * checked.records
+    ):
+        return
+    frame = nw.from_native(checked.frame).lazy()
+    worst = (
+        frame.filter(~nw.col("_rule").is_null())
+        .group_by("_rule")
+        .agg(nw.len().alias("rows"))
+        .sort("rows", descending=True)
+        .head(1)
+        .collect()
+        .rows()
+    )
+    rule = f"; most broke rule {worst[0][0]!r} ({worst[0][1]} rows)" if worst else ""
+    allowed = (
+        "its contract says fail"
+        if contract.bad_row is BadRow.FAIL
+        else f"the contract allows {contract.quarantine_threshold:.0%}"
+    )
+    ids = ", ".join(str(batch.id) for batch in batches[:3])
+    raise AuditError(
+        f"{contract.topic} micro-batch {ids}: {rejected} of {checked.records} records rejected "
+        f"({rejected / checked.records:.0%}), {allowed}{rule}; nothing was published",
+        hint=f"mend the source or {contract.path}, then weir streams resume {contract.topic} "
+        "(--accept publishes it as it is)",
+    )

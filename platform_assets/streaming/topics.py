@@ -1,0 +1,156 @@
+"""State of topics: paused, halted with an error, lag; and the view that ``weir streams`` shows.
+
+Belongs here: reads and writes of ``topic_state``. Does not belong here: micro-batches
+(:mod:`~platform_assets.streaming.ledger`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from platform_assets.naming import TopicName
+from platform_assets.settings import Settings
+from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """Whether a topic runs.
+
+    Attributes:
+        paused: a person paused it.
+        error: why it is halted or what it last stumbled over; None while all is well.
+        halted_contract: contract fingerprint under which it halted; a mended contract
+            starts it again. None: not halted.
+        accept: publish the failed micro-batch although it is past its threshold.
+    """
+
+    paused: bool = False
+    error: str | None = None
+    halted_contract: str | None = None
+    accept: bool = False
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    """One topic in ``weir streams``.
+
+    Attributes:
+        lag: records that waited on the broker when last seen.
+        rate: records a second over the last minute.
+        last_id, last_at: newest micro-batch and when it was published.
+        records .. late: sums over all micro-batches.
+        error: why it is halted, or None.
+    """
+
+    topic: str
+    state: str
+    lag: int
+    rate: float
+    last_id: int
+    last_at: datetime | None
+    records: int
+    published: int
+    quarantined: int
+    duplicates: int
+    dead_letters: int
+    late: int
+    error: str | None
+
+
+class TopicStates:
+    """The table ``topic_state``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        ensure_schema(settings)
+
+    @retry_connection
+    def read(self, topic: TopicName) -> TopicState:
+        """A topic's state; all defaults if it was never written."""
+        with borrow(self._settings) as connection:
+            row = connection.execute(
+                """SELECT paused, error, contract, accept_over_threshold
+                   FROM topic_state WHERE topic = %s""",
+                (str(topic),),
+            ).fetchone()
+        return TopicState(*row) if row else TopicState()
+
+    @retry_connection
+    def set_paused(self, topic: TopicName, *, paused: bool) -> None:
+        """Pause or resume; resuming also clears a halt."""
+        with borrow(self._settings) as connection:
+            connection.execute(
+                """INSERT INTO topic_state (topic, paused) VALUES (%s, %s)
+                   ON CONFLICT (topic) DO UPDATE SET paused = excluded.paused,
+                     error = CASE WHEN excluded.paused THEN topic_state.error END,
+                     contract = CASE WHEN excluded.paused THEN topic_state.contract END""",
+                (str(topic), paused),
+            )
+
+    @retry_connection
+    def set_accept(self, topic: TopicName, *, accept: bool) -> None:
+        """Let the failed micro-batch through, once."""
+        with borrow(self._settings) as connection:
+            connection.execute(
+                """INSERT INTO topic_state (topic, accept_over_threshold) VALUES (%s, %s)
+                   ON CONFLICT (topic) DO UPDATE
+                   SET accept_over_threshold = excluded.accept_over_threshold""",
+                (str(topic), accept),
+            )
+
+    @retry_connection
+    def note(self, topic: TopicName, *, lag: int | None = None, error: str | None = None) -> None:
+        """Store the lag (None leaves it) and the latest error (None: all is well)."""
+        with borrow(self._settings) as connection:
+            connection.execute(
+                """INSERT INTO topic_state (topic, lag, seen_at, error, error_at)
+                   VALUES (%s, coalesce(%s, 0), now(), %s, CASE WHEN %s::text IS NULL
+                     THEN NULL ELSE now() END)
+                   ON CONFLICT (topic) DO UPDATE SET lag = coalesce(%s, topic_state.lag),
+                     seen_at = now(), error = excluded.error, error_at = excluded.error_at,
+                     contract = NULL""",
+                (str(topic), lag, error, error, lag),
+            )
+
+    @retry_connection
+    def rows(self) -> list[StreamRow]:
+        """One row a topic that was ever taken or paused."""
+        with borrow(self._settings) as connection:
+            rows = connection.execute(
+                """WITH sums AS (
+                     SELECT topic, max(id) AS last_id, max(published_at) AS last_at,
+                       sum(records) AS records, sum(published) AS published,
+                       sum(quarantined) AS quarantined, sum(duplicates) AS duplicates,
+                       sum(dead_letters) AS dead_letters, sum(late) AS late,
+                       coalesce(sum(records) FILTER (
+                         WHERE published_at > now() - interval '1 minute'), 0) / 60.0 AS rate
+                     FROM micro_batch GROUP BY topic)
+                   SELECT topic,
+                     CASE WHEN s.paused THEN 'paused' WHEN s.contract IS NOT NULL THEN 'halted'
+                          WHEN s.error IS NOT NULL THEN 'retrying' ELSE 'running' END,
+                     coalesce(s.lag, 0), coalesce(m.rate, 0), coalesce(m.last_id, 0), m.last_at,
+                     coalesce(m.records, 0), coalesce(m.published, 0), coalesce(m.quarantined, 0),
+                     coalesce(m.duplicates, 0), coalesce(m.dead_letters, 0), coalesce(m.late, 0),
+                     s.error
+                   FROM topic_state AS s FULL JOIN sums AS m USING (topic) ORDER BY topic"""
+            ).fetchall()
+        return [
+            StreamRow(
+                topic=row[0],
+                state=row[1],
+                lag=int(row[2]),
+                rate=float(row[3]),
+                last_id=int(row[4]),
+                last_at=row[5],
+                records=int(row[6]),
+                published=int(row[7]),
+                quarantined=int(row[8]),
+                duplicates=int(row[9]),
+                dead_letters=int(row[10]),
+                late=int(row[11]),
+                error=row[12],
+            )
+            for row in rows
+        ]
