@@ -95,8 +95,7 @@ def _page(title: str, body: str) -> str:
 
 def _index(suite: str, folder: Path) -> str:
     links = "".join(
-        f'<li><a href="{escape(page.name)}">{escape(page.stem)}</a></li>'
-        for page in _pages(folder)
+        f'<li><a href="{escape(page.name)}">{escape(page.stem)}</a></li>' for page in _pages(folder)
     )
     return _page(f"{suite}: validations, newest first", f"<ul>{links}</ul>")
 

@@ -16,10 +16,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.contracts.model import Column, Contract, LogicalType, Rule
+from platform_assets.contracts.model import Contract, LogicalType, Rule
+from platform_assets.quality.frames import arrow_to_pandas, limit_column, to_pandas
 from platform_assets.quality.outcomes import HIDDEN, RuleOutcome, SuiteResult
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
     import polars as pl
     from great_expectations.core.expectation_suite import ExpectationSuite
 
-ARRIVAL = "_kafka_timestamp"
+EVENT_ID = "event_id"
+KEY_UNIQUE = "key_unique"
 EXAMPLES = 5
+SLICE_ROWS = 500_000
+"""Rows validated at a time: pandas and Great Expectations hold a few copies of a slice."""
 COLLECT_AFTER_ROWS = 500_000
 """Great Expectations leaves frames in reference cycles; collect them after so many rows
 (a collection costs about as much as a small suite, so not after each)."""
@@ -70,7 +75,7 @@ def build_suite(contract: Contract, *, history: bool = False) -> ExpectationSuit
     """
     with _LOCK:
         gx = _gx()
-        suite = gx.ExpectationSuite(name=_suite_name(contract, history))
+        suite: ExpectationSuite = gx.ExpectationSuite(name=_suite_name(contract, history))
         for expectation in [
             *_structure(contract),
             *_identity(contract, history),
@@ -95,19 +100,36 @@ def validate_frame(
         One outcome for each expectation.
     """
     started = time.monotonic()
-    pandas = _to_pandas(contract, frame)
     hidden = {column.name for column in contract.columns if column.pii}
-    with _LOCK:
-        suite = _cached_suite(contract, history)
-        outcomes = _in_order(
-            suite, _validate(_suite_name(contract, history), pandas, suite, hidden)
+    name = _suite_name(contract, history)
+    slices = []
+    for start in range(0, max(frame.height, 1), SLICE_ROWS):
+        pandas = to_pandas(contract, frame.slice(start, SLICE_ROWS))
+        with _LOCK:
+            suite = _cached_suite(contract, history)
+            slices.append(_in_order(suite, _validate(name, pandas, suite, hidden)))
+    outcomes = tuple(merge_slices(parts) for parts in zip(*slices, strict=True))
+    if len(slices) > 1:
+        unique = _unique_columns(contract, history)
+        outcomes = tuple(
+            _over_slices(outcome, frame, unique) if outcome.rule == KEY_UNIQUE else outcome
+            for outcome in outcomes
         )
-    return SuiteResult(
-        suite=_suite_name(contract, history),
-        rows=frame.height,
-        seconds=time.monotonic() - started,
-        outcomes=outcomes,
-    )
+    return SuiteResult(name, frame.height, time.monotonic() - started, outcomes)
+
+
+def merge_slices(parts: Sequence[RuleOutcome]) -> RuleOutcome:
+    """One expectation's outcome over all slices of a frame."""
+    worst = next((part for part in parts if not part.success), parts[0])
+    return replace(worst, unexpected=sum(part.unexpected for part in parts))
+
+
+def _over_slices(outcome: RuleOutcome, frame: pl.DataFrame, unique: Sequence[str]) -> RuleOutcome:
+    """Uniqueness over the whole frame: a slice sees only its own rows."""
+    if outcome.error or any(name not in frame.columns for name in unique):
+        return outcome
+    doubled = int(frame.select(unique).is_duplicated().sum())
+    return replace(outcome, success=not doubled, unexpected=doubled)
 
 
 def validate_table(
@@ -132,7 +154,7 @@ def validate_table(
             arguments = dict(spec)
             kind, rule = arguments.pop("expectation"), arguments.pop("rule")
             suite.add_expectation(_make(kind, rule, name, **arguments))
-        outcomes = _validate(name, _arrow_to_pandas(frame), suite, set())
+        outcomes = _validate(name, arrow_to_pandas(frame), suite, set())
     return SuiteResult(name, frame.height, time.monotonic() - started, outcomes)
 
 
@@ -193,7 +215,7 @@ def _structure(contract: Contract) -> list[Any]:
 
 def _identity(contract: Contract, history: bool) -> list[Any]:
     owner = str(contract.topic)
-    unique = ("event_id",) if history else contract.key
+    unique = _unique_columns(contract, history)
     made = [
         _make("ExpectColumnValuesToNotBeNull", f"key_missing:{name}", owner, column=name)
         for name in contract.key
@@ -207,20 +229,22 @@ def _identity(contract: Contract, history: bool) -> list[Any]:
         )
     )
     if len(unique) == 1:
-        made.append(
-            _make("ExpectColumnValuesToBeUnique", "key_unique", owner, column=unique[0])
-        )
+        made.append(_make("ExpectColumnValuesToBeUnique", KEY_UNIQUE, owner, column=unique[0]))
     else:
         made.append(
             _make(
                 "ExpectCompoundColumnsToBeUnique",
-                "key_unique",
+                KEY_UNIQUE,
                 owner,
                 column_list=list(unique),
                 ignore_row_if="never",
             )
         )
     return made
+
+
+def _unique_columns(contract: Contract, history: bool) -> tuple[str, ...]:
+    return (EVENT_ID,) if history else contract.key
 
 
 def _from_rule(contract: Contract, rule: Rule) -> Any:
@@ -254,7 +278,7 @@ def _check(contract: Contract, rule: Rule) -> tuple[str, dict[str, Any]]:
             }
         case "not_after_arrival":
             return "ExpectColumnPairValuesAToBeGreaterThanB", {
-                "column_A": _limit_column(rule),
+                "column_A": limit_column(rule),
                 "column_B": rule.column,
                 "or_equal": True,
                 "ignore_row_if": "either_value_is_missing",
@@ -263,63 +287,6 @@ def _check(contract: Contract, rule: Rule) -> tuple[str, dict[str, Any]]:
         f"contract {contract.topic}: rule {rule.name!r}: unknown check {rule.check!r}; one of "
         "not_null, one_of, between, matches, not_after_arrival"
     )
-
-
-def _limit_column(rule: Rule) -> str:
-    """The derived column with the latest event time that the rule allows for each row."""
-    return f"_latest_{rule.name}"
-
-
-def _to_pandas(contract: Contract, frame: pl.DataFrame) -> pd.DataFrame:
-    import polars as pl
-
-    wanted = [column.name for column in contract.columns if column.name in frame.columns]
-    limits = [
-        (pl.col(ARRIVAL) + pl.duration(seconds=rule.maximum or 0)).alias(_limit_column(rule))
-        for rule in contract.rules
-        if rule.check == "not_after_arrival" and ARRIVAL in frame.columns
-    ]
-    dates = [
-        pl.col(column.name).cast(pl.Datetime("us"))
-        for column in contract.columns
-        if _is_date(column, frame)
-    ]
-    chosen = frame.select(*(pl.col(name) for name in wanted), *limits)
-    return _arrow_to_pandas(chosen.with_columns(dates))
-
-
-def _is_date(column: Column, frame: pl.DataFrame) -> bool:
-    import polars as pl
-
-    # Days as a timestamp without zone: pandas would make Python objects of dates.
-    return column.type is LogicalType.DATE and frame.schema.get(column.name) == pl.Date
-
-
-def _arrow_to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
-    """To pandas without Python objects, and with integers that stay integers beside nulls."""
-    import pandas as pd
-    import pyarrow as pa
-
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-
-    def text_only(kind: Any) -> Any:
-        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        return pd.StringDtype("pyarrow") if text else None
-
-    table = frame.to_arrow(compat_level=_oldest())
-    pandas: pd.DataFrame = table.to_pandas(types_mapper=text_only)
-    for name in table.column_names:
-        column = table.column(name)
-        if column.null_count and column.type in nullable:
-            pandas[name] = column.to_pandas(types_mapper=nullable.get)
-    return pandas
-
-
-def _oldest() -> Any:
-    """Strings as Arrow's large_string: pandas 2 does not know string views."""
-    import polars as pl
-
-    return pl.CompatLevel.oldest()
 
 
 def _validate(
@@ -352,9 +319,7 @@ def _collect(rows: int) -> None:
         gc.collect()
 
 
-def _in_order(
-    suite: ExpectationSuite, outcomes: Sequence[RuleOutcome]
-) -> tuple[RuleOutcome, ...]:
+def _in_order(suite: ExpectationSuite, outcomes: Sequence[RuleOutcome]) -> tuple[RuleOutcome, ...]:
     """Great Expectations puts expectations that could not be evaluated first."""
     place = {
         (expectation.meta or {}).get("rule"): index

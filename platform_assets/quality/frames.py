@@ -1,0 +1,76 @@
+"""Silver rows as pandas frames that Great Expectations is quick on.
+
+Belongs here: the change of frame, and columns derived for expectations that compare two.
+Does not belong here: Great Expectations (:mod:`.gx`), reading tables (:mod:`.checks`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.contracts.model import Column, Contract, LogicalType, Rule
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+ARRIVAL = "_kafka_timestamp"
+"""The broker's time in silver, against which ``not_after_arrival`` is checked."""
+
+
+def limit_column(rule: Rule) -> str:
+    """The derived column with the latest event time that the rule allows for each row."""
+    return f"_latest_{rule.name}"
+
+
+def to_pandas(contract: Contract, frame: pl.DataFrame) -> pd.DataFrame:
+    """The contract's columns, and one for each derived limit, as pandas."""
+    import polars as pl
+
+    wanted = [column.name for column in contract.columns if column.name in frame.columns]
+    limits = [
+        (pl.col(ARRIVAL) + pl.duration(seconds=rule.maximum or 0)).alias(limit_column(rule))
+        for rule in contract.rules
+        if rule.check == "not_after_arrival" and ARRIVAL in frame.columns
+    ]
+    dates = [
+        pl.col(column.name).cast(pl.Datetime("us"))
+        for column in contract.columns
+        if _is_date(column, frame)
+    ]
+    chosen = frame.select(*(pl.col(name) for name in wanted), *limits)
+    return arrow_to_pandas(chosen.with_columns(dates))
+
+
+def _is_date(column: Column, frame: pl.DataFrame) -> bool:
+    import polars as pl
+
+    # Days as a timestamp without zone: pandas would make Python objects of dates.
+    return column.type is LogicalType.DATE and frame.schema.get(column.name) == pl.Date
+
+
+def arrow_to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
+    """To pandas without Python objects, and with integers that stay integers beside nulls."""
+    import pandas as pd
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+
+    def text_only(kind: Any) -> Any:
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        return pd.StringDtype("pyarrow") if text else None
+
+    table = frame.to_arrow(compat_level=_oldest())
+    pandas: pd.DataFrame = table.to_pandas(types_mapper=text_only)
+    for name in table.column_names:
+        column = table.column(name)
+        if column.null_count and column.type in nullable:
+            pandas[name] = column.to_pandas(types_mapper=nullable.get)
+    return pandas
+
+
+def _oldest() -> Any:
+    """Strings as Arrow's large_string: pandas 2 does not know string views."""
+    import polars as pl
+
+    return pl.CompatLevel.oldest()
