@@ -1,24 +1,22 @@
-"""The error that people see.
+"""The one base of errors that a person is meant to read.
 
-Belongs here: the base class of every error with a message for a person and a way out. Does
-not belong here: the errors themselves (each lives in the room that raises it).
+Belongs here: the base class. Does not belong here: errors of one room (they derive from it
+where they are raised). The command line prints such an error as one line and its hint, and
+exits with 1.
 """
 
 from __future__ import annotations
 
 
 class WeirError(Exception):
-    """Something a person can mend.
+    """An error that names what is wrong, and what to do next.
 
     Attributes:
-        message: one clear line: what is wrong, with source, record and rule where there are any.
-        hint: what to do next, or the empty string.
+        message: what is wrong, with source, record and rule where there are any.
+        hint: the next step, often a command.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
+        super().__init__(f"{message}; {hint}" if hint else message)
         self.message = message
         self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message

@@ -1,0 +1,41 @@
+"""Become one server: what the supervisor runs for each of them.
+
+Belongs here: the last steps before ``exec``: secrets into the environment, default signal
+handlers, the pid on record. Does not belong here: deciding what to start.
+
+Secrets are read here, from their files, so the supervisor's configuration holds none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+import psutil
+
+from platform_assets.local.model import run_dir, write_file
+from platform_assets.local.servers import catalogue
+from platform_assets.settings import get_settings
+
+
+def main(name: str) -> None:
+    """Replace this process by the server ``name``."""
+    settings = get_settings()
+    server = catalogue(settings)[name]
+    # A parent started with nohup leaves INT and TERM ignored, and exec would pass that on.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+    }
+    environment.update(server.environment())
+    record = {"pid": os.getpid(), "created": psutil.Process().create_time()}
+    write_file(run_dir(settings) / "pids" / f"{name}.json", json.dumps(record))
+    os.chdir(server.folder)
+    os.execvpe(server.command[0], list(server.command), environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

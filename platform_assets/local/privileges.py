@@ -1,0 +1,67 @@
+"""Run PostgreSQL although the user is root, which it refuses.
+
+Belongs here: the command prefix that drops root. Does not belong here: PostgreSQL itself.
+
+PostgreSQL only asks whether its effective user id is 0. A user namespace that maps root to
+``nobody`` answers no while files still belong to root, so nothing needs another owner, and
+a checkout below ``/root`` works. Where namespaces are forbidden (some containers) the
+process really becomes ``nobody`` but keeps the right to traverse closed folders, and its data
+folder changes hands. See docs/adr/0002-postgresql-as-root.md.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+from platform_assets.errors import WeirError
+
+_NOBODY = "nobody"
+
+
+@lru_cache(maxsize=1)
+def _prefix() -> tuple[tuple[str, ...], bool]:
+    """The prefix, and whether the data folder must belong to ``nobody``."""
+    if os.geteuid() != 0:
+        return (), False
+    user = pwd.getpwnam(_NOBODY)
+    namespace = (
+        "unshare", "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}", "--",
+    )  # fmt: skip
+    drop = (
+        "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
+        "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--",
+    )  # fmt: skip
+    for prefix, owned in ((namespace, False), (drop, True)):
+        if shutil.which(prefix[0]) and _works(prefix):
+            return prefix, owned
+    raise WeirError(
+        "PostgreSQL refuses to run as root, and neither `unshare` nor `setpriv` works here",
+        "run weir as another user, or install util-linux",
+    )
+
+
+def _works(prefix: tuple[str, ...]) -> bool:
+    done = subprocess.run([*prefix, "true"], capture_output=True, timeout=20, check=False)
+    return done.returncode == 0
+
+
+def unprivileged(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command so that it does not run as root; unchanged where the user is not root."""
+    return (*_prefix()[0], *command)
+
+
+def own(folder: Path) -> None:
+    """Make ``folder`` and what is in it belong to whom the unprivileged command runs as."""
+    if os.geteuid() != 0:
+        return
+    user = pwd.getpwnam(_NOBODY)
+    owner = (user.pw_uid, user.pw_gid) if _prefix()[1] else (0, 0)
+    if (folder.stat().st_uid, folder.stat().st_gid) == owner:
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, *owner, follow_symlinks=False)

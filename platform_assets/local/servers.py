@@ -1,0 +1,60 @@
+"""The catalogue of the local profile's servers.
+
+Belongs here: which servers there are and in which order they start. Does not belong here:
+how one of them is configured (its own module), or the supervisor (:mod:`supervise`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from platform_assets.errors import WeirError
+from platform_assets.local import dagster, kafka, postgres, registry, spark, trino
+from platform_assets.local.model import Server
+from platform_assets.settings import Profile, Settings
+
+DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
+STORES = (postgres.NAME, kafka.NAME, registry.NAME)
+DEFAULT = (*STORES, trino.NAME, *DAGSTER)
+OPTIONAL = (spark.NAME,)
+
+
+def catalogue(settings: Settings) -> dict[str, Server]:
+    """Every server by name, each after those it needs.
+
+    Raises:
+        WeirError: the profile is not the local one, whose servers are somebody else's.
+    """
+    if settings.profile is not Profile.LOCAL:
+        raise WeirError(
+            "WEIR_PROFILE=cluster: the servers are not run from here",
+            "unset WEIR_PROFILE to use the local ones",
+        )
+    every = (
+        postgres.server(settings),
+        kafka.server(settings),
+        registry.server(settings),
+        trino.server(settings),
+        *dagster.servers(settings),
+        spark.server(settings),
+    )
+    return {server.name: server for server in every}
+
+
+def with_needs(settings: Settings, names: Iterable[str]) -> list[Server]:
+    """The named servers and all that they need, in starting order.
+
+    Raises:
+        WeirError: a name is unknown; lists the known ones.
+    """
+    known = catalogue(settings)
+    wanted: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in known:
+            raise WeirError(f"there is no server {name!r}", f"known: {', '.join(known)}")
+        if name not in wanted:
+            wanted.add(name)
+            todo.extend(known[name].needs)
+    return [server for server in known.values() if server.name in wanted]

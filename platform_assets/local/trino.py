@@ -1,0 +1,113 @@
+"""Trino: one node, coordinator and worker, with the plugins of Weir's catalogs.
+
+Belongs here: the node's own configuration and readiness. Does not belong here: catalogs
+and access control (the gold room writes those into :func:`etc_dir`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+
+from platform_assets.local import fetch
+from platform_assets.local.artifacts import version_of
+from platform_assets.local.java import java
+from platform_assets.local.model import Server, config_dir, data_dir, properties, write_file
+from platform_assets.local.postgres import NAME as POSTGRES
+from platform_assets.settings import LOOPBACK, Settings
+
+
+NAME = "trino"
+_CATALOGS = "platform_assets.gold.trino_config"
+
+
+def etc_dir(settings: Settings) -> Path:
+    """Trino's ``etc`` folder: the gold room writes catalogs and access control there."""
+    return config_dir(settings, NAME) / "etc"
+
+
+def server(settings: Settings) -> Server:
+    """The catalogue's entry."""
+    folder = fetch.folder_of("trino", cache=settings.cache)
+    etc = etc_dir(settings)
+    node = {
+        "node.id": "weir",
+        "node.environment": "local",
+        "node.data-dir": data_dir(settings, NAME),
+        "node.bind-ip": LOOPBACK,
+        "node.internal-address": LOOPBACK,
+        "plugin.dir": folder / "plugin",
+        "config": etc / "config.properties",
+        "log.levels-file": etc / "log.properties",
+        "log.enable-console": "true",
+    }
+    return Server(
+        name=NAME,
+        version=version_of("trino", "trino-server"),
+        command=(
+            java(),
+            "-Xms256m",
+            "-Xmx1536m",
+            "-XX:+UseSerialGC",
+            "-XX:ReservedCodeCacheSize=192M",
+            "-XX:MaxHeapFreeRatio=40",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:-OmitStackTraceInFastThrow",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
+            "-Djdk.attach.allowAttachSelf=true",
+            "-Dfile.encoding=UTF-8",
+            *(f"-D{key}={value}" for key, value in node.items()),
+            "-cp",
+            f"{folder}/lib/*",
+            "io.trino.server.TrinoServer",
+        ),
+        ports=(settings.trino_port,),
+        probe=lambda: _answers(settings),
+        folder=etc.parent,
+        needs=(POSTGRES,),
+        bundles=("trino",),
+        environment=lambda: {
+            "WEIR_POSTGRES_PASSWORD": settings.postgres_password(),
+            "MALLOC_ARENA_MAX": "2",
+        },
+        prepare=lambda: _prepare(settings, etc),
+        scheme="http",
+        timeout=300,
+        stop_seconds=20,
+        memory_mb=1300,
+    )
+
+
+def _prepare(settings: Settings, etc: Path) -> None:
+    config = {
+        "coordinator": "true",
+        "node-scheduler.include-coordinator": "true",
+        "http-server.http.port": settings.trino_port,
+        "discovery.uri": f"http://{LOOPBACK}:{settings.trino_port}",
+        "catalog.management": "dynamic",
+        "catalog.config-dir": etc / "catalog",
+        "query.max-memory": "600MB",
+        "query.max-memory-per-node": "600MB",
+        "memory.heap-headroom-per-node": "300MB",
+        "query.max-history": 50,
+        "query.min-expire-age": "2m",
+        "task.concurrency": 2,
+        "task.max-worker-threads": 4,
+        "web-ui.enabled": "true",
+    }
+    write_file(etc / "config.properties", properties(config))
+    write_file(etc / "log.properties", properties({"io.trino": "WARN", "io.airlift": "WARN"}))
+    (etc / "catalog").mkdir(parents=True, exist_ok=True)
+    data_dir(settings, NAME).mkdir(parents=True, exist_ok=True)
+    if importlib.util.find_spec(_CATALOGS) is not None:
+        importlib.import_module(_CATALOGS).write(settings, etc)
+
+
+def _answers(settings: Settings) -> bool:
+    import httpx
+
+    url = f"http://{settings.trino_host}:{settings.trino_port}/v1/info"
+    answer = httpx.get(url, timeout=5)
+    return answer.status_code == 200 and answer.json()["starting"] is False
