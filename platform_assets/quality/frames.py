@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.contracts.model import Column, Contract, LogicalType, Rule
+from platform_assets.contracts.model import Contract, LogicalType, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ARRIVAL = "_kafka_timestamp"
 """The broker's time in silver, against which ``not_after_arrival`` is checked."""
+EVENT_DATE = "event_date"
+"""UTC date of the event time; derived here, never read."""
 
 
 def limit_column(rule: Rule) -> str:
@@ -24,29 +26,37 @@ def limit_column(rule: Rule) -> str:
 
 
 def to_pandas(contract: Contract, frame: pl.DataFrame) -> pd.DataFrame:
-    """The contract's columns, and one for each derived limit, as pandas."""
+    """The contract's columns, and the derived ones, as pandas."""
+    return arrow_to_pandas(prepared(contract, frame))
+
+
+def prepared(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
+    """The contract's columns and the derived ones: event date, latest time of each rule."""
     import polars as pl
 
     wanted = [column.name for column in contract.columns if column.name in frame.columns]
-    limits = [
-        (pl.col(ARRIVAL) + pl.duration(seconds=rule.maximum or 0)).alias(limit_column(rule))
+    derived = [
+        (pl.col(ARRIVAL) + pl.duration(seconds=int(rule.maximum or 0))).alias(limit_column(rule))
         for rule in contract.rules
         if rule.check == "not_after_arrival" and ARRIVAL in frame.columns
     ]
+    if frame.schema.get(contract.event_time) == pl.Datetime("us", "UTC"):
+        # Days as a timestamp without zone: pandas would make Python objects of dates.
+        day = pl.col(contract.event_time).dt.date().cast(pl.Datetime("us"))
+        derived.append(day.alias(EVENT_DATE))
     dates = [
         pl.col(column.name).cast(pl.Datetime("us"))
         for column in contract.columns
-        if _is_date(column, frame)
+        if column.type is LogicalType.DATE and frame.schema.get(column.name) == pl.Date
     ]
-    chosen = frame.select(*(pl.col(name) for name in wanted), *limits)
-    return arrow_to_pandas(chosen.with_columns(dates))
+    # pandas takes NaN for null; the engines order it above every number, as infinity is.
+    floats = [pl.col(name).fill_nan(float("inf")) for name in wanted if _is_float(frame, name)]
+    chosen = frame.select(*(pl.col(name) for name in wanted), *derived)
+    return chosen.with_columns(*dates, *floats)
 
 
-def _is_date(column: Column, frame: pl.DataFrame) -> bool:
-    import polars as pl
-
-    # Days as a timestamp without zone: pandas would make Python objects of dates.
-    return column.type is LogicalType.DATE and frame.schema.get(column.name) == pl.Date
+def _is_float(frame: pl.DataFrame, name: str) -> bool:
+    return frame.schema[name].is_float()
 
 
 def arrow_to_pandas(frame: pl.DataFrame) -> pd.DataFrame:

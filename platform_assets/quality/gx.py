@@ -20,8 +20,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.contracts.model import Contract, LogicalType, Rule
-from platform_assets.quality.frames import arrow_to_pandas, limit_column, to_pandas
+from platform_assets.contracts.model import Contract, LogicalType, Rule, TopicKind
+from platform_assets.quality.frames import (
+    EVENT_DATE,
+    arrow_to_pandas,
+    limit_column,
+    prepared,
+    to_pandas,
+)
 from platform_assets.quality.outcomes import HIDDEN, RuleOutcome, SuiteResult
 
 if TYPE_CHECKING:
@@ -112,7 +118,9 @@ def validate_frame(
     if len(slices) > 1:
         unique = _unique_columns(contract, history)
         outcomes = tuple(
-            _over_slices(outcome, frame, unique) if outcome.rule == KEY_UNIQUE else outcome
+            _over_slices(outcome, contract, frame, unique)
+            if outcome.rule == KEY_UNIQUE
+            else outcome
             for outcome in outcomes
         )
     return SuiteResult(name, frame.height, time.monotonic() - started, outcomes)
@@ -124,11 +132,13 @@ def merge_slices(parts: Sequence[RuleOutcome]) -> RuleOutcome:
     return replace(worst, unexpected=sum(part.unexpected for part in parts))
 
 
-def _over_slices(outcome: RuleOutcome, frame: pl.DataFrame, unique: Sequence[str]) -> RuleOutcome:
+def _over_slices(
+    outcome: RuleOutcome, contract: Contract, frame: pl.DataFrame, unique: Sequence[str]
+) -> RuleOutcome:
     """Uniqueness over the whole frame: a slice sees only its own rows."""
-    if outcome.error or any(name not in frame.columns for name in unique):
+    if outcome.error:
         return outcome
-    doubled = int(frame.select(unique).is_duplicated().sum())
+    doubled = int(prepared(contract, frame).select(unique).is_duplicated().sum())
     return replace(outcome, success=not doubled, unexpected=doubled)
 
 
@@ -244,7 +254,10 @@ def _identity(contract: Contract, history: bool) -> list[Any]:
 
 
 def _unique_columns(contract: Contract, history: bool) -> tuple[str, ...]:
-    return (EVENT_ID,) if history else contract.key
+    """As the engines collapse duplicates: an append topic's within one event date."""
+    if history:
+        return (EVENT_ID,)
+    return contract.key if contract.kind is TopicKind.CHANGE else (EVENT_DATE, *contract.key)
 
 
 def _from_rule(contract: Contract, rule: Rule) -> Any:

@@ -1,0 +1,79 @@
+"""The job that runs the whole suite on windows that have closed.
+
+Belongs here: one op that checks windows and logs their check results. Does not belong here:
+closing windows (``streaming/windows.py``), asking for the run (``sensors/micro_batches.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetKey,
+    Config,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    Output,
+    in_process_executor,
+    job,
+    op,
+)
+
+from platform_assets.contracts.load import load_contracts
+from platform_assets.naming import TopicName
+from platform_assets.quality.checks import window_suite_result
+from platform_assets.settings import get_settings
+
+JOB = "window_checks"
+
+
+class WindowsConfig(Config):
+    """Which windows: each as ``domain.entity key``."""
+
+    windows: list[str]
+
+
+@op(out=Out(Nothing))
+def check_windows(
+    context: OpExecutionContext, config: WindowsConfig
+) -> Iterator[AssetCheckEvaluation | Output[None]]:
+    """Check each window's published rows; mark it checked whatever the outcome."""
+    from platform_assets.streaming.ledger import Ledger
+    from platform_assets.streaming.windows import Windows
+
+    settings, contracts = get_settings(), load_contracts()
+    ledger, windows = Ledger(settings), Windows(settings)
+    for text in config.windows:
+        name, _, key = text.partition(" ")
+        topic = TopicName.parse(name)
+        batches = ledger.batches(topic, key)
+        context.log.info(f"checking {topic} {key}: {len(batches)} micro-batches")
+        result = window_suite_result(
+            contracts[topic],
+            settings.lake_root,
+            batches[0].id,
+            batches[-1].id,
+            settings.home,
+        )
+        yield AssetCheckEvaluation(
+            asset_key=AssetKey(topic.silver.asset_key),
+            check_name=str(result.check_name),
+            passed=result.passed,
+            metadata=result.metadata,
+            severity=result.severity,
+            description=f"window {key}: {result.description}",
+        )
+        windows.mark_checked(topic, key)
+    yield Output(None)
+
+
+@job(
+    name=JOB,
+    executor_def=in_process_executor,
+    description="The whole Great Expectations suite on windows that have closed.",
+)
+def window_checks_job() -> None:
+    """One op."""
+    check_windows()
