@@ -1,0 +1,91 @@
+"""Fixtures over the real servers.
+
+Belongs here: one stack of servers a test session, in a home and on ports of its own. Does
+not belong here: data or topics (each test makes its own, under names of its own).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PORTS = 10
+
+
+def _free_port_base() -> int:
+    """The start of a block of ten free ports, spread by pid so that sessions do not meet."""
+    first = 20_000 + (os.getpid() * 10) % 10_000
+    for base in range(first, first + 20_000, PORTS):
+        try:
+            for port in range(base, base + PORTS):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    pytest.fail("no block of ten free ports")
+
+
+@pytest.fixture(scope="session")
+def weir_home() -> Iterator[Path]:
+    """A home of this session's own; the settings of this process and its children point to it."""
+    from platform_assets.settings import get_settings
+
+    home = Path(tempfile.mkdtemp(prefix="weir-test-"))
+    values = {"WEIR_HOME": str(home), "WEIR_PORT_BASE": str(_free_port_base())}
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    get_settings.cache_clear()
+    yield home
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    get_settings.cache_clear()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _servers(weir_home: Path) -> Iterator[None]:
+    """Stops whatever the session started, also after a failure."""
+    from platform_assets.local import supervise
+    from platform_assets.settings import get_settings
+
+    settings = get_settings()
+    assert settings.home == weir_home.resolve()
+    yield
+    supervise.stop(settings)
+
+
+def _up(names: tuple[str, ...]):
+    from platform_assets.local import supervise
+    from platform_assets.settings import get_settings
+
+    settings = get_settings()
+    supervise.start(settings, names)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def stack(_servers: None):
+    """Settings of running Kafka, schema registry and PostgreSQL."""
+    return _up(("postgres", "kafka", "registry"))
+
+
+@pytest.fixture(scope="session")
+def trino_stack(stack):
+    """Settings of the stack with Trino."""
+    return _up(("trino",))
+
+
+@pytest.fixture(scope="session")
+def dagster_stack(stack):
+    """Settings of the stack with Dagster's web server, daemon and code server."""
+    return _up(("dagster-webserver", "dagster-daemon"))
