@@ -1,0 +1,5 @@
+"""Sensors: micro-batches, windows, failures.
+
+Belongs here: what watches and asks for runs or sends word. Does not belong here: what the
+runs do (``platform_assets/``).
+"""

@@ -6,7 +6,8 @@ Belongs here: the shape of a contract once read. Does not belong here: reading Y
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from platform_assets.naming import TableName, TopicName
@@ -172,6 +173,11 @@ class Contract:
         """Every table that comes from the topic."""
         history = (self.topic.history,) if self.kind is TopicKind.CHANGE else ()
         return (self.topic.bronze, self.topic.silver, *history, self.topic.quarantine)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that the contract says, its place on disk aside: 16 hex digits."""
+        return hashlib.sha256(repr(replace(self, path="")).encode()).hexdigest()[:16]
 
     def column(self, name: str) -> Column:
         """Find a column.

@@ -4,14 +4,12 @@ Belongs here: one op that checks windows and logs their check results. Does not 
 closing windows (``streaming/windows.py``), asking for the run (``sensors/micro_batches.py``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dagster import (
     AssetCheckEvaluation,
     AssetKey,
-    Config,
+    Field,
     Nothing,
     OpExecutionContext,
     Out,
@@ -29,15 +27,14 @@ from platform_assets.settings import get_settings
 JOB = "window_checks"
 
 
-class WindowsConfig(Config):
-    """Which windows: each as ``domain.entity key``."""
-
-    windows: list[str]
-
-
-@op(out=Out(Nothing))
+@op(
+    out=Out(Nothing),
+    config_schema={
+        "windows": Field([str], description="Which windows: each as `domain.entity key`.")
+    },
+)
 def check_windows(
-    context: OpExecutionContext, config: WindowsConfig
+    context: OpExecutionContext,
 ) -> Iterator[AssetCheckEvaluation | Output[None]]:
     """Check each window's published rows; mark it checked whatever the outcome."""
     from platform_assets.streaming.ledger import Ledger
@@ -45,7 +42,7 @@ def check_windows(
 
     settings, contracts = get_settings(), load_contracts()
     ledger, windows = Ledger(settings), Windows(settings)
-    for text in config.windows:
+    for text in context.op_config["windows"]:
         name, _, key = text.partition(" ")
         topic = TopicName.parse(name)
         batches = ledger.batches(topic, key)

@@ -259,6 +259,10 @@ class StreamLoop:
         if self._errors:
             raise self._errors[0]
 
+    def stop(self) -> None:
+        """Ask the loop to end; :meth:`steps` drains and yields what is left."""
+        self._stop.set()
+
     def drain(self) -> None:
         """Let every topic finish its micro-batch, then end."""
         self._stop.set()

@@ -8,6 +8,7 @@ its pauses (:mod:`~platform_assets.streaming.loop`), Dagster, how an engine writ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,11 +47,13 @@ class ReplayError(WeirError):
 
 @dataclass(frozen=True)
 class Step:
-    """What one micro-batch did: for logs and materialisations."""
+    """What one micro-batch did, and the seconds it took: for logs and materialisations."""
 
+    contract: Contract
     batch: MicroBatch
     window_key: str
     published: Published
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,11 @@ class Processor:
 
     def first(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Step:
         """Record a new micro-batch in the ledger, then land and publish it."""
+        started = time.monotonic()
         window = self.windows.current(contract, datetime.now(UTC))
         self.ledger.record(contract.topic, batch, window.key, self.run_id, taken.records)
-        return Step(batch, window.key, self._land(contract, batch, taken))
+        published = self._land(contract, batch, taken)
+        return Step(contract, batch, window.key, published, time.monotonic() - started)
 
     def recover(
         self, contract: Contract, batch: MicroBatch, window_key: str, *, accept: bool = False
@@ -83,9 +88,10 @@ class Processor:
         Raises:
             ReplayError: neither holds them.
         """
+        started = time.monotonic()
         frame = self._reread_bronze(contract, [batch])
         published = self.publish(contract, [batch], frame, accept=accept)
-        return Step(batch, window_key, published)
+        return Step(contract, batch, window_key, published, time.monotonic() - started)
 
     def _land(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Published:
         frame = self.engine.decode(contract, [batch], taken)

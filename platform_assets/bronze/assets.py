@@ -1,0 +1,53 @@
+"""Bronze assets: materialising a partition reads its recorded offset ranges again.
+
+Belongs here: one asset a topic, partitioned by windows. Does not belong here: silver.
+"""
+
+from collections.abc import Iterable
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    Backoff,
+    Jitter,
+    MaterializeResult,
+    RetryPolicy,
+    multi_asset,
+)
+
+from platform_assets.contracts.model import Contract
+from platform_assets.settings import get_settings
+from platform_assets.specs import bronze_spec, column_lineage, data_links
+
+RETRY = RetryPolicy(max_retries=2, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+"""For runs that a person starts: a server that restarts is back within these tries."""
+
+
+def build_bronze_assets(contracts: Iterable[Contract]) -> list[AssetsDefinition]:
+    """One asset a topic."""
+    return [_bronze_asset(contract) for contract in contracts]
+
+
+def _bronze_asset(contract: Contract) -> AssetsDefinition:
+    table = contract.topic.bronze
+
+    @multi_asset(
+        specs=[bronze_spec(contract)], name=f"bronze_{contract.topic.slug}", retry_policy=RETRY
+    )
+    def bronze(context: AssetExecutionContext) -> MaterializeResult[None]:
+        from platform_assets.streaming.open import open_processor
+
+        settings = get_settings()
+        context.log.info(f"taking the records of {table.sql} {context.partition_key} again")
+        with open_processor(settings, run_id=context.run_id) as processor:
+            rows = processor.replay_bronze(contract, context.partition_key)
+        return MaterializeResult(
+            asset_key=table.asset_key,
+            metadata={
+                "dagster/partition_row_count": rows,
+                "dagster/column_lineage": column_lineage(contract, table),
+                **data_links(settings, table),
+            },
+        )
+
+    return bronze

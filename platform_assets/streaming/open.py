@@ -1,0 +1,34 @@
+"""Opens a processor with all that it needs, for one replay.
+
+Belongs here: assembling ledger, windows, engine. Does not belong here: the loop, which
+assembles one processor a topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from platform_assets.engines import open_engine
+from platform_assets.settings import Settings
+from platform_assets.streaming.dead_letters import DeadLetters
+from platform_assets.streaming.ledger import Ledger
+from platform_assets.streaming.microbatch import Processor
+from platform_assets.streaming.windows import Windows
+
+
+@contextmanager
+def open_processor(settings: Settings, run_id: str) -> Iterator[Processor]:
+    """A processor whose engine is closed at the end.
+
+    Args:
+        settings: profile.
+        run_id: who publishes, for the ledger.
+    """
+    engine = open_engine(settings)
+    try:
+        yield Processor(
+            settings, engine, Ledger(settings), Windows(settings), DeadLetters(settings), run_id
+        )
+    finally:
+        engine.close()

@@ -1,0 +1,132 @@
+"""Keeps the long-lived runs alive: one of each, never two, handed over on deploy.
+
+Belongs here: starting, replacing and burying the stream run and the fresh gold run; checking
+windows that have closed. Does not belong here: what the runs do (``stream_run.py``,
+``fresh_gold_run.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+
+from platform_assets.settings import Settings, get_settings
+
+GRACE = timedelta(seconds=45)
+"""How long a run may take from its start to taking its lease."""
+
+QUEUED_GRACE = timedelta(minutes=10)
+"""How long a run may wait to be started."""
+
+
+def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
+    """A sensor that keeps one run of a job going.
+
+    Each tick: none in progress, start one; one whose process is gone (nobody holds its
+    lease), fail it and start one; one of an older deploy, ask it to drain; its successor
+    starts on a later tick.
+
+    Args:
+        job_name: the job of the long-lived run.
+        lease_name: the lease that its process holds while it is alive.
+    """
+
+    @sensor(
+        name=f"keep_{job_name}_running",
+        job_name=job_name,
+        minimum_interval_seconds=5,
+        default_status=DefaultSensorStatus.RUNNING,
+        description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
+    )
+    def keep(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        from platform_assets.stream_run import code_version
+
+        settings, version = get_settings(), code_version()
+        live = bury_dead(context.instance, settings, job_name, lease_name)
+        if live:
+            return SkipReason(hand_over(settings, lease_name, live, version))
+        return RunRequest(
+            run_key=f"{job_name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+            tags={"weir/code_version": version},
+        )
+
+    return keep
+
+
+def bury_dead(
+    instance: DagsterInstance, settings: Settings, job_name: str, lease_name: str
+) -> list[DagsterRun]:
+    """Fail runs whose process is gone; return those that live or are about to.
+
+    Args:
+        instance: where the runs are.
+        settings: where the leases are.
+        job_name: the long-lived job.
+        lease_name: its lease.
+    """
+    from platform_assets.streaming.locks import read_lease
+
+    lease = read_lease(settings, lease_name)
+    live = []
+    for record in instance.get_run_records(
+        RunsFilter(job_name=job_name, statuses=IN_PROGRESS_RUN_STATUSES), limit=20
+    ):
+        run = record.dagster_run
+        since = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=UTC)
+        holds = lease is not None and lease.held and lease.run_id == run.run_id
+        waiting = run.status in (
+            DagsterRunStatus.QUEUED,
+            DagsterRunStatus.NOT_STARTED,
+            DagsterRunStatus.STARTING,
+        )
+        if holds or since < (QUEUED_GRACE if waiting else GRACE):
+            live.append(run)
+        else:
+            instance.report_run_failed(
+                run, f"its process is gone: nobody holds the lease {lease_name!r}"
+            )
+    return live
+
+
+def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], version: str) -> str:
+    """Ask a run of an older deploy to drain; say what was found."""
+    from platform_assets.streaming.locks import read_lease, request_stop
+
+    lease = read_lease(settings, lease_name)
+    if lease and lease.held and lease.code_version != version and not lease.stop_requested:
+        request_stop(settings, lease_name, f"deploy of {version}")
+        return f"run {lease.run_id} is of {lease.code_version}: asked to drain for {version}"
+    return f"run {live[0].run_id} is {live[0].status.value.lower()}"
+
+
+@sensor(
+    job_name="window_checks",
+    minimum_interval_seconds=15,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Runs the whole Great Expectations suite on each window that has closed.",
+)
+def check_closed_windows(_context: SensorEvaluationContext) -> Iterator[RunRequest]:
+    """One run a tick for up to a few closed windows; it marks them checked."""
+    from platform_assets.streaming.windows import Windows
+
+    waiting = Windows(get_settings()).unchecked(limit=20)
+    if waiting:
+        names = [f"{topic} {key}" for topic, key in waiting]
+        yield RunRequest(
+            run_key="|".join(names),
+            run_config={"ops": {"check_windows": {"config": {"windows": names}}}},
+        )
