@@ -1,0 +1,10 @@
+{#- Generated from the contracts by platform_assets.gold.dbt_sources; do not edit. -#}
+select
+    event_id,
+    user_id,
+    product_id,
+    event_type,
+    price,
+    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    event_date
+from {{ source('silver_commerce', 'clickstream') }}

@@ -1,0 +1,79 @@
+"""The Iceberg catalog of gold: its tables in PostgreSQL, made once.
+
+Belongs here: pyiceberg's handle on the catalog. Does not belong here: tables' content (dbt).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from platform_assets.gold.trino_config import file_uri
+from platform_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+CATALOG = "gold"
+
+
+def open_catalog(settings: Settings) -> SqlCatalog:
+    """Open the catalog with pyiceberg; makes its tables where they are missing."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    address = settings.postgres_dsn("iceberg").replace("postgresql://", "postgresql+psycopg://", 1)
+    timeout = max(1, int(settings.request_timeout_seconds))
+    return SqlCatalog(
+        CATALOG,
+        uri=f"{address}?connect_timeout={timeout}",
+        warehouse=file_uri(Path(settings.lake_root) / "gold"),
+        init_catalog_tables="true",
+    )
+
+
+def ensure_catalog(settings: Settings) -> None:
+    """Create the catalog's tables (Trino does not) in the form that knows views.
+
+    Idempotent; retried while PostgreSQL starts.
+
+    Raises:
+        RuntimeError: PostgreSQL cannot be reached.
+    """
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        _ensure(settings)
+    except OperationalError as error:
+        raise RuntimeError(
+            f"the Iceberg catalog's PostgreSQL at {settings.postgres_host}:"
+            f"{settings.postgres_port} (database iceberg) cannot be reached; see `weir status`"
+        ) from error
+
+
+def _ensure(settings: Settings) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
+    @retry(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_attempt(5),
+        wait=wait_random_exponential(multiplier=0.2, max=3),
+        reraise=True,
+    )
+    def attempt() -> None:
+        catalog = open_catalog(settings)
+        try:
+            with catalog.engine.begin() as connection:
+                # pyiceberg makes the first form; views need the second (record type).
+                connection.execute(
+                    text(
+                        "alter table iceberg_tables "
+                        "add column if not exists iceberg_type varchar(5)"
+                    )
+                )
+        finally:
+            catalog.engine.dispose()
+
+    attempt()

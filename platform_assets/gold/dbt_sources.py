@@ -1,0 +1,182 @@
+"""dbt's sources and staging views, generated from the contracts (one fact, one place).
+
+Belongs here: text of ``dbt_project/models/staging``. Does not belong here: marts, which are
+written by hand. Run ``python -m platform_assets.gold.dbt_sources`` after a contract changed; a
+unit test says when that was forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from platform_assets.contracts.model import Contract, LogicalType, TopicKind
+from platform_assets.naming import TableName
+from platform_assets.settings import REPOSITORY
+
+STAGING = REPOSITORY / "dbt_project" / "models" / "staging"
+
+_NOTICE = "Generated from the contracts by platform_assets.gold.dbt_sources; do not edit."
+_TRINO = {
+    LogicalType.STRING: "varchar",
+    LogicalType.INTEGER: "bigint",
+    LogicalType.NUMBER: "double",
+    LogicalType.BOOLEAN: "boolean",
+    LogicalType.DATE: "date",
+    LogicalType.TIMESTAMP: "timestamp(6) with time zone",
+}
+_VALID = (
+    ("valid_from", LogicalType.TIMESTAMP, "When this version began (UTC)."),
+    ("valid_to", LogicalType.TIMESTAMP, "When the next version began; null: current."),
+)
+
+
+def render(contracts: Iterable[Contract]) -> dict[str, str]:
+    """File name -> text, for every file of the staging folder."""
+    contracts = sorted(contracts, key=lambda contract: contract.topic)
+    files = {
+        "sources.yml": _yaml({"version": 2, "sources": _sources(contracts)}),
+        "staging.yml": _yaml(
+            {
+                "version": 2,
+                "groups": _groups(contracts),
+                "models": [_model(contract) for contract in contracts],
+            }
+        ),
+    }
+    for contract in contracts:
+        files[f"{_staging_name(contract)}.sql"] = _view(contract)
+    return files
+
+
+def write(contracts: Iterable[Contract], folder: Path = STAGING) -> list[Path]:
+    """Write the files and remove generated views whose contract is gone; returns what changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = render(contracts)
+    changed = []
+    for name, text in files.items():
+        path = folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            changed.append(path)
+    for path in folder.glob("stg_*.sql"):
+        if path.name not in files:
+            path.unlink()
+            changed.append(path)
+    return changed
+
+
+def _columns(contract: Contract) -> list[tuple[str, LogicalType, str, bool]]:
+    columns = [(c.name, c.type, c.description, c.pii) for c in contract.columns]
+    if contract.kind is TopicKind.APPEND:
+        day = f"UTC date of {contract.event_time}; the table's partition."
+        return [*columns, ("event_date", LogicalType.DATE, day, False)]
+    return [*columns, (*_VALID[0], False)]
+
+
+def _sources(contracts: list[Contract]) -> list[dict[str, Any]]:
+    domains: dict[str, list[dict[str, Any]]] = {}
+    for contract in contracts:
+        tables = domains.setdefault(contract.topic.domain, [])
+        tables.append(_source_table(contract, contract.topic.silver, contract.description))
+        if contract.kind is TopicKind.CHANGE:
+            history = f"Every version of: {contract.description}"
+            tables.append(_source_table(contract, contract.topic.history, history))
+    return [
+        {
+            "name": f"silver_{domain}",
+            "database": "silver",
+            "schema": domain,
+            "description": f"Silver tables of {domain}: typed, checked, deduplicated.",
+            "tables": tables,
+        }
+        for domain, tables in domains.items()
+    ]
+
+
+def _source_table(contract: Contract, table: TableName, description: str) -> dict[str, Any]:
+    columns = _columns(contract)
+    if table == contract.topic.history:
+        operation = ("op", LogicalType.STRING, "Kind of change: c, u or d.", False)
+        columns = [*columns[:-1], operation, *((*column, False) for column in _VALID)]
+    return {
+        "name": table.entity,
+        "description": description,
+        "config": {
+            "meta": {
+                "owner": contract.owner,
+                "contract_version": contract.version,
+                "topic": str(contract.topic),
+                "dagster": {"asset_key": table.asset_key},
+            }
+        },
+        "columns": [_column(*column) for column in columns],
+    }
+
+
+def _groups(contracts: list[Contract]) -> list[dict[str, Any]]:
+    owners = {contract.topic.domain: contract.owner for contract in contracts}
+    groups = [
+        {"name": domain, "owner": {"name": domain, "email": owner}}
+        for domain, owner in sorted(owners.items())
+    ]
+    return [*groups, {"name": "staging", "owner": {"name": "data platform",
+                                                   "email": "platform@weir.example"}}]  # fmt: skip
+
+
+def _model(contract: Contract) -> dict[str, Any]:
+    return {
+        "name": _staging_name(contract),
+        "description": f"{contract.description} Times in microseconds, UTC.",
+        "config": {"meta": {"owner": contract.owner}},
+        "columns": [_column(*column) for column in _columns(contract)],
+    }
+
+
+def _column(name: str, kind: LogicalType, description: str, pii: bool) -> dict[str, Any]:
+    column: dict[str, Any] = {
+        "name": name,
+        "data_type": _TRINO[kind],
+        "description": description or f"{name.replace('_', ' ')}.",
+    }
+    if pii:
+        column["config"] = {"meta": {"pii": True}}
+    return column
+
+
+def _staging_name(contract: Contract) -> str:
+    return f"stg_{contract.topic.entity}"
+
+
+def _view(contract: Contract) -> str:
+    topic = contract.topic
+    lines = [
+        f"cast({name} as {_TRINO[kind]}) as {name}" if kind is LogicalType.TIMESTAMP else name
+        for name, kind, _, _ in _columns(contract)
+    ]
+    listed = ",\n    ".join(lines)
+    return (
+        f"{{#- {_NOTICE} -#}}\n"
+        f"select\n    {listed}\n"  # noqa: S608
+        f"from {{{{ source('silver_{topic.domain}', '{topic.entity}') }}}}\n"
+    )
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    return f"# {_NOTICE}\n{text}"
+
+
+def main() -> None:
+    """Write the staging folder and say what changed."""
+    from platform_assets.contracts.load import load_contracts
+
+    for path in write(load_contracts().values()):
+        print(path.relative_to(REPOSITORY))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What is in gold: names and row counts.
+
+Belongs here: questions about gold's tables as a whole. Does not belong here: their content.
+"""
+
+from __future__ import annotations
+
+from platform_assets.gold.trino import execute
+from platform_assets.settings import Settings
+
+STAGING = "staging"
+
+
+def tables(settings: Settings) -> list[str]:
+    """Gold's tables (no staging views) as ``domain.table``."""
+    found = execute(
+        settings,
+        "select table_schema, table_name from gold.information_schema.tables "
+        "where table_type = 'BASE TABLE' "
+        f"and table_schema not in ('information_schema', 'system', '{STAGING}') order by 1, 2",  # noqa: S608
+    )
+    return [f"{schema}.{table}" for schema, table in found.rows]
+
+
+def row_counts(settings: Settings) -> dict[str, int]:
+    """Rows of each gold table, by its name ``domain.table``.
+
+    Raises:
+        TrinoUnreachableError: Trino does not answer.
+    """
+    names = tables(settings)
+    if not names:
+        return {}
+    sql = " union all ".join(
+        f"select '{name}', count(*) from gold.{name}"  # noqa: S608
+        for name in names
+    )
+    counts = {str(name): int(rows) for name, rows in execute(settings, sql).rows}
+    return {name: counts[name] for name in names}
