@@ -7,6 +7,7 @@ one server (:mod:`servers`), or the supervisor's protocol (:mod:`supervisord`).
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 import xmlrpc.client
@@ -30,6 +31,7 @@ Report = Callable[[str, str], None]
 """Called with a server's name and what it is doing now."""
 
 LOCK_SECONDS = 5.0
+_TELLING = re.compile(r"\b(error|fatal|cannot|failed)\b|Exception|^\d+\) ", re.IGNORECASE)
 
 
 class ServerDiedError(WeirError):

@@ -7,7 +7,6 @@ and access control (the gold room writes those into :func:`etc_dir`).
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 
 from platform_assets.local import fetch
@@ -48,7 +47,7 @@ def server(settings: Settings) -> Server:
         command=(
             java(),
             "-Xms256m",
-            "-Xmx1536m",
+            "-Xmx2g",
             "-XX:+UseSerialGC",
             "-XX:ReservedCodeCacheSize=192M",
             "-XX:MaxHeapFreeRatio=40",
@@ -76,33 +75,34 @@ def server(settings: Settings) -> Server:
         scheme="http",
         timeout=300,
         stop_seconds=20,
-        memory_mb=1300,
+        memory_mb=1400,
     )
 
 
 def _prepare(settings: Settings, etc: Path) -> None:
-    config = {
+    config: dict[str, object] = {
         "coordinator": "true",
         "node-scheduler.include-coordinator": "true",
         "http-server.http.port": settings.trino_port,
         "discovery.uri": f"http://{LOOPBACK}:{settings.trino_port}",
+        # Catalogs are read from etc/catalog, relative to the working directory.
         "catalog.management": "dynamic",
-        "catalog.config-dir": etc / "catalog",
-        "query.max-memory": "600MB",
-        "query.max-memory-per-node": "600MB",
-        "memory.heap-headroom-per-node": "300MB",
+        "query.max-memory": "900MB",
+        "query.max-memory-per-node": "900MB",
+        "memory.heap-headroom-per-node": "400MB",
         "query.max-history": 50,
         "query.min-expire-age": "2m",
         "task.concurrency": 2,
         "task.max-worker-threads": 4,
         "web-ui.enabled": "true",
     }
-    write_file(etc / "config.properties", properties(config))
     write_file(etc / "log.properties", properties({"io.trino": "WARN", "io.airlift": "WARN"}))
     (etc / "catalog").mkdir(parents=True, exist_ok=True)
     data_dir(settings, NAME).mkdir(parents=True, exist_ok=True)
-    if importlib.util.find_spec(_CATALOGS) is not None:
-        importlib.import_module(_CATALOGS).write(settings, etc)
+    # Named, not imported above: this room starts servers and knows nothing of tables.
+    catalogs = importlib.import_module(_CATALOGS)
+    catalogs.write(settings, etc)
+    write_file(etc / "config.properties", properties(config | dict(catalogs.CONFIG_PROPERTIES)))
 
 
 def _answers(settings: Settings) -> bool:

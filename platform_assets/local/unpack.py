@@ -75,6 +75,7 @@ def extract(archive: Path, folder: Path, keep: Keep, report: Report) -> None:
     for path in list(pool.rglob("*")):
         if path.is_file() and not keep(PurePosixPath(path.relative_to(pool).as_posix())):
             path.unlink()
+    _remove_empty_folders(pool)
     _lift(pool, folder)
     report(size, size)
 
@@ -94,6 +95,13 @@ def _inside(folder: Path, name: str, archive: Path) -> Path:
     if path.is_absolute() or ".." in path.parts:
         raise WeirError(f"{archive.name} holds the unsafe path {name}", "do not use this archive")
     return folder / path
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """Trino takes every folder below ``plugin`` for a plugin, and an empty one stops it."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _lift(pool: Path, folder: Path) -> None:
