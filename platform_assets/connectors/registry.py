@@ -1,0 +1,110 @@
+"""The schema registry: a subject a topic, BACKWARD, and refusals with their reason.
+
+Belongs here: registering and reading schemas over the Confluent API. Does not belong here:
+what the schema is (``contracts/avro.py``). Next room: :mod:`.publish`.
+"""
+
+from __future__ import annotations
+
+from confluent_kafka.schema_registry import (
+    ConfigCompatibilityLevel,
+    Schema,
+    SchemaRegistryClient,
+    ServerConfig,
+)
+from confluent_kafka.schema_registry.common._httpx_compat import (
+    httpx,  # the client raises the errors of whichever httpx it found
+)
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from platform_assets.contracts.avro import value_schema_text
+from platform_assets.contracts.model import Contract
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+
+COMPATIBILITY = "BACKWARD"
+_LEVEL = ConfigCompatibilityLevel.BACKWARD
+_INCOMPATIBLE = 409
+_NOT_FOUND = 404
+
+
+class RegistryError(WeirError):
+    """The registry cannot be reached, or answered with an error."""
+
+
+class SchemaRefusedError(RegistryError):
+    """The registry refused a schema that is not backward compatible."""
+
+
+class Registry:
+    """Weir's view of the schema registry; calls have a timeout and retry with jitter."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.registry_url
+        self._client = SchemaRegistryClient(
+            {
+                "url": settings.registry_url,
+                "timeout": min(10.0, settings.request_timeout_seconds),
+                "max.retries": 3,
+                "retries.wait.ms": 200,
+                "retries.max.wait.ms": 2000,
+            }
+        )
+
+    def register(self, contract: Contract) -> int:
+        """Register the contract's schema under ``<topic>-value``; idempotent.
+
+        Returns:
+            The schema's id, as it stands in the frame of each record.
+
+        Raises:
+            SchemaRefusedError: it cannot read what the registered one wrote; says why.
+            RegistryError: the registry does not answer, or fails.
+        """
+        subject = contract.topic.subject
+        schema = Schema(value_schema_text(contract), "AVRO")
+        try:
+            self._ensure_backward(subject)
+            return int(self._client.register_schema(subject, schema))
+        except SchemaRegistryError as error:
+            if error.http_status_code == _INCOMPATIBLE:
+                raise SchemaRefusedError(
+                    f"schema of {subject} refused: not {COMPATIBILITY} compatible: "
+                    f"{error.error_message}",
+                    f"keep column types in {contract.path}; add a column under a new name instead",
+                ) from error
+            raise self._failure(subject, error) from error
+        except httpx.HTTPError as error:
+            raise self._failure(subject, error) from error
+
+    def schema(self, schema_id: int) -> str | None:
+        """The Avro schema with this id, or None where the registry knows none.
+
+        Raises:
+            RegistryError: the registry does not answer, or fails.
+        """
+        try:
+            return str(self._client.get_schema(schema_id).schema_str)
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                return None
+            raise self._failure(f"schema {schema_id}", error) from error
+        except httpx.HTTPError as error:
+            raise self._failure(f"schema {schema_id}", error) from error
+
+    def _ensure_backward(self, subject: str) -> None:
+        try:
+            if self._client.get_config(subject).compatibility_level == COMPATIBILITY:
+                return
+        except SchemaRegistryError as error:
+            if error.http_status_code != _NOT_FOUND:
+                raise
+        self._client.set_config(subject, ServerConfig(compatibility=_LEVEL))
+
+    def _failure(self, what: str, error: Exception) -> RegistryError:
+        if isinstance(error, SchemaRegistryError):
+            return RegistryError(f"schema registry at {self._url}: {what}: {error}")
+        return RegistryError(
+            f"schema registry at {self._url} does not answer: {error or type(error).__name__}",
+            "start the servers with `weir up`, see `weir status` and `weir logs registry`",
+        )
