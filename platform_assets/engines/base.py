@@ -125,7 +125,9 @@ class Engine(Protocol):
 
     name: str
 
-    def take(self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None) -> Taken:
+    def take(
+        self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
+    ) -> Taken:
         """Read exactly these ranges; with ``max_bytes`` stop early and say so in ``ranges``.
 
         Raises:
