@@ -106,9 +106,9 @@ def folder_of(name: str, *, cache: Path | None = None, bundles: Manifest | None 
     return (cache or get_settings().cache) / "bundles" / f"{name}-{digest}"
 
 
-def is_ready(name: str) -> bool:
+def is_ready(name: str, *, cache: Path | None = None) -> bool:
     """Whether a bundle of the checked-in manifest is in the cache, whole."""
-    return _is_ready(folder_of(name), manifest()[name])
+    return _is_ready(folder_of(name, cache=cache), manifest()[name])
 
 
 def spark_jars(progress: Progress | None = None) -> list[Path]:

