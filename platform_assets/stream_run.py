@@ -58,12 +58,15 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     Raises:
         LeaseHeldError: another stream run is alive; this one ends without touching anything.
     """
+    from platform_assets.connectors.publish import ensure_topics
     from platform_assets.engines import open_engine
     from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.loop import StreamLoop
 
     settings = get_settings()
     contracts = load_contracts()
+    context.log.info("topics, schemas and tables by contract")
+    ensure_topics(settings, contracts.values())
     reporter = Reporter(settings, context, Windows(settings))
     started = time.monotonic()
     with Lease(settings, LEASE, context.run_id, code_version()) as lease:

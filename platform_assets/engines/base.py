@@ -125,6 +125,10 @@ class Engine(Protocol):
 
     name: str
 
+    def ensure_tables(self, contract: Contract) -> None:
+        """Create the contract's tables, empty, where they are not there; add new columns."""
+        ...
+
     def take(
         self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
     ) -> Taken:

@@ -115,6 +115,7 @@ class TopicLoop:
         return True
 
     def _recover(self) -> None:
+        self.processor.engine.ensure_tables(self.contract)
         state = self.states.read(self.contract.topic)
         for item in self.processor.ledger.open_batches(self.contract.topic):
             log.info("recovering", topic=str(self.contract.topic), micro_batch=item.batch.id)
