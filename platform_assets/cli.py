@@ -87,9 +87,9 @@ def main() -> None:
 
 def fail(message: str, hint: str = "") -> None:
     """Print one clear line, and the way out, on standard error; exit with 1."""
-    print(f"weir: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    print(f"weir: {' '.join(message.split())}", file=sys.stderr)
     if hint:
-        print(f"      {hint}", file=sys.stderr)  # noqa: T201
+        print(f"      {hint}", file=sys.stderr)
     sys.exit(1)
 
 

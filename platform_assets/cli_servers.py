@@ -231,7 +231,9 @@ def table_of(rows: Iterable[Status]) -> Table:
     """The servers as a table, with the sum of their memory."""
     from rich.table import Table
 
-    table = Table("server", "version", "address", "health", "pid", "memory", box=None, pad_edge=False)
+    table = Table(
+        "server", "version", "address", "health", "pid", "memory", box=None, pad_edge=False
+    )
     table.columns[-1].justify = "right"
     total = 0
     for row in rows:
@@ -239,7 +241,12 @@ def table_of(rows: Iterable[Status]) -> Table:
         colour = {"ready": "green", "stopped": "dim"}.get(row.health, "red")
         memory = f"{row.memory_bytes / MIB:,.0f} MiB" if row.memory_bytes else ""
         table.add_row(
-            row.name, row.version, row.address, f"[{colour}]{row.health}", str(row.pid or ""), memory
+            row.name,
+            row.version,
+            row.address,
+            f"[{colour}]{row.health}",
+            str(row.pid or ""),
+            memory,
         )
     table.add_section()
     table.add_row("", "", "", "", "together", f"{total / MIB:,.0f} MiB")

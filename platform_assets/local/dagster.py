@@ -17,6 +17,8 @@ from pathlib import Path
 from platform_assets.local.kafka import NAME as KAFKA
 from platform_assets.local.model import Server, config_dir, write_file
 from platform_assets.local.postgres import NAME as POSTGRES
+from platform_assets.local.registry import NAME as REGISTRY
+from platform_assets.local.trino import NAME as TRINO
 from platform_assets.settings import LOOPBACK, REPOSITORY, Settings
 
 CODE, WEBSERVER, DAEMON = "dagster-code", "dagster-webserver", "dagster-daemon"
@@ -55,6 +57,7 @@ def servers(settings: Settings) -> tuple[Server, ...]:
             probe=lambda: _PROBES[name](settings),
             folder=REPOSITORY,
             needs=(POSTGRES, KAFKA) if name == CODE else (CODE,),
+            outlived_by=(REGISTRY, TRINO) if name == CODE else (),
             environment=lambda: environment(settings),
             prepare=lambda: _prepare(settings, workspace, code),
             scheme="http" if name == WEBSERVER else "",
@@ -69,9 +72,11 @@ def servers(settings: Settings) -> tuple[Server, ...]:
     return (
         entry(
             CODE,
-            ("dagster", "api", "grpc", "-m", module, *host, "-p", str(code))
-            + ("-d", str(REPOSITORY), "--location-name", "weir", "--max-workers", "8")
-            + ("--use-python-environment-entry-point", "--log-level", "warning"),
+            (
+                *("dagster", "api", "grpc", "-m", module, *host, "-p", str(code)),
+                *("-d", str(REPOSITORY), "--location-name", "weir", "--max-workers", "8"),
+                *("--use-python-environment-entry-point", "--log-level", "warning"),
+            ),
             (code,),
             350,
         ),

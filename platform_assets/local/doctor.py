@@ -97,7 +97,11 @@ def _fonts() -> Finding:
     found = ""
     if shutil.which("fc-list"):
         done = subprocess.run(
-            ["fc-list", ":lang=ja", "family"], capture_output=True, text=True, timeout=30, check=False
+            ["fc-list", ":lang=ja", "family"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
         found = next((line for line in done.stdout.splitlines() if line.strip()), "")
     return Finding(
@@ -160,8 +164,6 @@ def _ports(settings: Settings) -> list[Finding]:
         try:
             processes.require_ports(server)
         except WeirError as error:
-            return [
-                Finding("free ports", False, error.message, "export WEIR_PORT_BASE=18700")
-            ]
+            return [Finding("free ports", False, error.message, "export WEIR_PORT_BASE=18700")]
     base = settings.port_base
     return [Finding("free ports", True, f"{base} to {base + 8}")]

@@ -36,6 +36,8 @@ class Server:
         probe: asks the server something real; returns true when it serves, raises or
             returns false until then.
         needs: servers that must be ready before it starts.
+        outlived_by: servers that it does not wait for at the start, but that must not stop
+            before it (the runs below Dagster's code server drain into them).
         bundles: what :mod:`fetch` must have put into the cache.
         environment: variables added for it; secrets are read when it is launched.
         folder: working directory.
@@ -55,6 +57,7 @@ class Server:
     probe: Callable[[], bool]
     folder: Path
     needs: tuple[str, ...] = ()
+    outlived_by: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()
     environment: Callable[[], Mapping[str, str]] = field(default=dict)
     prepare: Callable[[], None] = nothing

@@ -250,7 +250,9 @@ def _stop_in_order(settings: Settings, tell: Report) -> None:
         time.monotonic() + 10 + max((known[name].stop_seconds for name in running), default=0) * 2
     )
     while running and time.monotonic() < deadline:
-        needed = {need for name in running for need in known[name].needs}
+        needed = {
+            other for name in running for other in (*known[name].needs, *known[name].outlived_by)
+        }
         for name in running - needed - asked:
             tell(name, "stopping")
             with suppress(xmlrpc.client.Fault):
@@ -314,7 +316,9 @@ def status(settings: Settings, names: Iterable[str] | None = None) -> list[Statu
 
 
 def _status(settings: Settings, server: Server, up: bool) -> Status:
-    info = _info(settings, server.name) if up else {"statename": "STOPPED", "pid": 0}
+    info: dict[str, Any] = {"statename": "STOPPED", "pid": 0}
+    if up:
+        info = _info(settings, server.name)
     pid = info["pid"] or None
     memory, health, uptime = 0, "stopped", 0.0
     if pid is not None:

@@ -16,7 +16,6 @@ from platform_assets.local.model import Server, config_dir, data_dir, properties
 from platform_assets.local.postgres import NAME as POSTGRES
 from platform_assets.settings import LOOPBACK, Settings
 
-
 NAME = "trino"
 _CATALOGS = "platform_assets.gold.trino_config"
 

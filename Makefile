@@ -1,0 +1,86 @@
+# Weir's commands. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.weir-stamp
+ARGS ?=
+ONLY ?=
+UV_COMPILE := $(BIN)/uv pip compile --quiet --override requirements.overrides --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header --universal --python-version 3.11
+
+# The first interpreter that Weir supports; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help env run test test-unit test-graph test-integration test-e2e lint format types \
+	imports lock bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort \
+		| awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+env: $(STAMP) ## Create .venv from requirements-dev.lock (instant when nothing changed)
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "weir needs Python 3.11 or 3.12: apt-get install python3 python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "creating $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }; }
+	@# uv comes from the same lock: its lines are the requirement up to the next package.
+	@test -x $(BIN)/uv || { echo "installing uv"; \
+		awk '/^uv==/{on=1} on{print} on && !/\\$$/{exit}' requirements-dev.lock > $(VENV)/uv.lock; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock; }
+	@echo "installing the packages of requirements-dev.lock (a few minutes the first time)"
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --require-hashes --compile-bytecode requirements-dev.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: env ## Everything on this machine: servers, live data, tables (ARGS="--once --json" ...)
+	@exec $(BIN)/weir run $(ARGS)
+
+test: env ## All tests: unit, graph, integration, browser
+	$(BIN)/pytest $(ARGS)
+
+test-unit: env ## Tests that start no server (under a minute)
+	$(BIN)/pytest tests/unit $(ARGS)
+
+test-graph: env ## Tests of the asset graph and its ticks
+	$(BIN)/pytest tests/graph $(ARGS)
+
+test-integration: env ## Tests on the real servers
+	$(BIN)/pytest tests/integration $(ARGS)
+
+test-e2e: env ## Tests in a browser
+	$(BIN)/pytest tests/e2e $(ARGS)
+
+lint: env ## Style, without changing anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: env ## Mend what style can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: env ## mypy --strict
+	$(BIN)/mypy
+
+imports: env ## The walls between the rooms
+	$(BIN)/lint-imports
+
+lock: env ## Resolve requirements.lock and requirements-dev.lock anew
+	$(UV_COMPILE) requirements.in -o requirements.lock
+	$(UV_COMPILE) requirements-dev.in -o requirements-dev.lock
+
+bench: env ## Measure (ONLY=name for one); medians of five
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+clean: ## Stop the servers and delete .weir (tables and logs), caches of tools; keeps downloads
+	@if test -x $(BIN)/weir && test -d .weir; then $(BIN)/weir down; fi
+	rm -rf .weir .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dbt_project/target
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
