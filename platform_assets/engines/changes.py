@@ -46,11 +46,7 @@ def publish_changes(
     history.refresh()
     silver.refresh()
     key = list(contract.key)
-    events = _native(
-        transform.change_events(
-            contract, transform.first_in_log(contract, nw.from_native(good.lazy()))
-        )
-    )
+    events = _native(transform.first_in_log(contract, nw.from_native(good.lazy())))
     held = index.find(events.select("event_id"), ids)
     owners = events.select("event_id", "_micro_batch").join(held, on="event_id", suffix="_held")
     first = pl.col("_micro_batch_held") < pl.col("_micro_batch")

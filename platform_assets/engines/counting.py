@@ -21,7 +21,7 @@ from platform_assets.engines.base import BatchCounts, MicroBatch, Published
 from platform_assets.silver import transform
 
 _MOMENT = pl.Datetime("us", "UTC")
-_BATCH, _PARTITION, _OFFSET = "_micro_batch", "kafka_partition", "kafka_offset"
+_BATCH, _PARTITION, _OFFSET = transform.ORDER
 
 
 class Tally:
@@ -40,7 +40,8 @@ class Tally:
             contract: the topic's contract.
             batches: the span.
             judged: at least ``_micro_batch``, ``_rule`` and ``decode_error`` of every row.
-            good: the accepted rows: at least micro-batch, partition, offset, event time.
+            good: the accepted rows: at least micro-batch, ``_kafka_partition``,
+                ``_kafka_offset`` and the event time.
         """
         self._contract = contract
         self.counts = {batch.id: BatchCounts() for batch in batches}
@@ -118,12 +119,8 @@ class Tally:
             self.counts[batch].published = number
             self.counts[batch].dates = set(dates)
         if len(self._late):
-            late = self._late.join(
-                rows.select(_BATCH, "_kafka_partition", "_kafka_offset"),
-                left_on=[_BATCH, _PARTITION, _OFFSET],
-                right_on=[_BATCH, "_kafka_partition", "_kafka_offset"],
-                how="semi",
-            )
+            place = list(transform.ORDER)
+            late = self._late.join(rows.select(place), on=place, how="semi")
             for batch, number in late.group_by(_BATCH).len().iter_rows():
                 self.counts[batch].late = number
         for counts in self.counts.values():

@@ -106,7 +106,12 @@ class LocalEngine:
         quarantine = self._table(layout.quarantine(contract))
         silver = self._table(layout.silver(contract))
         judged: pl.DataFrame = checked.frame
-        good = _native(transform.accepted(nw.from_native(judged.lazy())))
+        shape = (
+            transform.change_events
+            if contract.kind is TopicKind.CHANGE
+            else transform.silver_rows
+        )
+        good = _native(shape(contract, transform.accepted(nw.from_native(judged.lazy()))))
         tally = Tally(contract, batches, judged, good)
 
         def write() -> Published:
@@ -124,7 +129,10 @@ class LocalEngine:
 
         def reject() -> int:
             quarantine.refresh()
-            rows = _native(transform.quarantine_rows(nw.from_native(judged.lazy())))
+            rows = judged.clear()
+            if checked.quarantined:
+                lazy = nw.from_native(judged.lazy())
+                rows = _native(transform.quarantine_rows(contract, lazy))
             return quarantine.replace(ids, rows)
 
         self._redo(reject, quarantine)
@@ -150,11 +158,10 @@ class LocalEngine:
             first = pl.col("_micro_batch_held") < pl.col("_micro_batch")
             rows = rows.join(owners.filter(first), on=by, how="anti")
             later = owners.filter(~first)
-        new = _native(transform.silver_rows(contract, nw.from_native(rows.lazy())))
         old = (
             silver.rows_of(ids, [*by, "_micro_batch"]) if len(silver.files_of(ids)) else None
         )
-        published = tally.published(new)
+        published = tally.published(rows)
         if later is not None and len(later):
             others = sorted(later["_micro_batch_held"].unique().to_list())
             kept = silver.rows_of(others)
@@ -163,13 +170,13 @@ class LocalEngine:
             kept = kept.join(later, left_on=[*by, "_micro_batch"],
                              right_on=[*by, "_micro_batch_held"], how="anti")  # fmt: skip
             tally.displace(published, lost)
-            everything = pl.concat([new, kept], how="diagonal")
+            everything = pl.concat([rows, kept], how="diagonal")
             silver.replace([*ids, *others], everything)
         else:
-            silver.replace(ids, new)
+            silver.replace(ids, rows)
         if old is not None and len(old):
             published.dates |= set(old["event_date"].unique().to_list())
-            freed = old.join(new, on=by, how="anti")
+            freed = old.join(rows, on=by, how="anti")
             if len(freed):
                 bronze = self._table(layout.bronze(contract))
                 published.redo |= waiting(contract, bronze, freed, ids)

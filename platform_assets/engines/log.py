@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute
@@ -26,12 +26,17 @@ from platform_assets.engines import layout
 from platform_assets.engines.base import OffsetRange, RangeGoneError
 
 _POLL_RECORDS = 10_000
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.1
 _QUEUE_KILOBYTES = 65_536
 
 
 class LogUnavailableError(RuntimeError):
     """Kafka gave no answer, or not the records asked for, in time: try again later."""
+
+
+def _offset(message: Message) -> int:
+    """A record's offset, which only events that are no records lack."""
+    return cast("int", message.offset())
 
 
 @dataclass
@@ -48,7 +53,7 @@ class _Part:
         """Append messages; returns the bytes of their values."""
         values = [message.value() for message in messages]
         self.values += values
-        self.offsets += [message.offset() for message in messages]
+        self.offsets += [_offset(message) for message in messages]
         self.times += [message.timestamp()[1] for message in messages]
         self.keys += [message.key() for message in messages]
         self.headers += [message.headers() for message in messages]
@@ -109,7 +114,17 @@ class TopicLog:
         quiet_since = time.monotonic()
         while size < limit and any(position[p] < ends[p] for p in ends):
             before = dict(position)
-            size += self._poll(parts, ends, position)
+            wanted = sum(ends[p] - position[p] for p in ends)
+            if max_bytes is not None:
+                wanted = min(
+                    wanted,
+                    _affordable(
+                        size,
+                        records=sum(len(part.offsets) for part in parts.values()),
+                        limit=max_bytes,
+                    ),
+                )
+            size += self._poll(wanted, parts, ends, position)
             if position != before:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._timeout:
@@ -126,16 +141,23 @@ class TopicLog:
         return _table(parts), tuple(covered), size
 
     def _poll(
-        self, parts: dict[int, _Part], ends: dict[int, int], position: dict[int, int]
+        self,
+        wanted: int,
+        parts: dict[int, _Part],
+        ends: dict[int, int],
+        position: dict[int, int],
     ) -> int:
+        # Asking for no more than is there returns at once; asking for more waits its time out.
         assert self._consumer is not None  # noqa: S101 - attached above; for the type checker
-        messages = self._consumer.consume(_POLL_RECORDS, timeout=_POLL_SECONDS)
+        # Never ask for more than is missing: consume() waits for the full number or the timeout.
+        missing = sum(max(0, ends[p] - position[p]) for p in ends)
+        messages = self._consumer.consume(min(missing, _POLL_RECORDS), timeout=_POLL_SECONDS)
         by_partition: dict[int, list[Message]] = {}
         for message in messages:
             if message.error() is not None:
                 self._failed(message, position)
             else:
-                by_partition.setdefault(message.partition(), []).append(message)
+                by_partition.setdefault(cast("int", message.partition()), []).append(message)
         size = 0
         for partition, group in by_partition.items():
             if partition in ends:
@@ -156,11 +178,11 @@ class TopicLog:
         if not messages:
             return 0
         end = ends[partition]
-        last = messages[-1].offset()
+        last = _offset(messages[-1])
         position[partition] = max(position[partition], min(last + 1, end))
         if last < end:
             return parts[partition].add(messages)
-        cut = next(i for i, message in enumerate(messages) if message.offset() >= end)
+        cut = next(i for i, message in enumerate(messages) if _offset(message) >= end)
         self._ahead.setdefault(partition, deque()).extend(messages[cut:])
         return parts[partition].add(messages[:cut])
 
@@ -224,8 +246,6 @@ class TopicLog:
         for item in ranges:
             self._check_start(item.partition, item.start)
         self._ahead = {}
-        for item in ranges:
-            self._next[item.partition] = item.start
         # Only these: other partitions join again when they are asked for.
         self._next = {item.partition: item.start for item in ranges}
         self._consumer.assign(
@@ -272,6 +292,13 @@ class TopicLog:
             f"topic {self._topic} at {self._bootstrap}: nothing came for {self._timeout:g} s "
             f"({left}); last error: {self._last_error}; see `weir status`"
         )
+
+
+def _affordable(size: int, records: int, limit: int) -> int:
+    """Records that fit below the limit, at the mean size of those read; at least one."""
+    if not records:
+        return _FIRST_RECORDS
+    return max(1, (limit - size) * records // max(1, size))
 
 
 def _table(parts: dict[int, _Part]) -> pa.Table:

@@ -21,9 +21,10 @@ Frame = Any
 EVENT_DATE = "event_date"
 RULE = "_rule"
 RULES = "_rules"
-REASON = "_reason"
 LOG_ORDER = ("_micro_batch", "kafka_partition", "kafka_offset")
-"""The order in which the first record of a key wins."""
+"""The order in which the first record of a key wins, by bronze's names."""
+ORDER = ("_micro_batch", "_kafka_partition", "_kafka_offset")
+"""The same by silver's names."""
 
 TYPE_RULE = "type"
 EVENT_TIME_MISSING = "event_time_missing"
@@ -61,24 +62,24 @@ def dedupe_by(contract: Contract) -> tuple[str, ...]:
     return (EVENT_DATE, *contract.key)
 
 
-def _conditions(contract: Contract) -> list[tuple[str, Any, Any]]:
-    """Each rule as name, expression that is true where it is broken, and reason."""
-    required = dict.fromkeys((*identity(contract), *contract.key))
+def _required(contract: Contract) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*identity(contract), *contract.key)))
+
+
+def _conditions(contract: Contract) -> list[tuple[str, Any]]:
+    """Each rule as its name and an expression that is true where it is broken."""
+    required = _required(contract)
     missing = nw.any_horizontal(*(nw.col(name).is_null() for name in required), ignore_nulls=False)
-    conditions: list[tuple[str, Any, Any]] = [
-        (TYPE_RULE, ~nw.col("type_errors").is_null(), nw.col("type_errors")),
-        (
-            EVENT_TIME_MISSING,
-            nw.col(contract.event_time).is_null(),
-            nw.lit(f"{contract.event_time} is missing"),
-        ),
-        (KEY_MISSING, missing, nw.lit(f"one of the key columns {', '.join(required)} is missing")),
+    conditions: list[tuple[str, Any]] = [
+        (TYPE_RULE, ~nw.col("type_errors").is_null()),
+        (EVENT_TIME_MISSING, nw.col(contract.event_time).is_null()),
+        (KEY_MISSING, missing),
     ]
     for rule in contract.rules:
         broken = _broken(contract, rule)
         if rule.when is not None:
             broken = (nw.col(rule.when.column) == rule.when.equals) & broken
-        conditions.append((rule.name, broken, nw.lit(reason(rule))))
+        conditions.append((rule.name, broken))
     return conditions
 
 
@@ -131,11 +132,11 @@ def reason(rule: Rule) -> str:
 
 
 def judge(contract: Contract, bronze: Frame) -> Frame:
-    """Add ``_rule``, ``_rules``, ``_reason`` and ``event_date`` to bronze rows.
+    """Add ``_rule``, ``_rules`` and ``event_date`` to bronze rows.
 
     Columns that the contract takes from the envelope get their contract's name too. The
-    first three are null for a row that passes, and for one that could not be decoded (that
-    one is a dead letter, not a rejected row).
+    rule is null for a row that passes, and for one that could not be decoded (that one is
+    a dead letter, not a rejected row).
 
     Raises:
         ValueError: a rule has a check that is not known.
@@ -146,16 +147,20 @@ def judge(contract: Contract, bronze: Frame) -> Frame:
         if column.source not in {"payload", column.name}
     ]
     decoded = nw.col("decode_error").is_null()
-    conditions = [(n, decoded & broken, why) for n, broken, why in _conditions(contract)]
-    names = [nw.when(broken).then(nw.lit(name)) for name, broken, _ in conditions]
-    reasons = [nw.when(broken).then(why) for _, broken, why in conditions]
-    every = nw.concat_str(names, separator=",", ignore_nulls=True)
+    found = {
+        f"_broken_{place}": nw.when(decoded & broken).then(nw.lit(name))
+        for place, (name, broken) in enumerate(_conditions(contract))
+    }
+    every = nw.concat_str([nw.col(name) for name in found], separator=",", ignore_nulls=True)
     named = bronze.with_columns(*from_envelope) if from_envelope else bronze
-    return named.with_columns(
-        nw.coalesce(*names).alias(RULE),
-        nw.coalesce(*reasons).alias(REASON),
-        nw.when(every != "").then(every).alias(RULES),
-        nw.col(contract.event_time).dt.date().alias(EVENT_DATE),
+    return (
+        named.with_columns(**found)
+        .with_columns(
+            nw.coalesce(*found).alias(RULE),
+            every.alias(RULES),
+            nw.col(contract.event_time).dt.date().alias(EVENT_DATE),
+        )
+        .drop(*found)
     )
 
 
@@ -165,8 +170,11 @@ def accepted(judged: Frame) -> Frame:
 
 
 def first_in_log(contract: Contract, rows: Frame) -> Frame:
-    """Keep the first record in the log of each key (see :func:`dedupe_by`)."""
-    return rows.unique(subset=list(dedupe_by(contract)), keep="first", order_by=list(LOG_ORDER))
+    """Keep the first record in the log of each key (see :func:`dedupe_by`).
+
+    Takes rows in the shape of :func:`silver_rows` or :func:`change_events`.
+    """
+    return rows.unique(subset=list(dedupe_by(contract)), keep="first", order_by=list(ORDER))
 
 
 def silver_rows(contract: Contract, rows: Frame) -> Frame:
@@ -188,12 +196,21 @@ def change_events(contract: Contract, rows: Frame) -> Frame:
     )
 
 
-def quarantine_rows(judged: Frame) -> Frame:
+def quarantine_rows(contract: Contract, judged: Frame) -> Frame:
     """Bring rejected rows into the shape of the quarantine table, bytes included."""
-    rejected = judged.filter(~nw.col(RULE).is_null())
-    return rejected.with_columns(
-        nw.col(RULE).alias("rule"), nw.col(RULES).alias("rules"), nw.col(REASON).alias("reason")
-    ).select(*QUARANTINE_COLUMNS)
+    texts = {
+        EVENT_TIME_MISSING: f"{contract.event_time} is missing",
+        KEY_MISSING: f"a key column is missing (key: {', '.join(_required(contract))})",
+        **{rule.name: reason(rule) for rule in contract.rules},
+    }
+    rule = nw.col(RULE)
+    said = [nw.when(rule == name).then(nw.lit(text)) for name, text in texts.items()]
+    why = nw.coalesce(*said, nw.when(rule == TYPE_RULE).then(nw.col("type_errors")))
+    return (
+        judged.filter(~rule.is_null())
+        .with_columns(rule.alias("rule"), nw.col(RULES).alias("rules"), why.alias("reason"))
+        .select(*QUARANTINE_COLUMNS)
+    )
 
 
 def _provenance() -> tuple[Any, ...]:
