@@ -10,7 +10,8 @@
 {#- The dates for these topics (slugs), or none for "all of them". -#}
 {% macro changed_dates(topics) %}
   {%- set told = var('changed_dates', none) -%}
-  {%- if told is none or not is_incremental() -%}
+  {#- A fresh step knows that the table is there, and saves asking. -#}
+  {%- if told is none or not (var('fresh', false) or is_incremental()) -%}
     {{ return(none) }}
   {%- endif -%}
   {%- set dates = [] -%}

@@ -9,12 +9,13 @@
 
   Config: unique_key (list), scope_column (the date column, or none to replace everything each
   time), topics (slugs that var changed_dates speaks of), partitioning (Iceberg transforms).
-  Var fresh: true skips what only a changed model needs (contract check, new columns), for steps
-  that follow each batch. docs/adr/0030-gold-merges-whole-dates.md says why.
+  Var fresh: true skips what only a new or changed model needs (does the table exist, contract
+  check, new columns), for steps that follow each batch: they cost one statement a model. docs/adr/0030-gold-merges-whole-dates.md says why.
 -#}
 {% materialization incremental, adapter='trino', supported_languages=['sql'] %}
-  {%- set existing = load_cached_relation(this) -%}
   {%- set target = this.incorporate(type='table') -%}
+  {%- set fresh = var('fresh', false) -%}
+  {%- set existing = target if fresh else load_cached_relation(this) -%}
   {%- set grant_config = config.get('grants') -%}
   {%- if existing is not none and not existing.is_table -%}
     {%- do adapter.drop_relation(existing) -%}
@@ -30,7 +31,7 @@
   {%- else %}
     {%- if existing is none %}
       {%- call statement('create') -%}{{ weir_create_table(target, sql) }}{%- endcall %}
-    {%- elif not var('fresh', false) %}
+    {%- elif not fresh %}
       {%- do weir_follow_contract(target, sql) -%}
     {%- endif %}
     {%- call statement('main') -%}{{ weir_merge(target, sql) }}{%- endcall %}
@@ -46,8 +47,11 @@
   with (
     format = 'PARQUET',
     format_version = 2,
-    delete_after_commit_enabled = true,
-    max_previous_versions = 20
+    -- Each step is a commit: old metadata files go by themselves.
+    extra_properties = map(
+      array['write.metadata.delete-after-commit.enabled', 'write.metadata.previous-versions-max'],
+      array['true', '20']
+    )
     {%- if config.get('partitioning') %},
     partitioning = array[{% for part in config.get('partitioning') %}'{{ part }}'{{ ", " if not loop.last }}{% endfor %}]
     {%- endif %}

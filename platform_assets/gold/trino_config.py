@@ -159,6 +159,10 @@ def catalogs(settings: Settings) -> dict[str, dict[str, str]]:
         "iceberg.unique-table-location": "true",
         # Statistics on each write cost more than they give on tables this small.
         "iceberg.extended-statistics.enabled": "false",
+        # Let a table keep a bounded number of metadata files: a step is a commit.
+        "iceberg.allowed-extra-properties": (
+            "write.metadata.delete-after-commit.enabled,write.metadata.previous-versions-max"
+        ),
         "iceberg.expire-snapshots.min-retention": "1h",
         "iceberg.remove-orphan-files.min-retention": "1h",
         **local,
