@@ -80,7 +80,7 @@ def build_suite(contract: Contract, *, history: bool = False) -> ExpectationSuit
         ValueError: a rule's check is unknown; names contract and rule.
     """
     with _LOCK:
-        gx = _gx()
+        gx = _ready()
         suite: ExpectationSuite = gx.ExpectationSuite(name=_suite_name(contract, history))
         for expectation in [
             *_structure(contract),
@@ -158,7 +158,7 @@ def validate_table(
     """
     started = time.monotonic()
     with _LOCK:
-        gx = _gx()
+        gx = _ready()
         suite = gx.ExpectationSuite(name=name)
         for spec in expectations:
             arguments = dict(spec)
@@ -179,6 +179,12 @@ def _gx() -> Any:
             "spark-connect extra (pip install 'great-expectations[spark-connect]')"
         ) from error
     return gx
+
+
+def _ready() -> Any:
+    """The module, once the context that a suite needs is there."""
+    _context()
+    return _gx()
 
 
 @lru_cache(maxsize=1)
