@@ -15,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from platform_assets.local import supervise
+from platform_assets.settings import Settings, get_settings
+
 PORTS = 10
 
 
-def _free_port_base() -> int:
+def free_port_base() -> int:
     """The start of a block of ten free ports, spread by pid so that sessions do not meet."""
     first = 20_000 + (os.getpid() * 10) % 10_000
     for base in range(first, first + 20_000, PORTS):
@@ -35,10 +38,8 @@ def _free_port_base() -> int:
 @pytest.fixture(scope="session")
 def weir_home() -> Iterator[Path]:
     """A home of this session's own; the settings of this process and its children point to it."""
-    from platform_assets.settings import get_settings
-
     home = Path(tempfile.mkdtemp(prefix="weir-test-"))
-    values = {"WEIR_HOME": str(home), "WEIR_PORT_BASE": str(_free_port_base())}
+    values = {"WEIR_HOME": str(home), "WEIR_PORT_BASE": str(free_port_base())}
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     get_settings.cache_clear()
@@ -55,18 +56,14 @@ def weir_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def _servers(weir_home: Path) -> Iterator[None]:
     """Stops whatever the session started, also after a failure."""
-    from platform_assets.local import supervise
-    from platform_assets.settings import get_settings
-
     settings = get_settings()
     assert settings.home == weir_home.resolve()
     yield
     supervise.stop(settings)
 
 
-def _up(names: tuple[str, ...]):
+def _up(names: tuple[str, ...]) -> Settings:
     from platform_assets.local import supervise
-    from platform_assets.settings import get_settings
 
     settings = get_settings()
     supervise.start(settings, names)
@@ -74,18 +71,18 @@ def _up(names: tuple[str, ...]):
 
 
 @pytest.fixture(scope="session")
-def stack(_servers: None):
+def stack(_servers: None) -> Settings:
     """Settings of running Kafka, schema registry and PostgreSQL."""
     return _up(("postgres", "kafka", "registry"))
 
 
 @pytest.fixture(scope="session")
-def trino_stack(stack):
+def trino_stack(stack: Settings) -> Settings:
     """Settings of the stack with Trino."""
     return _up(("trino",))
 
 
 @pytest.fixture(scope="session")
-def dagster_stack(stack):
+def dagster_stack(stack: Settings) -> Settings:
     """Settings of the stack with Dagster's web server, daemon and code server."""
     return _up(("dagster-webserver", "dagster-daemon"))

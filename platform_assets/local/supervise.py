@@ -31,7 +31,10 @@ Report = Callable[[str, str], None]
 """Called with a server's name and what it is doing now."""
 
 LOCK_SECONDS = 5.0
-_TELLING = re.compile(r"\b(error|fatal|cannot|failed)\b|Exception|^\d+\) ", re.IGNORECASE)
+_TELLING = re.compile(
+    r"\b(error|fatal|cannot|failed|unrecognized|invalid|denied|in use)\b|Exception|^\d+\) ",
+    re.IGNORECASE,
+)
 
 
 class ServerDiedError(WeirError):
