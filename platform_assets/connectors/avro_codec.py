@@ -113,9 +113,12 @@ class Encoder:
         return [row if there else _NULL for row, there in zip(rows, present, strict=True)]
 
 
+_LENGTHS = [varint(length) for length in range(256)]
+
+
 def _string(value: str) -> bytes:
     raw = value.encode()
-    return varint(len(raw)) + raw
+    return (_LENGTHS[len(raw)] if len(raw) < 256 else varint(len(raw))) + raw
 
 
 def _required_strings(values: Sequence[str]) -> list[bytes]:

@@ -153,7 +153,7 @@ class LogProducer:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failure is None:
-            self._failure = (error, message.topic() or "", message.key())  # type: ignore[assignment]
+            self._failure = (error, message.topic() or "", message.key())
 
     def _raise_failure(self) -> None:
         if self._failure is None:

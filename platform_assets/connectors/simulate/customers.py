@@ -84,6 +84,5 @@ class Customers:
 
 def _columns(images: list[dict[str, Any] | None]) -> dict[str, list[Any]]:
     return {
-        name: [image[name] if image is not None else None for image in images]
-        for name in _COLUMNS
+        name: [image[name] if image is not None else None for image in images] for name in _COLUMNS
     }

@@ -42,7 +42,9 @@ class Generic:
             return Drawn(times, after)
         return self._changes(rows, times, after)
 
-    def _changes(self, rows: random.Random, times: world.Ints, after: dict[str, list[Any]]) -> Drawn:
+    def _changes(
+        self, rows: random.Random, times: world.Ints, after: dict[str, list[Any]]
+    ) -> Drawn:
         """Keys come from a small set, so that entities change; ``before`` is the last ``after``."""
         names = list(after)
         ops, befores = [], []

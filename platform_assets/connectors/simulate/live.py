@@ -183,8 +183,7 @@ def _pick(columns: Columns, rows: list[int], now: int) -> Columns:
         occurred_at=moments,
         ingested_at=[now] * len(rows),
         after={name: take(values) for name, values in columns.after.items()},
-        before=columns.before
-        and {name: take(values) for name, values in columns.before.items()},
+        before=columns.before and {name: take(values) for name, values in columns.before.items()},
         has_after=columns.has_after and [columns.has_after[row] for row in rows],
         has_before=columns.has_before and [columns.has_before[row] for row in rows],
     )

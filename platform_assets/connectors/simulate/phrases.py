@@ -261,13 +261,19 @@ TICKETS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Wo ist mein Paket?", "Bestellung {order} sollte letzte Woche ankommen."),
         ("Erstattung", "Ich habe Bestellung {order} zurückgeschickt und warte auf mein Geld."),
         ("Ware beschädigt", "Der Artikel aus Bestellung {order} kam zerbrochen an."),
-        ("Anmeldung geht nicht", "Ich kann Bestellung {order} nicht sehen, mein Passwort gilt nicht."),
+        (
+            "Anmeldung geht nicht",
+            "Ich kann Bestellung {order} nicht sehen, mein Passwort gilt nicht.",
+        ),
     ),
     "fr": (
         ("Où est mon colis ?", "La commande {order} devait arriver la semaine dernière."),
         ("Remboursement", "J'ai renvoyé la commande {order} et j'attends mon argent."),
         ("Article abîmé", "L'article de la commande {order} est arrivé cassé."),
-        ("Connexion impossible", "Mon mot de passe est refusé, je ne vois pas la commande {order}."),
+        (
+            "Connexion impossible",
+            "Mon mot de passe est refusé, je ne vois pas la commande {order}.",
+        ),
     ),
     "es": (
         ("¿Dónde está mi paquete?", "El pedido {order} debía llegar la semana pasada."),
@@ -282,7 +288,10 @@ TICKETS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Accesso impossibile", "Non vedo l'ordine {order}: la password non viene accettata."),
     ),
     "pt": (
-        ("Onde está a minha encomenda?", "A encomenda {order} devia ter chegado na semana passada."),
+        (
+            "Onde está a minha encomenda?",
+            "A encomenda {order} devia ter chegado na semana passada.",
+        ),
         ("Reembolso", "Devolvi a encomenda {order} e ainda espero pelo dinheiro."),
         ("Artigo danificado", "O artigo da encomenda {order} chegou partido."),
         ("Não consigo entrar", "Não vejo a encomenda {order}: a palavra-passe é recusada."),

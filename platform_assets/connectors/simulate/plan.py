@@ -32,20 +32,29 @@ _GENERIC_SHARE = 0.05
 DEFAULT_TOPICS = tuple(_STREAMS)
 
 
+def contract_of(topic: str) -> Contract:
+    """The contract of a topic given by name.
+
+    Raises:
+        WeirError: there is none; names those that are.
+    """
+    contracts = load_contracts()
+    try:
+        return contracts[TopicName.parse(topic)]
+    except (KeyError, ValueError):
+        known = ", ".join(map(str, contracts))
+        raise WeirError(f"no contract for topic {topic!r}", f"topics: {known}") from None
+
+
 def choose(topics: Sequence[str] | None) -> list[tuple[Contract, Stream, float]]:
     """The contracts and streams of the named topics (default: all simulated ones).
 
     Raises:
         WeirError: no contract for a topic.
     """
-    contracts = load_contracts()
     chosen = []
     for name in sorted(set(topics or DEFAULT_TOPICS)):
-        try:
-            contract = contracts[TopicName.parse(name)]
-        except (KeyError, ValueError):
-            known = ", ".join(map(str, contracts))
-            raise WeirError(f"no contract for topic {name!r}", f"topics: {known}") from None
+        contract = contract_of(name)
         share, stream = _STREAMS.get(name, (_GENERIC_SHARE, None))
         chosen.append((contract, stream() if stream else Generic(contract), share))
     total = sum(share for _, _, share in chosen)

@@ -181,9 +181,7 @@ class Weaver:
             broken=kinds,
             late=frozenset(late.tolist()),
             out_of_order=frozenset(shuffled.tolist()),
-            undecodable=frozenset(
-                row for row, kind in kinds.items() if kind == faults.UNDECODABLE
-            ),
+            undecodable=frozenset(row for row, kind in kinds.items() if kind == faults.UNDECODABLE),
             counts=counts,
         )
 
@@ -261,7 +259,7 @@ class Weaver:
         """Rows in order of arrival, repeats among them; an original comes before its repeat."""
         good = np.setdiff1d(order, broken, assume_unique=True)
         repeats = rng.choice(good, duplicates) if duplicates and len(good) else good[:0]
-        delay = rng.integers(SECOND, MINUTE if live else 2 * HOUR, len(repeats))
+        delay = rng.integers(SECOND, 5 * SECOND if live else 2 * HOUR, len(repeats))
         again = np.maximum(arrivals[repeats], np.minimum(arrivals[repeats] + delay, end - 1))
         rows = np.concatenate((np.arange(len(arrivals)), repeats))
         when = np.concatenate((arrivals, again))
