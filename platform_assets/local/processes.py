@@ -130,11 +130,13 @@ def _holder(port: int) -> str:
     return "a process that is not visible to this user"
 
 
-def log_tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log file, read from its end."""
+def log_tail(path: Path, lines: int, since: int = 0) -> list[str]:
+    """The last lines of a log file after ``since`` bytes, read from its end."""
     if not path.exists():
         return []
     with path.open("rb") as handle:
         handle.seek(0, os.SEEK_END)
-        handle.seek(max(0, handle.tell() - 400 * lines))
+        end = handle.tell()
+        # A log that is shorter than it was has been rotated.
+        handle.seek(max(since if since <= end else 0, end - 400 * lines))
         return handle.read().decode(errors="replace").splitlines()[-lines:]

@@ -172,15 +172,19 @@ def _bring_up(
 
 def _await_ready(settings: Settings, server: Server, cancelled: threading.Event) -> None:
     first: list[int] = []
+    log = log_dir(settings) / f"{server.name}.log"
+    since = log.stat().st_size if log.exists() else 0
 
     def ready() -> bool:
         info = _info(settings, server.name)
         if info["pid"]:
             first.append(info["pid"])
         state = info["statename"]
-        if state in {"BACKOFF", "FATAL", "EXITED"} or (first and info["pid"] not in {0, first[0]}):
+        replaced = bool(first) and info["pid"] not in {0, first[0]}
+        if replaced or state in {"BACKOFF", "FATAL", "EXITED"}:
             raise ServerDiedError(
-                f"{server.name} ended while it was starting: {_last_words(settings, server.name)}",
+                f"{server.name} ended while it was starting: "
+                f"{_last_words(settings, server.name, since)}",
                 f"see `weir logs {server.name}`",
             )
         return state == "RUNNING" and server.probe()
@@ -198,10 +202,11 @@ def _await_ready(settings: Settings, server: Server, cancelled: threading.Event)
             raise WeirError(error.message, f"see `weir logs {server.name}`") from None
 
 
-def _last_words(settings: Settings, name: str) -> str:
-    lines = processes.log_tail(log_dir(settings) / f"{name}.log", 40)
+def _last_words(settings: Settings, name: str, since: int = 0) -> str:
+    """The telling lines at the end of a log, of those written after ``since`` bytes."""
+    lines = processes.log_tail(log_dir(settings) / f"{name}.log", 40, since)
     spoken = [line.strip() for line in lines if line.strip()]
-    telling = [line for line in spoken if "rror" in line or "FATAL" in line or "Exception" in line]
+    telling = [line for line in spoken if _TELLING.search(line)]
     return " | ".join((telling or spoken or ["it said nothing"])[-3:])[:600]
 
 
