@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from platform_assets.errors import WeirError
 from platform_assets.gold.trino_config import file_uri
 from platform_assets.settings import Settings
 
@@ -39,16 +40,17 @@ def ensure_catalog(settings: Settings) -> None:
     Idempotent; retried while PostgreSQL starts.
 
     Raises:
-        RuntimeError: PostgreSQL cannot be reached.
+        WeirError: PostgreSQL cannot be reached.
     """
     from sqlalchemy.exc import OperationalError
 
     try:
         _ensure(settings)
     except OperationalError as error:
-        raise RuntimeError(
+        raise WeirError(
             f"the Iceberg catalog's PostgreSQL at {settings.postgres_host}:"
-            f"{settings.postgres_port} (database iceberg) cannot be reached; see `weir status`"
+            f"{settings.postgres_port} (database iceberg) cannot be reached",
+            "see `weir status`",
         ) from error
 
 

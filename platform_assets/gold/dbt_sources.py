@@ -160,7 +160,7 @@ def _view(contract: Contract) -> str:
     listed = ",\n    ".join(lines)
     return (
         f"{{#- {_NOTICE} -#}}\n"
-        f"select\n    {listed}\n"  # noqa: S608
+        f"select\n    {listed}\n"
         f"from {{{{ source('silver_{topic.domain}', '{topic.entity}') }}}}\n"
     )
 
@@ -175,7 +175,7 @@ def main() -> None:
     from platform_assets.contracts.load import load_contracts
 
     for path in write(load_contracts().values()):
-        print(path.relative_to(REPOSITORY))  # noqa: T201
+        print(path.relative_to(REPOSITORY))
 
 
 if __name__ == "__main__":

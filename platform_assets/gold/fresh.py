@@ -16,9 +16,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity import wait_random_exponential as jitter
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
+from platform_assets.errors import WeirError
 from platform_assets.gold.project import environment, load_manifest
 from platform_assets.gold.trino import TrinoQueryError, execute
 from platform_assets.settings import Settings
@@ -38,7 +43,7 @@ _CONFLICT = ("conflict", "commit failed", "cannot commit", "stale", "concurrent"
 _MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
 
 
-class FreshGoldError(RuntimeError):
+class FreshGoldError(WeirError):
     """A model of a step failed.
 
     Attributes:
@@ -48,8 +53,8 @@ class FreshGoldError(RuntimeError):
 
     def __init__(self, model: str, reason: str) -> None:
         super().__init__(
-            f"gold model {model}: {reason}; its table keeps its rows. Run the full build "
-            "(asset group gold in Dagster) after mending it"
+            f"gold model {model}: {reason}; its table keeps its rows",
+            "mend the model or the table, then materialise it in Dagster",
         )
         self.model = model
         self.reason = reason
@@ -173,28 +178,23 @@ class FreshGold:
     def _run_retrying(self, names: tuple[str, ...], variables: dict[str, Any]) -> dict[str, int]:
         done: dict[str, int] = {}
         left = names
-        try:
-            for attempt in Retrying(
-                retry=retry_if_exception_type(CommitConflictError),
-                stop=stop_after_attempt(4),
-                wait=jitter(multiplier=0.2, max=2),
-                reraise=True,
-            ):
-                with attempt:
-                    try:
-                        self._run(left, variables, done)
-                    finally:
-                        left = tuple(name for name in left if name not in done)
-        except RetryError as error:  # pragma: no cover (reraise=True)
-            raise FreshGoldError("dbt", str(error)) from error
+        for attempt in Retrying(
+            retry=retry_if_exception_type(CommitConflictError),
+            stop=stop_after_attempt(4),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            reraise=True,
+        ):
+            with attempt:
+                try:
+                    self._run(left, variables, done)
+                finally:
+                    left = tuple(name for name in left if name not in done)
         return done
 
     def _run(self, names: tuple[str, ...], variables: dict[str, Any], done: dict[str, int]) -> None:
         runner = self._start()
         selected = ["--select", " ".join(names), "--no-populate-cache"] if names else []
-        answer = runner.invoke(
-            ["run", *selected, "--vars", json.dumps(variables), *self._common()]
-        )
+        answer = runner.invoke(["run", *selected, "--vars", json.dumps(variables), *self._common()])
         failed: list[tuple[str, str]] = []
         for result in getattr(answer.result, "results", None) or ():
             if str(result.status) == "success":

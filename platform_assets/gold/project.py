@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from platform_assets.errors import WeirError
 from platform_assets.settings import REPOSITORY, Settings
 
 PROJECT = REPOSITORY / "dbt_project"
@@ -27,7 +28,7 @@ _PARSE_TIMEOUT = 180.0
 _DOCS_TIMEOUT = 900.0
 
 
-class DbtError(RuntimeError):
+class DbtError(WeirError):
     """A dbt command failed; the message holds dbt's last words and what to do next."""
 
 
@@ -120,9 +121,9 @@ def _dbt(arguments: list[str], extra: Mapping[str, str], timeout: float) -> None
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise DbtError(f"dbt {arguments[0]}: no end after {timeout:.0f} s; see `weir status`") from (
-            error
-        )
+        raise DbtError(
+            f"dbt {arguments[0]}: no end after {timeout:.0f} s", "see `weir status`"
+        ) from error
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
         raise DbtError(f"dbt {arguments[0]} failed (exit {done.returncode}):\n{tail}")

@@ -92,9 +92,9 @@ def _register(settings: Settings, table: TableName) -> None:
         if error.name == "ALREADY_EXISTS" or "already exists" in str(error):
             return
         raise TrinoQueryError(
-            f"cannot register {table.sql} from {where}: {error}; "
-            "see that Trino may read that folder and that its _delta_log is whole",
+            f"cannot register {table.sql} from {where}: {error.message}",
             error.name,
+            "see that Trino may read that folder and that its _delta_log is whole",
         ) from error
 
 
@@ -106,8 +106,6 @@ def _public_view(settings: Settings, table: TableName, hidden: tuple[str, ...]) 
         "order by ordinal_position",
     )
     columns = ", ".join(f'"{row[0]}"' for row in described.rows if row[0] not in hidden)
-    execute(
-        settings,
-        f"create or replace view {table.sql}{PUBLIC_SUFFIX} security definer as "
-        f"select {columns} from {table.sql}",  # noqa: S608
-    )
+    query = f"select {columns} from {table.sql}"  # noqa: S608 (names come from contracts)
+    view = f"{table.sql}{PUBLIC_SUFFIX}"
+    execute(settings, f"create or replace view {view} security definer as {query}")

@@ -8,8 +8,6 @@ from __future__ import annotations
 from platform_assets.gold.trino import execute
 from platform_assets.settings import Settings
 
-STAGING = "staging"
-
 
 def tables(settings: Settings) -> list[str]:
     """Gold's tables (no staging views) as ``domain.table``."""
@@ -17,7 +15,7 @@ def tables(settings: Settings) -> list[str]:
         settings,
         "select table_schema, table_name from gold.information_schema.tables "
         "where table_type = 'BASE TABLE' "
-        f"and table_schema not in ('information_schema', 'system', '{STAGING}') order by 1, 2",  # noqa: S608
+        "and table_schema not in ('information_schema', 'system', 'staging') order by 1, 2",
     )
     return [f"{schema}.{table}" for schema, table in found.rows]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from platform_assets.errors import WeirError
 from platform_assets.gold.trino_config import ADMIN_MAX_EXECUTION
 from platform_assets.settings import Settings
 
@@ -17,19 +18,19 @@ if TYPE_CHECKING:
     from trino.dbapi import Connection
 
 
-class TrinoUnreachableError(RuntimeError):
+class TrinoUnreachableError(WeirError):
     """Trino does not answer, or is still starting."""
 
 
-class TrinoQueryError(RuntimeError):
+class TrinoQueryError(WeirError):
     """Trino refused or failed a statement; carries Trino's own words.
 
     Attributes:
         name: Trino's error name, e.g. ``TABLE_NOT_FOUND``.
     """
 
-    def __init__(self, message: str, name: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, name: str, hint: str = "") -> None:
+        super().__init__(message, hint)
         self.name = name
 
 
@@ -55,7 +56,7 @@ def connect(settings: Settings, user: str | None = None, catalog: str = "gold") 
     from trino.dbapi import connect as trino_connect
 
     name = user or settings.trino_user
-    return trino_connect(
+    connection: Connection = trino_connect(  # type: ignore[no-untyped-call]
         host=settings.trino_host,
         port=settings.trino_port,
         user=name,
@@ -68,6 +69,7 @@ def connect(settings: Settings, user: str | None = None, catalog: str = "gold") 
         max_attempts=1,
         timezone="UTC",
     )
+    return connection
 
 
 def execute(
@@ -122,18 +124,18 @@ def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> R
         )
     except ServerError as error:
         if error.error_name == "SERVER_STARTING_UP":
-            raise TrinoUnreachableError(_unreachable(settings, "still starting")) from error
+            raise _unreachable(settings, "is still starting") from error
         raise TrinoQueryError(str(error.message), str(error.error_name)) from error
     except (NoConnectionError, HttpError, TrinoConnectionError) as error:
-        raise TrinoUnreachableError(_unreachable(settings, "does not answer")) from error
+        raise _unreachable(settings, "does not answer") from error
     except (RequestException, Error) as error:
         raise TrinoQueryError(str(error), type(error).__name__) from error
     finally:
-        connection.close()
+        connection.close()  # type: ignore[no-untyped-call]
 
 
-def _unreachable(settings: Settings, what: str) -> str:
-    return (
-        f"Trino at {settings.trino_host}:{settings.trino_port} {what}: look at `weir status`, "
-        "start it with `weir up`, read `weir logs trino`"
+def _unreachable(settings: Settings, what: str) -> TrinoUnreachableError:
+    return TrinoUnreachableError(
+        f"Trino at {settings.trino_host}:{settings.trino_port} {what}",
+        "look at `weir status`, start it with `weir up`, read `weir logs trino`",
     )

@@ -1,0 +1,24 @@
+"""What makes a running Trino show the lake: catalog tables, registrations, public views.
+
+Belongs here: the order of those calls. Does not belong here: starting Trino (``local``).
+"""
+
+from __future__ import annotations
+
+from platform_assets.gold.catalog import ensure_catalog
+from platform_assets.gold.register import register_tables
+from platform_assets.settings import Settings
+
+
+def bootstrap(settings: Settings) -> list[str]:
+    """Ready a running Trino for queries and dbt; idempotent.
+
+    Call it once after Trino answers, and again after new Delta tables came to be.
+
+    Returns:
+        SQL names of the tables that were newly registered.
+    """
+    from platform_assets.contracts.load import load_contracts
+
+    ensure_catalog(settings)
+    return register_tables(settings, load_contracts().values())
