@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(contracts, name="contracts")
 
 
-def simulate(
+def simulate(  # noqa: PLR0917 - a command's options
     events: Annotated[int, typer.Option(min=0, help="Records of history, over all topics.")] = (
         200_000
     ),

@@ -224,7 +224,7 @@ class _Sender:
             if isinstance(row, str):
                 self._dead_letter(file, line, raw, row, outcome)
             else:
-                self._event(file, line, raw, row, numbers, outcome)
+                self._event(file, line, raw, row, numbers=numbers, outcome=outcome)
             if progress is not None and count % 1000 == 0:
                 progress(file.name, count)
 
@@ -234,6 +234,7 @@ class _Sender:
         line: int,
         raw: str,
         row: dict[str, str],
+        *,
         numbers: Counter[tuple[str, ...]],
         outcome: FileOutcome,
     ) -> None:

@@ -51,7 +51,9 @@ class IngestedFiles:
                 # `create table if not exists` itself races: two first runs would collide.
                 self._connection.execute("select pg_advisory_xact_lock(%s)", (_CREATE_LOCK,))
                 self._connection.execute(_CREATE)
-        except (psycopg.Error, RuntimeError) as error:
+        except RuntimeError as error:
+            raise LedgerUnreachableError(str(error)) from error
+        except psycopg.Error as error:
             address = f"{self._settings.postgres_host}:{self._settings.postgres_port}"
             raise LedgerUnreachableError(
                 f"PostgreSQL at {address} does not answer: {str(error).strip().splitlines()[0]}",

@@ -7,9 +7,10 @@ Belongs here: what every Kafka client shares. Does not belong here: topics
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata
+from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
@@ -23,7 +24,7 @@ class BrokerUnreachableError(WeirError):
     """No broker answered in time."""
 
 
-def client_config(settings: Settings) -> dict[str, object]:
+def client_config(settings: Settings) -> dict[str, Any]:
     """Settings of any client; its log lines go to the logger ``weir.kafka``.
 
     Without a logger of its own the library repeats each refused connection on the terminal.

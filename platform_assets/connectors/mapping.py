@@ -7,13 +7,14 @@ lie beside their source, ``sources/<source>/mapping.jsonata``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from jsonata import Jsonata
-from jsonata.jexception import JException
+from jsonata import Jsonata  # type: ignore[import-untyped]
+from jsonata.jexception import JException  # type: ignore[import-untyped]
 
 from platform_assets.connectors.envelope import Envelope, event_id, micros
 from platform_assets.contracts.model import Column, Contract, LogicalType
@@ -124,7 +125,7 @@ def _integer(value: Any) -> int:
 
 def _number(value: Any) -> float:
     number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise ValueError(value)
     return number
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
@@ -68,7 +68,15 @@ def ensure(settings: Settings, contracts: Iterable[Contract]) -> list[str]:
         for name, (partitions, config) in wanted.items():
             if name in existing:
                 count = len(existing[name].partitions)
-                done = _update(client, settings, contract, name, count, partitions, config)
+                done = _update(
+                    client,
+                    settings,
+                    contract,
+                    name,
+                    count=count,
+                    partitions=partitions,
+                    config=config,
+                )
             else:
                 done = _create(client, settings, name, partitions, config)
             if done:
@@ -94,6 +102,7 @@ def _update(
     settings: Settings,
     contract: Contract,
     name: str,
+    *,
     count: int,
     partitions: int,
     config: dict[str, str],

@@ -64,4 +64,4 @@ class Clickstream:
         last = np.repeat(elapsed[first + lengths - 1], lengths)
         moments = begins[session] + elapsed
         over = np.maximum(begins[session] + last - span[1] + 1, 0)
-        return np.maximum(moments - over, span[0])
+        return np.asarray(np.maximum(moments - over, span[0]), dtype=np.int64)

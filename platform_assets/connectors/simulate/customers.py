@@ -39,7 +39,8 @@ class Customers:
             user_id = fresh[row]
             create = what[row] < _CREATE_SHARE or not self._ids
             if create and user_id not in self._state:
-                op, after = "c", world.customer(user_id)
+                op: str = "c"
+                after: dict[str, Any] | None = world.customer(user_id)
             else:
                 if not create:
                     user_id = self._ids[int(pick[row] * len(self._ids))]

@@ -87,7 +87,7 @@ def _bad_values(contract: Contract, rule: Rule) -> list[Any]:
         return [_FAR_FUTURE]
     if rule.check == "one_of":
         strings = kind is LogicalType.STRING
-        return ["unknown"] if strings else [max(rule.values) + 1000]  # type: ignore[operator, type-var]
+        return ["unknown"] if strings else [max(rule.values) + 1000]  # type: ignore[operator]
     if rule.check == "matches":
         return ["not a valid value!"]
     as_type = int if kind is LogicalType.INTEGER else float

@@ -85,7 +85,7 @@ class Generic:
         return _obeying(rows, column, rules)
 
 
-def _obeying(rows: random.Random, column: Column, rules: list[Rule]) -> Any:
+def _obeying(rows: random.Random, column: Column, rules: list[Rule]) -> Any:  # noqa: PLR0911
     """A value of the column's type that keeps the rules."""
     values = [rule.values for rule in rules if rule.check == "one_of"]
     if values:

@@ -30,7 +30,7 @@ _DRAW_SECONDS = 20
 _LONGEST_CATCH_UP_SECONDS = 2.0
 
 
-def simulate_live(
+def simulate_live(  # noqa: PLR0917
     settings: Settings,
     seed: int,
     rate: float,
@@ -70,7 +70,15 @@ def simulate_live(
     ids = ensure_topics(settings, [contract for contract, _, _ in chosen])
     token = f"live-{secrets.token_hex(5)}"
     taps = [
-        _Tap(contract, stream, ids[contract.topic], (seed, rate * share), shares or Shares(), token)
+        _Tap(
+            contract,
+            stream,
+            ids[contract.topic],
+            seed=seed,
+            rate=rate * share,
+            shares=shares or Shares(),
+            token=token,
+        )
         for contract, stream, share in chosen
     ]
     with LogProducer(settings, linger_ms=5) as producer:
@@ -101,11 +109,13 @@ class _Tap:
         contract: Contract,
         stream: Stream,
         schema_id: int,
-        pace: tuple[int, float],
+        *,
+        seed: int,
+        rate: float,
         shares: Shares,
         token: str,
     ) -> None:
-        seed, self._rate = pace
+        self._rate = rate
         self._contract = contract
         self._stream = stream
         self._encoder = Encoder(contract, schema_id)

@@ -5,6 +5,7 @@ writes them (:mod:`.feedback`). Every list of reviews has at least four sentence
 which make sense one after the other; every language has the same four kinds of ticket.
 """
 
+# ruff: noqa: RUF001 - other scripts have punctuation of their own
 from __future__ import annotations
 
 REVIEWS: dict[str, dict[str, tuple[str, ...]]] = {

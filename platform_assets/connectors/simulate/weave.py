@@ -160,7 +160,7 @@ class Weaver:
         times = drawn.times.copy()
         arrivals = times + (0 if live else (rng.exponential(0.2, count) * SECOND).astype(np.int64))
         broken, rest = self._broken(order, drawn, count)
-        late = self._late(rng, rest, times, arrivals, end, live)
+        late = self._late(rng, rest, times, arrivals, end=end, live=live)
         rest = rest[len(late) :] if live else np.setdiff1d(rest, late, assume_unique=True)
         shuffled = rest[: round(count * self._shares.out_of_order)]
         delay = rng.integers(5 * SECOND, 2 * MINUTE, len(shuffled))
@@ -173,7 +173,9 @@ class Weaver:
         columns = self._columns(drawn, times, arrivals)
         counts = TopicCounts(count + duplicates, duplicates, len(late), len(shuffled))
         kinds = self._break(columns, broken, counts)
-        rows, when = self._with_duplicates(rng, order, broken, arrivals, duplicates, end, live)
+        rows, when = self._with_duplicates(
+            rng, order, broken, arrivals, duplicates=duplicates, end=end, live=live
+        )
         return Woven(
             columns,
             rows,
@@ -203,6 +205,7 @@ class Weaver:
         rest: Ints,
         times: Ints,
         arrivals: Ints,
+        *,
         end: int,
         live: bool,
     ) -> Ints:
@@ -252,6 +255,7 @@ class Weaver:
         order: Ints,
         broken: Ints,
         arrivals: Ints,
+        *,
         duplicates: int,
         end: int,
         live: bool,

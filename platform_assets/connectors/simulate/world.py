@@ -42,9 +42,9 @@ _SEGMENTS = ("consumer", "business", "vip")
 
 # Share of a day's visits by local hour; quiet nights, a lunch bump, a tall evening.
 _HOURS = np.array(
-    [1.2, 0.7, 0.5, 0.4, 0.4, 0.6, 1.2, 2.2, 3.4, 4.4, 5.0, 5.3]
-    + [5.8, 5.6, 5.1, 4.9, 5.0, 5.5, 6.4, 7.6, 8.2, 7.6, 5.2, 2.8]
-)
+    (1.2, 0.7, 0.5, 0.4, 0.4, 0.6, 1.2, 2.2, 3.4, 4.4, 5.0, 5.3,
+     5.8, 5.6, 5.1, 4.9, 5.0, 5.5, 6.4, 7.6, 8.2, 7.6, 5.2, 2.8)
+)  # fmt: skip
 _WEEKDAYS = np.array([0.95, 0.93, 0.95, 1.0, 1.05, 1.2, 1.25])
 _EPOCH_WEEKDAY = 3
 
