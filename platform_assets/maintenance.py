@@ -7,8 +7,7 @@ One asset a topic over its bronze and silver tables, one over gold, and one over
 runs; they run at night, one after the other, in one process each.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -236,7 +235,7 @@ def _policy(contract: Contract) -> dict[str, int | str]:
     }
 
 
-def _sentence(result: MaintenanceResult) -> str:
+def _sentence(result: "MaintenanceResult") -> str:
     would = "would " if result.dry_run else ""
     return (
         f"{result.table.sql}: {would}{result.action}: files {result.files_before} -> "
@@ -245,7 +244,7 @@ def _sentence(result: MaintenanceResult) -> str:
     )
 
 
-def _steps(results: list[MaintenanceResult]) -> TableMetadataValue:
+def _steps(results: "list[MaintenanceResult]") -> TableMetadataValue:
     return TableMetadataValue(
         records=[
             TableRecord(

@@ -23,6 +23,13 @@ from tenacity import (
 
 from platform_assets.contracts.model import Contract
 from platform_assets.errors import WeirError
+from platform_assets.maintain.files import (
+    TARGET_BYTES,
+    crowded_days,
+    day_column,
+    days_of,
+    files_of,
+)
 from platform_assets.naming import TableName
 from platform_assets.settings import Settings
 
@@ -30,13 +37,10 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 T = TypeVar("T")
+Filters = list[tuple[str, str, str]] | None
 Lock = Callable[[Settings, str], AbstractContextManager[None]]
 """Holds a table's writer lock for one commit: ``streaming.locks.writer_lock``."""
 
-DAY_COLUMNS = ("event_date", "ingest_date")
-TARGET_BYTES = 128 * 1024 * 1024
-FEW_FILES = 2
-"""A day (or table) of fewer files is left as it is."""
 _ATTEMPTS = 4
 _UNPARTITIONED_FILES = 32
 """Files at which a table without day partitions is compacted as a whole."""
@@ -71,13 +75,6 @@ class MaintenanceResult:
     rows: int = 0
     days: tuple[date, ...] = ()
     dry_run: bool = False
-
-
-@dataclass(frozen=True)
-class _Files:
-    count: int
-    size: int
-    rows: int
 
 
 def maintain_topic(
@@ -133,32 +130,28 @@ def compact(
     files.
     """
     opened = _open(settings, table)
-    before = _files(opened)
-    column = _day_column(opened)
+    before = files_of(opened)
+    column = day_column(opened)
     closed = today - timedelta(days=max(1, contract.maintenance.optimize_after_days))
     if column is None:
         days: list[date | None] = [None] if before.count >= _UNPARTITIONED_FILES else []
     else:
-        days = [day for day in _crowded_days(opened, column) if day <= closed]
+        days = [day for day in crowded_days(opened, column) if day <= closed]
     touched = []
     for day in days:
-        filters = None if day is None or column is None else [(column, "=", day.isoformat())]
+        filters: Filters = (
+            None if day is None or column is None else [(column, "=", day.isoformat())]
+        )
         if dry_run:
             touched.append(day)
             continue
 
-        def commit(fresh: DeltaTable, filters: list[tuple[str, str, str]] | None = filters) -> int:
-            metrics = fresh.optimize.compact(
-                partition_filters=filters,
-                target_size=TARGET_BYTES,
-                max_concurrent_tasks=1,
-                commit_properties=_commit_once(),
-            )
-            return int(metrics["numFilesRemoved"])
+        def commit(fresh: DeltaTable, filters: Filters = filters) -> int:
+            return _compact_alone(table, fresh, filters)
 
         if _locked(settings, contract, table, commit, lock):
             touched.append(day)
-    after = before if dry_run else _files(_open(settings, table))
+    after = before if dry_run else files_of(_open(settings, table))
     return MaintenanceResult(
         table,
         "compact",
@@ -169,6 +162,33 @@ def compact(
         days=tuple(day for day in touched if day is not None),
         dry_run=dry_run,
     )
+
+
+def _compact_alone(table: TableName, fresh: DeltaTable, filters: Filters) -> int:
+    """Compact and make sure that nobody else committed meanwhile.
+
+    delta-rs notices a conflict with a write, but not with another compaction of the same
+    files: both commit, and every row is there twice. The lock keeps compactions apart; this
+    says so where one was made without it.
+    """
+    seen = fresh.version()
+    metrics = fresh.optimize.compact(
+        partition_filters=filters,
+        target_size=TARGET_BYTES,
+        max_concurrent_tasks=1,
+        commit_properties=_commit_once(),
+    )
+    fresh.update_incremental()
+    if fresh.version() > seen + 1:
+        raise MaintenanceError(
+            f"{table.sql}: another writer, without the table's lock, committed versions "
+            f"{seen + 1} to {fresh.version() - 1} during a compaction",
+            hint=(
+                f"compare the rows of versions {seen} and {fresh.version()}; if they doubled, "
+                f"restore version {fresh.version() - 1}, and find who compacts the table"
+            ),
+        )
+    return int(metrics["numFilesRemoved"])
 
 
 def vacuum(
@@ -189,7 +209,7 @@ def vacuum(
 
     hours = contract.maintenance.vacuum_hours
     opened = _open(settings, table)
-    before = _files(opened)
+    before = files_of(opened)
     try:
         due = opened.vacuum(retention_hours=hours, dry_run=True, full=True)
     except DeltaError as error:
@@ -236,10 +256,10 @@ def delete_old_rows(
     if keep is None:
         return None
     opened = _open(settings, table)
-    column = _day_column(opened)
-    before = _files(opened)
+    column = day_column(opened)
+    before = files_of(opened)
     limit = today - timedelta(days=keep)
-    counted = {} if column is None else _days(opened, column)
+    counted = {} if column is None else days_of(opened, column)
     old = {day: files for day, files in counted.items() if day < limit}
     rows = sum(files.rows for files in old.values())
     if old and not dry_run:
@@ -249,7 +269,7 @@ def delete_old_rows(
             fresh.delete(f"{column} < '{limit.isoformat()}'", commit_properties=_commit_once())
 
         _locked(settings, contract, table, commit, lock)
-    after = _files(_open(settings, table)) if old and not dry_run else before
+    after = files_of(_open(settings, table)) if old and not dry_run else before
     return MaintenanceResult(
         table,
         "retention",
@@ -273,7 +293,7 @@ def clean_log(
     dry_run: bool = False,
 ) -> MaintenanceResult:
     """Write a checkpoint and delete log entries past the table's own log retention."""
-    files = _files(_open(settings, table))
+    files = files_of(_open(settings, table))
     if not dry_run:
 
         def commit(fresh: DeltaTable) -> None:
@@ -347,47 +367,6 @@ def _open(settings: Settings, table: TableName) -> DeltaTable:
     from deltalake import DeltaTable
 
     return DeltaTable(_uri(settings, table))
-
-
-def _day_column(opened: DeltaTable) -> str | None:
-    columns = opened.metadata().partition_columns
-    return next((name for name in columns if name in DAY_COLUMNS), None)
-
-
-def _files(opened: DeltaTable) -> _Files:
-    import polars as pl
-
-    actions = pl.DataFrame(opened.get_add_actions(flatten=True))
-    rows = actions["num_records"].sum() if "num_records" in actions.columns else 0
-    return _Files(actions.height, int(actions["size_bytes"].sum() or 0), int(rows or 0))
-
-
-def _days(opened: DeltaTable, column: str) -> dict[date, _Files]:
-    """What each partition day holds; rows without a day (null) are never maintained by day."""
-    import polars as pl
-
-    actions = pl.DataFrame(opened.get_add_actions(flatten=True))
-    if actions.is_empty():
-        return {}
-    day = pl.col(f"partition.{column}").cast(pl.Date).alias("day")
-    grouped = (
-        actions.select(day, "size_bytes", "num_records")
-        .drop_nulls("day")
-        .group_by("day")
-        .agg(pl.len(), pl.col("size_bytes").sum(), pl.col("num_records").sum())
-    )
-    return {
-        day: _Files(count, size or 0, rows or 0) for day, count, size, rows in grouped.iter_rows()
-    }
-
-
-def _crowded_days(opened: DeltaTable, column: str) -> list[date]:
-    """Days that hold more files than their size asks for."""
-    return sorted(
-        day
-        for day, files in _days(opened, column).items()
-        if files.count >= max(FEW_FILES, 2 * -(-files.size // TARGET_BYTES))
-    )
 
 
 def _keep_days(contract: Contract, table: TableName) -> int | None:

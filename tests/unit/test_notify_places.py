@@ -1,0 +1,268 @@
+"""Each notifier against a local peer that checks what it got."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from sensors.notify import (
+    EmailNotifier,
+    LogNotifier,
+    Notification,
+    Notifiers,
+    NotifyError,
+    Severity,
+    SlackNotifier,
+    WebhookNotifier,
+    notifier_from_environment,
+)
+
+NOTE = Notification(
+    title="streams failed",
+    body="Run: 42\nnext: <look> & mend",
+    severity=Severity.ERROR,
+    source="streams",
+    link="http://127.0.0.1:1/runs/42",
+    key="run-failure-42",
+)
+
+
+class Peer:
+    """An HTTP server that keeps requests and answers from a list of statuses."""
+
+    def __init__(self, statuses: list[int], answer: dict[str, Any] | None = None) -> None:
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self._statuses = statuses
+        self._answer = json.dumps(answer or {}).encode()
+        peer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                peer.requests.append((self.path, headers, body))
+                self.send_response(peer._statuses.pop(0) if peer._statuses else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(peer._answer)))
+                self.end_headers()
+                self.wfile.write(peer._answer)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[Peer]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+
+def test_the_log_gets_a_line_of_json(tmp_path: Path) -> None:
+    log = LogNotifier(tmp_path / "deep" / "log.jsonl")
+    log.send(NOTE)
+    log.send(NOTE)
+    lines = (tmp_path / "deep" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["key"] for line in lines] == ["run-failure-42"] * 2
+    assert json.loads(lines[0])["severity"] == "error"
+
+
+def test_a_webhook_gets_json_its_key_and_its_token() -> None:
+    with Peer([]).serving() as peer:
+        WebhookNotifier(peer.url + "/hook", token="t0ken").send(NOTE)
+    [(path, headers, body)] = peer.requests
+    assert path == "/hook"
+    assert headers["idempotency-key"] == "run-failure-42"
+    assert headers["authorization"] == "Bearer t0ken"
+    assert json.loads(body) == {
+        "title": NOTE.title,
+        "body": NOTE.body,
+        "severity": "error",
+        "source": "streams",
+        "link": NOTE.link,
+        "key": NOTE.key,
+    }
+
+
+def test_a_busy_webhook_is_tried_again_and_a_refusing_one_is_not() -> None:
+    with Peer([503, 429]).serving() as peer:
+        WebhookNotifier(peer.url, pause=0.001).send(NOTE)
+        assert len(peer.requests) == 3
+    with (
+        Peer([403]).serving() as peer,
+        pytest.raises(NotifyError, match="answered 403; check WEIR_NOTIFY_WEBHOOK_URL"),
+    ):
+        WebhookNotifier(peer.url, pause=0.001).send(NOTE)
+    assert len(peer.requests) == 1
+
+
+def test_retries_are_bounded_and_the_error_hides_the_secret_path() -> None:
+    with (
+        Peer([500] * 9).serving() as peer,
+        pytest.raises(NotifyError, match="answered 500") as raised,
+    ):
+        WebhookNotifier(peer.url + "/s3cret", attempts=3, pause=0.001).send(NOTE)
+    assert len(peer.requests) == 3
+    assert "s3cret" not in str(raised.value)
+    with pytest.raises(NotifyError, match="cannot be reached") as raised:
+        # The peer is gone, its port is closed.
+        WebhookNotifier(peer.url + "/s3cret", attempts=2, pause=0.001).send(NOTE)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_slack_gets_an_escaped_message_in_its_channel() -> None:
+    with Peer([], {"ok": True}).serving() as peer:
+        SlackNotifier("xoxb-1", "#lake", base_url=peer.url).send(NOTE)
+    [(path, headers, body)] = peer.requests
+    assert path.endswith("/chat.postMessage")
+    assert headers["authorization"] == "Bearer xoxb-1"
+    sent = (
+        json.loads(body)
+        if headers["content-type"].startswith("application/json")
+        else {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    )
+    assert sent["channel"] == "#lake"
+    assert "&lt;look&gt; &amp; mend" in sent["text"]
+    assert f"<{NOTE.link}|Open in Dagster>" in sent["text"]
+    assert "run-failure-42" in str(sent["metadata"])
+
+
+def test_slack_says_why_it_refused() -> None:
+    with (
+        Peer([], {"ok": False, "error": "channel_not_found"}).serving() as peer,
+        pytest.raises(NotifyError, match="Slack channel #lake: channel_not_found") as raised,
+    ):
+        SlackNotifier("xoxb-s3cret", "#lake", base_url=peer.url).send(NOTE)
+    assert "s3cret" not in str(raised.value)
+
+
+class MailPeer(socketserver.ThreadingTCPServer):
+    """Enough of an SMTP server to receive a message."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, greetings: list[bytes]) -> None:
+        self.messages: list[bytes] = []
+        self.recipients: list[bytes] = []
+        self.greetings = greetings
+        super().__init__(("127.0.0.1", 0), MailHandler)
+
+
+class MailHandler(socketserver.StreamRequestHandler):
+    server: MailPeer
+
+    def handle(self) -> None:
+        self.wfile.write(self.server.greetings.pop(0) if self.server.greetings else b"220 hi\r\n")
+        while line := self.rfile.readline():
+            verb = line[:4].upper()
+            if verb == b"RCPT":
+                self.server.recipients.append(line.split(b":", 1)[1].strip().split(b">")[0][1:])
+            if verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                lines = []
+                while (part := self.rfile.readline()) != b".\r\n":
+                    lines.append(part)
+                self.server.messages.append(b"".join(lines))
+            self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
+            if verb == b"QUIT":
+                return
+
+
+@contextmanager
+def mail(greetings: list[bytes] | None = None) -> Iterator[MailPeer]:
+    with MailPeer(greetings or []) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_mail_goes_to_everybody_once_with_subject_and_link() -> None:
+    note = Notification("line\r\nBcc: evil@x", "body ü", Severity.WARNING, "s", "http://l", "k")
+    with mail([b"421 busy, come again\r\n"]) as server:
+        port = server.server_address[1]
+        EmailNotifier("127.0.0.1", port, "a@x", ["b@x", "c@x"], pause=0.001).send(note)
+    [raw] = server.messages
+    message = message_from_bytes(raw, policy=default)
+    assert message["Subject"] == "[warning] line Bcc: evil@x"
+    assert message["Bcc"] is None
+    assert message["To"] == "b@x, c@x"
+    assert message["X-Weir-Key"] == "k"
+    assert message.get_content().splitlines() == ["body ü", "", "http://l"]
+    assert server.recipients == [b"b@x", b"c@x"]
+
+
+def test_a_mail_server_that_refuses_is_named() -> None:
+    with (
+        mail([b"554 go away\r\n"]) as server,
+        pytest.raises(NotifyError, match=r"mail server 127\.0\.0\.1:\d+ .* 554"),
+    ):
+        EmailNotifier("127.0.0.1", server.server_address[1], "a@x", ["b@x"]).send(NOTE)
+
+
+class Failing:
+    def send(self, notification: Notification) -> None:
+        raise NotifyError(f"{notification.key}: down")
+
+
+def test_one_place_that_fails_does_not_keep_it_from_the_rest(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(NotifyError, match="run-failure-42: down"):
+        Notifiers([Failing(), LogNotifier(log)]).send(NOTE)
+    assert log.exists()
+
+
+def test_the_environment_chooses_and_secrets_come_from_files(tmp_path: Path) -> None:
+    with Peer([]).serving() as peer:
+        secret = tmp_path / "url"
+        secret.write_text(f"{peer.url}/from-file\n")
+        variables = {"WEIR_NOTIFY": "log, webhook", "WEIR_NOTIFY_WEBHOOK_URL_FILE": str(secret)}
+        notifier_from_environment(tmp_path, variables).send(NOTE)
+    assert peer.requests[0][0] == "/from-file"
+    assert (tmp_path / "notifications.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WEIR_NOTIFY": "pigeon"}, "unknown place 'pigeon'"),
+        ({"WEIR_NOTIFY": "slack"}, "WEIR_NOTIFY=slack needs WEIR_NOTIFY_SLACK_TOKEN"),
+        ({"WEIR_NOTIFY": "webhook"}, "needs WEIR_NOTIFY_WEBHOOK_URL"),
+        (
+            {
+                "WEIR_NOTIFY": "email",
+                "WEIR_NOTIFY_EMAIL_TO": "a@x",
+                "WEIR_NOTIFY_SMTP_HOST": "h",
+                "WEIR_NOTIFY_SMTP_PORT": "x",
+            },
+            "WEIR_NOTIFY_SMTP_PORT='x'",
+        ),
+    ],
+)
+def test_a_missing_setting_is_named(
+    tmp_path: Path, variables: dict[str, str], message: str
+) -> None:
+    with pytest.raises(NotifyError, match=message):
+        notifier_from_environment(tmp_path, variables)
