@@ -11,7 +11,7 @@ commit and anything that remembers it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -19,22 +19,10 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from platform_assets.engines.layout import Layout
+from platform_assets.engines.layout import Layout, SchemaConflictError, span
 
 _NO_RETRIES = 0
 """A conflicting commit is never rebased blindly: look at the table again and redo."""
-
-
-class SchemaConflictError(RuntimeError):
-    """A contract asks for another type than the table's column has."""
-
-
-def span(ids: Iterable[int]) -> str:
-    """A predicate for the rows of these micro-batches."""
-    ordered = sorted(set(ids))
-    if ordered[-1] - ordered[0] + 1 == len(ordered):
-        return f"_micro_batch >= {ordered[0]} AND _micro_batch <= {ordered[-1]}"
-    return f"_micro_batch IN ({', '.join(map(str, ordered))})"
 
 
 def _commit(ids: Sequence[int]) -> CommitProperties:

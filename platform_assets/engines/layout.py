@@ -7,6 +7,7 @@ quarantine, history and current tables. Does not belong here: creating them
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,10 @@ _PROVENANCE: Final = [
     ("_kafka_offset", pa.int64()),
     ("_kafka_timestamp", TIMESTAMP),
 ]
+
+
+class SchemaConflictError(RuntimeError):
+    """A contract asks for another type than the table's column has."""
 
 
 @dataclass(frozen=True)
@@ -184,3 +189,11 @@ def layouts(contract: Contract) -> tuple[Layout, ...]:
     if contract.kind is TopicKind.CHANGE:
         tables.append(history(contract))
     return tuple(tables)
+
+
+def span(ids: Iterable[int]) -> str:
+    """A predicate for the rows of these micro-batches."""
+    ordered = sorted(set(ids))
+    if ordered[-1] - ordered[0] + 1 == len(ordered):
+        return f"_micro_batch >= {ordered[0]} AND _micro_batch <= {ordered[-1]}"
+    return f"_micro_batch IN ({', '.join(map(str, ordered))})"

@@ -28,6 +28,7 @@ from platform_assets.engines.base import OffsetRange, RangeGoneError
 _POLL_RECORDS = 10_000
 _POLL_SECONDS = 0.1
 _QUEUE_KILOBYTES = 65_536
+_FIRST_RECORDS = 64  # polled before anything is known of the records' size
 
 
 class LogUnavailableError(RuntimeError):
@@ -222,27 +223,7 @@ class TopicLog:
             self._next.get(item.partition) == item.start for item in ranges
         ):
             return
-        if self._consumer is None:
-            self._consumer = Consumer(
-                {
-                    "bootstrap.servers": self._bootstrap,
-                    "group.id": "weir-reads-by-offset",
-                    "enable.auto.commit": False,
-                    "enable.auto.offset.store": False,
-                    "auto.offset.reset": "error",
-                    "enable.partition.eof": True,
-                    "isolation.level": "read_committed",
-                    "fetch.wait.max.ms": 100,
-                    "fetch.max.bytes": 32 * 1024 * 1024,
-                    "max.partition.fetch.bytes": 8 * 1024 * 1024,
-                    "queued.max.messages.kbytes": _QUEUE_KILOBYTES,
-                    "queued.min.messages": 100_000,
-                    "reconnect.backoff.ms": 50,
-                    "reconnect.backoff.max.ms": 1000,
-                    "check.crcs": True,
-                    "error_cb": self._report,
-                }
-            )
+        self._connect()
         for item in ranges:
             self._check_start(item.partition, item.start)
         self._ahead = {}
@@ -250,6 +231,42 @@ class TopicLog:
         self._next = {item.partition: item.start for item in ranges}
         self._consumer.assign(
             [TopicPartition(self._topic, item.partition, item.start) for item in ranges]
+        )
+
+    def check(self, ranges: Sequence[OffsetRange]) -> None:
+        """See that the log still holds the ranges, without reading them.
+
+        Raises:
+            RangeGoneError: the log starts after a range's start.
+            LogUnavailableError: Kafka did not answer in time.
+        """
+        self._connect()
+        for item in ranges:
+            self._check_start(item.partition, item.start)
+
+    def _connect(self) -> None:
+        if self._consumer is not None:
+            return
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": "weir-reads-by-offset",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 100,
+                "fetch.queue.backoff.ms": 20,
+                "fetch.max.bytes": 32 * 1024 * 1024,
+                "max.partition.fetch.bytes": 8 * 1024 * 1024,
+                "queued.max.messages.kbytes": _QUEUE_KILOBYTES,
+                "queued.min.messages": 100_000,
+                "reconnect.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 1000,
+                "check.crcs": True,
+                "error_cb": self._report,
+            }
         )
 
     def _check_start(self, partition: int, start: int) -> None:

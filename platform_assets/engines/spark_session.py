@@ -1,0 +1,72 @@
+"""The Spark session: attached to a Connect server, to a master, or in this process.
+
+Belongs here: session settings. Does not belong here: tables and frames. Next room:
+engines/spark_tables.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Final
+
+from platform_assets.settings import Settings
+
+CONFIG: Final = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.databricks.delta.stats.collect": "true",
+}
+"""What both a Connect session and a session of ours needs."""
+
+_STATIC: Final = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.ui.enabled": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Duser.timezone=UTC",
+    "spark.sql.files.maxPartitionBytes": "64m",
+}
+
+
+def open_session(settings: Settings) -> tuple[Any, bool]:
+    """Open a session as ``WEIR_SPARK_REMOTE`` says.
+
+    Returns:
+        The session, and whether stopping it is ours to do.
+    """
+    from pyspark.sql import SparkSession
+
+    remote = settings.spark_remote
+    if remote.startswith("sc://"):
+        session = SparkSession.builder.remote(remote).getOrCreate()
+        for name, value in CONFIG.items():
+            session.conf.set(name, value)
+        return session, False
+    from platform_assets.local.fetch import spark_jars
+    from platform_assets.local.java import spark_java_home
+
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active, False
+    builder = SparkSession.builder.appName("weir").master(remote or "local[2]")
+    static = dict(_STATIC)
+    if remote and not remote.startswith("local"):
+        static = {name: value for name, value in static.items() if "driver" not in name}
+    static["spark.jars"] = ",".join(str(jar) for jar in spark_jars())
+    static["spark.sql.warehouse.dir"] = str(settings.home / "spark-warehouse")
+    for name, value in {**static, **CONFIG}.items():
+        builder = builder.config(name, value)
+    if home := spark_java_home():
+        os.environ.setdefault("JAVA_HOME", str(home))
+    # Workers decode with this project's own code, so they run in this very environment.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session, True
