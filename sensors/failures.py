@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dagster import (
     AssetKey,
+    DagsterEventType,
     DagsterRun,
     DefaultSensorStatus,
     RunFailureSensorContext,
@@ -24,6 +25,7 @@ from sensors.notify import Notification, Notifier, Severity, notifier_from_envir
 KEEP_KEYS = 2_000
 BODY_LIMIT = 3_000
 ASSETS_NAMED = 10
+CAUSES_NAMED = 5
 
 
 class SentKeys:
@@ -107,7 +109,7 @@ def notify_failure(
     errors = [text for data in failed if (text := _message(data))]
     if not errors and context.failure_event.message:
         errors = [context.failure_event.message]
-    notification = failure_notification(run, sorted(run.asset_selection or ()), errors, dagster_url)
+    notification = failure_notification(run, planned_assets(context), errors, dagster_url)
     if sent.seen(notification.key):
         return False
     notifier.send(notification)
@@ -116,13 +118,23 @@ def notify_failure(
 
 
 def _message(failure: object) -> str:
-    """The step's error and its cause, without stack: a stack may quote data."""
+    """The step's error and its causes, without stack: a stack may quote data."""
     error = getattr(failure, "error", None)
-    if error is None:
-        return ""
-    cause = error.cause
-    own = str(error.message).strip()
-    return f"{own}\ncaused by {str(cause.message).strip()}" if cause else own
+    lines: list[str] = []
+    while error is not None and len(lines) < CAUSES_NAMED:
+        lines.append(str(error.message).strip())
+        error = error.cause
+    return "\ncaused by ".join(lines)
+
+
+def planned_assets(context: RunFailureSensorContext) -> list[AssetKey]:
+    """Assets that the run was to materialise (its selection says nothing for a whole job)."""
+    records = context.instance.get_records_for_run(
+        context.dagster_run.run_id,
+        of_type=DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        limit=1_000,
+    ).records
+    return sorted({record.asset_key for record in records if record.asset_key})
 
 
 def build_failure_sensor(

@@ -58,7 +58,13 @@ def test_it_says_run_job_error_and_link_once(tmp_path: Path) -> None:
     run_id = context.dagster_run.run_id
     assert note.link == f"http://127.0.0.1:17706/runs/{run_id}"
     assert note.key == f"run-failure-{run_id}"
-    for text in (run_id, "shop.events: batch 7 failed", "price is 'abc'", "Next: read the log"):
+    for text in (
+        run_id,
+        "Assets: silver/shop/events",
+        "shop.events: batch 7 failed",
+        "price is 'abc'",
+        "Next: read the log",
+    ):
         assert text in note.body
     assert "Traceback" not in note.body
 
