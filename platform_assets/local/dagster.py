@@ -61,7 +61,7 @@ def servers(settings: Settings) -> tuple[Server, ...]:
             environment=lambda: environment(settings),
             prepare=lambda: _prepare(settings, workspace, code),
             scheme="http" if name == WEBSERVER else "",
-            timeout=180,
+            timeout=300,
             # The code server's children are the runs: a stream run drains before it ends.
             stop_seconds=45 if name == CODE else 20,
             memory_mb=memory_mb,

@@ -53,7 +53,7 @@ def server(settings: Settings) -> Server:
         bundles=("kafka",),
         environment=lambda: {"MALLOC_ARENA_MAX": "2"},
         prepare=lambda: _prepare(settings, config),
-        timeout=90,
+        timeout=240,
         stop_seconds=30,
         memory_mb=400,
     )

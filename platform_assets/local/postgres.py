@@ -54,7 +54,7 @@ def server(settings: Settings) -> Server:
         prepare=lambda: _prepare(settings, data),
         settle=lambda: _create_databases(settings),
         scheme="postgresql",
-        timeout=60,
+        timeout=180,
         # "Fast" shutdown: a polite TERM would wait for every client to leave first.
         stop_signal="INT",
         stop_seconds=20,

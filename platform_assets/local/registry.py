@@ -43,7 +43,7 @@ def server(settings: Settings) -> Server:
         prepare=lambda: temporary.mkdir(parents=True, exist_ok=True),
         settle=lambda: _refuse_incompatible(settings),
         scheme="http",
-        timeout=180,
+        timeout=300,
         stop_seconds=15,
         memory_mb=330,
     )

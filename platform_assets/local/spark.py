@@ -55,7 +55,7 @@ def server(settings: Settings) -> Server:
         environment=lambda: _environment(home),
         prepare=lambda: _prepare(settings),
         scheme="sc",
-        timeout=120,
+        timeout=300,
         memory_mb=1300,
     )
 

@@ -72,7 +72,7 @@ def server(settings: Settings) -> Server:
         },
         prepare=lambda: _prepare(settings, etc),
         scheme="http",
-        timeout=300,
+        timeout=420,
         stop_seconds=20,
         memory_mb=1400,
     )
