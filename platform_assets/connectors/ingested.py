@@ -93,7 +93,7 @@ class IngestedFiles:
 @retry(
     retry=retry_if_exception_type(psycopg.OperationalError),
     stop=stop_after_attempt(3),
-    wait=wait_exponential_jitter(initial=0.3, max=2),
+    wait=wait_exponential_jitter(multiplier=0.3, max=2),
     reraise=True,
 )
 def _connect(settings: Settings) -> psycopg.Connection[tuple[object, ...]]:

@@ -151,7 +151,7 @@ def _retriable(error: BaseException) -> bool:
 @retry(
     retry=retry_if_exception(_retriable),
     stop=stop_after_attempt(4),
-    wait=wait_exponential_jitter(initial=0.2, max=3),
+    wait=wait_exponential_jitter(multiplier=0.2, max=3),
     reraise=True,
 )
 def _wait(settings: Settings, call: Any) -> Any:

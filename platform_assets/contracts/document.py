@@ -53,11 +53,12 @@ class Document:
         try:
             self._index((), yaml.compose(raw, Loader=yaml.CSafeLoader))
             data = yaml.load(raw, Loader=yaml.CSafeLoader)
-        except yaml.MarkedYAMLError as error:
-            line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        except (yaml.YAMLError, ValueError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f":{mark.line + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise ContractError(
-                f"contract {file}{line}: not YAML: {error.problem}",
-                "mend the indentation or quotes",
+                f"contract {file}{line}: not YAML: {problem}", "mend the indentation or quotes"
             ) from error
         if not isinstance(data, dict):
             raise self.error(
@@ -81,6 +82,8 @@ class Document:
         self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise self.error(path, "a key must be plain text")
                 if (*path, key.value) in self._lines:
                     self._lines[(*path, key.value)] = key.start_mark.line + 1
                     raise self.error((*path, key.value), f"{key.value!r} is given twice")
