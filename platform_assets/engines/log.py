@@ -115,7 +115,7 @@ class TopicLog:
         quiet_since = time.monotonic()
         while size < limit and any(position[p] < ends[p] for p in ends):
             before = dict(position)
-            wanted = sum(ends[p] - position[p] for p in ends)
+            wanted = sum(max(0, ends[p] - position[p]) for p in ends)
             if max_bytes is not None:
                 wanted = min(
                     wanted,
@@ -148,11 +148,9 @@ class TopicLog:
         ends: dict[int, int],
         position: dict[int, int],
     ) -> int:
-        # Asking for no more than is there returns at once; asking for more waits its time out.
-        assert self._consumer is not None  # noqa: S101 - attached above; for the type checker
         # Never ask for more than is missing: consume() waits for the full number or the timeout.
-        missing = sum(max(0, ends[p] - position[p]) for p in ends)
-        messages = self._consumer.consume(min(missing, _POLL_RECORDS), timeout=_POLL_SECONDS)
+        assert self._consumer is not None  # noqa: S101 - attached above; for the type checker
+        messages = self._consumer.consume(min(wanted, _POLL_RECORDS), timeout=_POLL_SECONDS)
         by_partition: dict[int, list[Message]] = {}
         for message in messages:
             if message.error() is not None:
