@@ -1,12 +1,18 @@
 """Named automation conditions, tested by ticks.
 
-Belongs here: when an asset materialises itself. Does not belong here: sensors (``sensors/``)
-or what happens then. Next room: definitions.
+Belongs here: when an asset materialises itself, and the sensor that looks. Does not belong here:
+other sensors (``sensors/``) or what happens then. Next room: definitions.
 """
 
 from __future__ import annotations
 
-from dagster import AssetKey, AutomationCondition
+from dagster import (
+    AssetKey,
+    AssetSelection,
+    AutomationCondition,
+    AutomationConditionSensorDefinition,
+    DefaultSensorStatus,
+)
 
 FULL_GOLD_CRON = "*/15 * * * *"
 
@@ -32,3 +38,13 @@ def when_silver_changed(cron: str = FULL_GOLD_CRON) -> AutomationCondition[Asset
         & ~AutomationCondition.any_deps_in_progress()
     )
     return condition.with_label("when silver changed")
+
+
+def automation_sensor() -> AutomationConditionSensorDefinition:
+    """The sensor that evaluates every automation condition, on from the start."""
+    return AutomationConditionSensorDefinition(
+        "automation",
+        target=AssetSelection.all(),
+        default_status=DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+    )

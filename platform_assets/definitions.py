@@ -5,30 +5,50 @@ Belongs here: one call a room. Does not belong here: any asset, sensor or settin
 
 from __future__ import annotations
 
-from dagster import Definitions, in_process_executor
+from dagster import AssetSelection, Definitions, define_asset_job, in_process_executor
 
+from platform_assets.automation import automation_sensor, when_silver_changed
 from platform_assets.bronze.assets import build_bronze_assets
 from platform_assets.contracts.load import load_contracts
+from platform_assets.fresh_gold_run import fresh_gold_job
+from platform_assets.gold.assets import build_dbt_resource, build_gold_assets
+from platform_assets.maintenance import maintenance_definitions
 from platform_assets.quality.windows import window_checks_job
 from platform_assets.silver.assets import build_silver_assets
 from platform_assets.specs import topic_spec
 from platform_assets.stream_run import stream_job
+from sensors.failures import build_failure_sensor
 from sensors.micro_batches import check_closed_windows, keep_alive
 
 
 def build_defs() -> Definitions:
     """The lake's definitions: opens no socket, reads no secret."""
     contracts = list(load_contracts().values())
-    return Definitions(
+    gold = build_gold_assets(when_silver_changed())
+    lake = Definitions(
         assets=[
             *(topic_spec(contract) for contract in contracts),
             *build_bronze_assets(contracts),
             *build_silver_assets(contracts),
+            gold,
         ],
-        jobs=[stream_job, window_checks_job],
-        sensors=[keep_alive("stream", "stream"), check_closed_windows],
+        jobs=[
+            stream_job,
+            fresh_gold_job,
+            window_checks_job,
+            define_asset_job("full_gold", AssetSelection.assets(gold)),
+        ],
+        sensors=[
+            keep_alive("stream", "stream"),
+            keep_alive("fresh_gold", "fresh_gold"),
+            check_closed_windows,
+            build_failure_sensor(),
+            automation_sensor(),
+        ],
+        resources={"dbt": build_dbt_resource()},
         executor=in_process_executor,
     )
+    return Definitions.merge(lake, maintenance_definitions(contracts))
 
 
 defs = build_defs()

@@ -5,6 +5,7 @@ Belongs here: how a dbt node appears in Dagster. Does not belong here: what a mo
 """
 
 # No postponed annotations here: Dagster reads the signature of the decorated function.
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from dagster_dbt import (
     dbt_assets,
 )
 
-from platform_assets.gold.project import PROJECT, TARGET, ensure_manifest, environment
+from platform_assets.gold.project import (
+    PROJECT,
+    TARGET,
+    ensure_manifest,
+    environment,
+    load_manifest,
+)
 from platform_assets.settings import Settings, get_settings
 
 POOL = "dbt"
@@ -118,6 +125,15 @@ def asset_key(props: Mapping[str, Any]) -> dg.AssetKey:
     return dg.AssetKey([layer, str(props["schema"]), str(props.get("alias") or props["name"])])
 
 
+def model_keys() -> dict[str, list[str]]:
+    """Asset key path of each dbt model, by the model's name."""
+    return {
+        str(node["name"]): list(asset_key(node).path)
+        for node in load_manifest()["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+
+
 def build_gold_assets(
     automation_condition: dg.AutomationCondition[Any] | None = None,
 ) -> dg.AssetsDefinition:
@@ -140,9 +156,11 @@ def build_gold_assets(
     def gold(
         context: dg.AssetExecutionContext, dbt: DbtCliResource, config: GoldConfig
     ) -> Iterator[Any]:
-        settings = get_settings()
         from platform_assets.gold.bootstrap import bootstrap
 
+        settings = get_settings()
+        # dbt, in its process and in this one (column lineage), takes its address from there.
+        os.environ.update(environment(settings))
         for table in bootstrap(settings):
             context.log.info("registered %s in Trino", table)
         invocation = dbt.cli(
@@ -177,22 +195,12 @@ def build_target(settings: Settings) -> Path:
 
 def build_dbt_resource() -> DbtCliResource:
     """The resource ``dbt`` of :func:`build_gold_assets`; reads no secret."""
-    settings = get_settings()
     return DbtCliResource(
         project_dir=str(PROJECT),
         profiles_dir=str(PROJECT),
         global_config_flags=["--no-use-colors", "--no-version-check"],
         dbt_executable=_dbt_executable(),
-        **_environment_config(settings),
     )
-
-
-def _environment_config(settings: Settings) -> dict[str, Any]:
-    # dbt-trino reads its address from the environment of the run's process.
-    import os
-
-    os.environ.update(environment(settings))
-    return {}
 
 
 def _dbt_executable() -> str:
