@@ -5,6 +5,8 @@ Belongs here: the funnel. Does not belong here: who visits and what there is (:m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from platform_assets.connectors.simulate import world
@@ -15,7 +17,70 @@ _CART_RATE = 0.09
 _PURCHASE_RATE = 0.34
 """Of carts; about 3 % of views."""
 _MEAN_VIEWS = 4.0
+_PER_SESSION = _MEAN_VIEWS * (1 + _CART_RATE * (1 + _PURCHASE_RATE))
+_WARM_UP = 5 * world.MINUTE
+"""Sessions under way when live data begins; few last longer."""
 _TYPES = np.array(["view", "cart", "purchase"], dtype=object)
+
+
+@dataclass
+class _Events:
+    """Events of whole sessions, an array a field."""
+
+    session: Ints
+    times: Ints
+    user: Ints
+    product: Ints
+    step: Ints
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def pick(self, rows: Ints) -> _Events:
+        return _Events(*(getattr(self, name)[rows] for name in _FIELDS))
+
+    def plus(self, other: _Events) -> _Events:
+        pairs = ((getattr(self, name), getattr(other, name)) for name in _FIELDS)
+        return _Events(*(np.concatenate(pair) for pair in pairs))
+
+    def drawn(self) -> Drawn:
+        price = np.where(self.step == 2, world.prices()[self.product], 0.0)
+        return Drawn(
+            times=self.times,
+            after={
+                "user_id": self.user.tolist(),
+                "product_id": self.product.tolist(),
+                "event_type": _TYPES[self.step].tolist(),
+                "price": price.tolist(),
+            },
+        )
+
+
+_FIELDS = ("session", "times", "user", "product", "step")
+
+
+def _sessions(rng: np.random.Generator, sessions: int, start: int, end: int) -> _Events:
+    """Events of sessions that begin in [start, end); they may go on after ``end``."""
+    views = rng.geometric(1 / _MEAN_VIEWS, sessions)
+    of_view = np.repeat(np.arange(sessions), views)
+    carted = rng.random(len(of_view)) < _CART_RATE
+    bought = carted & (rng.random(len(of_view)) < _PURCHASE_RATE)
+    steps = 1 + carted + bought
+    view = np.repeat(np.arange(len(of_view)), steps)
+    step = np.arange(len(view)) - (np.cumsum(steps) - steps)[view]
+    session = of_view[view]
+    begins = world.draw_moments(rng, sessions, start, end)
+    pauses = rng.exponential(np.where(step == 2, 120.0, np.where(step == 1, 20.0, 45.0)))
+    elapsed = np.cumsum((pauses * world.SECOND).astype(np.int64))
+    first = np.flatnonzero(np.diff(session, prepend=-1))
+    elapsed -= np.repeat(elapsed[first], np.diff(np.append(first, len(session))))
+    return _Events(
+        session=session,
+        times=begins[session] + elapsed,
+        user=world.users().draw(rng, sessions)[session],
+        product=world.products().draw(rng, len(of_view))[view],
+        step=step,
+    )
 
 
 class Clickstream:
@@ -23,45 +88,34 @@ class Clickstream:
 
     def draw(self, rng: np.random.Generator, count: int, start: int, end: int) -> Drawn:
         """See :class:`~.streams.Stream`; the last session may be cut short."""
-        sessions = int(count / (_MEAN_VIEWS * (1 + _CART_RATE * (1 + _PURCHASE_RATE))) * 1.1) + 8
-        views = rng.geometric(1 / _MEAN_VIEWS, sessions)
-        of_view = np.repeat(np.arange(sessions), views)
-        carted = rng.random(len(of_view)) < _CART_RATE
-        bought = carted & (rng.random(len(of_view)) < _PURCHASE_RATE)
-        steps = 1 + carted + bought
-        if steps.sum() < count:  # a rare draw of short sessions: draw again from where rng stands
-            return self.draw(rng, count, start, end)
-        view = np.repeat(np.arange(len(of_view)), steps)[:count]
-        step = np.arange(len(view)) - (np.cumsum(steps) - steps)[view]
-        session = of_view[view]
-        product = world.products().draw(rng, len(of_view))[view]
-        price = np.where(step == 2, world.prices()[product], 0.0)
-        return Drawn(
-            times=self._times(rng, session, step, sessions, start, end),
-            after={
-                "user_id": world.users().draw(rng, sessions)[session].tolist(),
-                "product_id": product.tolist(),
-                "event_type": _TYPES[step].tolist(),
-                "price": price.tolist(),
-            },
-        )
+        events = _sessions(rng, int(count / _PER_SESSION * 1.1) + 8, start, end)
+        while len(events) < count:
+            events = events.plus(_sessions(rng, 8, start, end))
+        events = events.pick(np.arange(count))
+        # Sessions that would go on after the end are moved back, whole: they keep their order.
+        first = np.flatnonzero(np.diff(events.session, prepend=-1))
+        lengths = np.diff(np.append(first, count))
+        over = np.maximum(events.times[first + lengths - 1] - end + 1, 0)
+        events.times = np.maximum(events.times - np.repeat(over, lengths), start)
+        return events.drawn()
 
-    def _times(
-        self,
-        rng: np.random.Generator,
-        session: Ints,
-        step: Ints,
-        sessions: int,
-        *span: int,
-    ) -> Ints:
-        """Begin of the session plus the pauses so far; sessions past the end are moved back."""
-        begins = world.draw_moments(rng, sessions, *span)
-        pauses = rng.exponential(np.where(step == 2, 120.0, np.where(step == 1, 20.0, 45.0)))
-        elapsed = np.cumsum((pauses * world.SECOND).astype(np.int64))
-        first = np.concatenate(([0], np.flatnonzero(np.diff(session)) + 1))
-        lengths = np.diff(np.append(first, len(session)))
-        elapsed -= np.repeat(elapsed[first], lengths)
-        last = np.repeat(elapsed[first + lengths - 1], lengths)
-        moments = begins[session] + elapsed
-        over = np.maximum(begins[session] + last - span[1] + 1, 0)
-        return np.asarray(np.maximum(moments - over, span[0]), dtype=np.int64)
+
+class LiveClickstream:
+    """The same without an end: sessions go on from one call to the next, in order of time."""
+
+    def __init__(self) -> None:
+        self._waiting: _Events | None = None
+
+    def draw(self, rng: np.random.Generator, count: int, start: int, end: int) -> Drawn:
+        """The next ``count`` events; their times matter as an order only."""
+        pool = self._waiting
+        begin = start if pool is not None else start - _WARM_UP
+        sessions = int(count / _PER_SESSION * (end - begin) / (end - start)) + 1
+        fresh = _sessions(rng, sessions, begin, end)
+        fresh = fresh.pick(np.flatnonzero(fresh.times >= start))
+        pool = fresh if pool is None else pool.plus(fresh)
+        while len(pool) < count:
+            pool = pool.plus(_sessions(rng, sessions, start, end))
+        order = np.argsort(pool.times, kind="stable")
+        self._waiting = pool.pick(order[count:])
+        return pool.pick(order[:count]).drawn()

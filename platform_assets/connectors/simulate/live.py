@@ -66,7 +66,7 @@ def simulate_live(  # noqa: PLR0917
         raise WeirError(f"expected a rate above 0 records a second, got {rate}")
     began = time.monotonic()
     result = SimulationResult(seed, None)
-    chosen = plan.choose(topics)
+    chosen = plan.choose(topics, live=True)
     ids = ensure_topics(settings, [contract for contract, _, _ in chosen])
     token = f"live-{secrets.token_hex(5)}"
     taps = [

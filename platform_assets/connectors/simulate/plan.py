@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from platform_assets.connectors.simulate.clickstream import Clickstream
+from platform_assets.connectors.simulate.clickstream import Clickstream, LiveClickstream
 from platform_assets.connectors.simulate.customers import Customers
 from platform_assets.connectors.simulate.feedback import Reviews, SupportTickets
 from platform_assets.connectors.simulate.generic import Generic
@@ -46,7 +46,9 @@ def contract_of(topic: str) -> Contract:
         raise WeirError(f"no contract for topic {topic!r}", f"topics: {known}") from None
 
 
-def choose(topics: Sequence[str] | None) -> list[tuple[Contract, Stream, float]]:
+def choose(
+    topics: Sequence[str] | None, live: bool = False
+) -> list[tuple[Contract, Stream, float]]:
     """The contracts and streams of the named topics (default: all simulated ones).
 
     Raises:
@@ -56,6 +58,8 @@ def choose(topics: Sequence[str] | None) -> list[tuple[Contract, Stream, float]]
     for name in sorted(set(topics or DEFAULT_TOPICS)):
         contract = contract_of(name)
         share, stream = _STREAMS.get(name, (_GENERIC_SHARE, None))
+        if live and stream is Clickstream:
+            stream = LiveClickstream
         chosen.append((contract, stream() if stream else Generic(contract), share))
     total = sum(share for _, _, share in chosen)
     return [(contract, stream, share / total) for contract, stream, share in chosen]
