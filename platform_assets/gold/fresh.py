@@ -156,11 +156,11 @@ class FreshGold:
         self._runner = self._manifest = None
 
     def _start(self) -> dbtRunner:
+        os.environ.update(environment(self._settings))
         if self._runner is not None:
             return self._runner
         from dbt.cli.main import dbtRunner
 
-        os.environ.update(environment(self._settings))
         self._target.mkdir(parents=True, exist_ok=True)
         parsed = dbtRunner().invoke(["parse", *self._common()])
         if not parsed.success:

@@ -33,11 +33,15 @@ class DbtError(WeirError):
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What ``profiles.yml`` and dbt read from the environment."""
+    """What ``profiles.yml`` and dbt read from the environment.
+
+    Names of its own, not ``WEIR_TRINO_HOST``: they are set in this process, and must not be
+    taken for an operator's choice by settings read later.
+    """
     return {
-        "WEIR_TRINO_HOST": settings.trino_host,
-        "WEIR_TRINO_PORT": str(settings.trino_port),
-        "WEIR_TRINO_USER": settings.trino_user,
+        "WEIR_DBT_TRINO_HOST": settings.trino_host,
+        "WEIR_DBT_TRINO_PORT": str(settings.trino_port),
+        "WEIR_DBT_TRINO_USER": settings.trino_user,
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_PROJECT_DIR": str(PROJECT),
         "DBT_LOG_PATH": str(settings.home / "logs" / "dbt"),
