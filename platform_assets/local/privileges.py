@@ -6,7 +6,7 @@ PostgreSQL only asks whether its effective user id is 0. A user namespace that m
 ``nobody`` answers no while files still belong to root, so nothing needs another owner, and
 a checkout below ``/root`` works. Where namespaces are forbidden (some containers) the
 process really becomes ``nobody`` but keeps the right to traverse closed folders, and its data
-folder changes hands. See docs/adr/0002-postgresql-as-root.md.
+folder changes hands. See docs/adr/0202-postgresql-as-root.md.
 """
 
 from __future__ import annotations

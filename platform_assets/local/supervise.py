@@ -163,7 +163,13 @@ def _bring_up(
         server.prepare()
         tell(server.name, "starting")
         started.append(server)
-        supervisord.client(settings).startProcess(server.name, False)
+        try:
+            supervisord.client(settings).startProcess(server.name, False)
+        except xmlrpc.client.Fault as fault:
+            raise ServerDiedError(
+                f"{server.name} could not be started: {fault.faultString}",
+                f"see {log_dir(settings) / 'supervisord.log'}",
+            ) from fault
     _await_ready(settings, server, cancelled)
     if not cancelled.is_set():
         server.settle()
