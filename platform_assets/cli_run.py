@@ -96,7 +96,9 @@ def _materialise_everything(
 ) -> Figures:
     from platform_assets import tour
     from platform_assets.cli_servers import Progress
+    from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.simulate.history import simulate_history
+    from platform_assets.contracts.load import load_contracts
     from platform_assets.gold.bootstrap import bootstrap
     from platform_assets.gold.project import ensure_manifest
     from platform_assets.local import servers, supervise
@@ -117,6 +119,7 @@ def _materialise_everything(
             supervise.start(settings, names, progress.report, progress.fetched)
     if _is_empty(settings):
         with figures.stage("simulate", say):
+            ensure_topics(settings, load_contracts().values())
             simulate_history(
                 settings, seed, events, weeks, progress=_counter(console, "records sent")
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from platform_assets.engines.base import OffsetRange
 from platform_assets.errors import WeirError
@@ -102,7 +102,7 @@ class Broker:
     @retry(
         retry=retry_if_exception_type(KafkaException),
         wait=wait_random_exponential(multiplier=0.2, max=2),
-        stop=stop_after_attempt(4),
+        stop=stop_after_delay(30),
         reraise=True,
     )
     def extents(self, topic: TopicName, *, low: bool = True) -> dict[int, Extent]:
@@ -113,7 +113,7 @@ class Broker:
             low: also ask for the first offsets (else they are given as 0).
 
         Raises:
-            KafkaException: the broker did not answer after four tries.
+            KafkaException: the broker did not answer within half a minute, or has no such topic.
         """
         partitions = self._partitions.get(topic) or self._read_partitions(topic)
         highs = self._list(topic, partitions, OffsetSpec.latest())
@@ -123,7 +123,7 @@ class Broker:
     def _read_partitions(self, topic: TopicName) -> list[int]:
         metadata = self._admin.list_topics(str(topic), timeout=self._timeout)
         found = metadata.topics[str(topic)]
-        if found.error is not None:
+        if found.error is not None:  # a topic made a moment ago may not be known yet
             raise KafkaException(found.error)
         self._partitions[topic] = sorted(found.partitions)
         return self._partitions[topic]

@@ -41,6 +41,7 @@ class Lake:
     settings: Settings
     contract: Contract
     encoder: Encoder
+    broker: Broker
 
     @property
     def topic(self) -> TopicName:
@@ -109,7 +110,7 @@ class Lake:
 
     def caught_up(self) -> bool:
         """Whether every record on the broker is published."""
-        there = sum(extent.high for extent in Broker(self.settings).extents(self.topic).values())
+        there = sum(extent.high for extent in self.broker.extents(self.topic).values())
         totals = Ledger(self.settings).totals(self.topic)
         return totals.records - totals.open_records >= there
 
@@ -154,7 +155,7 @@ def open_lake(settings: Settings, **changes: Any) -> Lake:
     name = TopicName("test", f"events_{uuid.uuid4().hex[:8]}")
     contract = replace(base, topic=name, **changes)
     ids = ensure_topics(settings, [contract])
-    return Lake(settings, contract, Encoder(contract, ids[name]))
+    return Lake(settings, contract, Encoder(contract, ids[name]), Broker(settings))
 
 
 def in_thread(action: Any) -> threading.Thread:
