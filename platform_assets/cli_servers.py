@@ -156,10 +156,11 @@ def env() -> None:
     """
     import shlex
 
-    from platform_assets.local.dagster import environment
+    from platform_assets.local.dagster import environment, prepare_home
     from platform_assets.settings import get_settings
 
     settings = get_settings()
+    prepare_home(settings)
     values = {
         "WEIR_HOME": str(settings.home),
         "WEIR_PORT_BASE": str(settings.port_base),

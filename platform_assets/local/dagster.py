@@ -85,10 +85,15 @@ def servers(settings: Settings) -> tuple[Server, ...]:
     )
 
 
-def _prepare(settings: Settings, workspace: Path, code_port: int) -> None:
+def prepare_home(settings: Settings) -> None:
+    """Put the checked-in instance configuration into ``DAGSTER_HOME``."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     write_file(home / "dagster.yaml", (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))
+
+
+def _prepare(settings: Settings, workspace: Path, code_port: int) -> None:
+    prepare_home(settings)
     write_file(
         workspace,
         "load_from:\n  - grpc_server:\n"
