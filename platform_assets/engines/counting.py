@@ -112,9 +112,7 @@ class Tally:
             date_of: the event date, ``event_date`` by default.
         """
         day = pl.col(transform.EVENT_DATE) if date_of is None else date_of
-        summary = rows.group_by(_BATCH).agg(
-            pl.len().alias("rows"), day.unique().alias("dates")
-        )
+        summary = rows.group_by(_BATCH).agg(pl.len().alias("rows"), day.unique().alias("dates"))
         for batch, number, dates in summary.iter_rows():
             self.counts[batch].published = number
             self.counts[batch].dates = set(dates)

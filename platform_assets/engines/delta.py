@@ -28,9 +28,7 @@ _NO_RETRIES = 0
 def _commit(ids: Sequence[int]) -> CommitProperties:
     low, high = min(ids), max(ids)
     label = str(low) if low == high else f"{low}-{high}"
-    return CommitProperties(
-        custom_metadata={"micro_batch": label}, max_commit_retries=_NO_RETRIES
-    )
+    return CommitProperties(custom_metadata={"micro_batch": label}, max_commit_retries=_NO_RETRIES)
 
 
 class Table:
@@ -204,7 +202,8 @@ class Table:
     def _aligned(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The table's columns in its order; null where the contract has dropped one."""
         return rows.select(
-            pl.col(name).cast(dtype) if name in rows.columns else pl.lit(None, dtype=dtype)
-            .alias(name)
+            pl.col(name).cast(dtype)
+            if name in rows.columns
+            else pl.lit(None, dtype=dtype).alias(name)
             for name, dtype in self._columns
         )

@@ -107,9 +107,7 @@ class LocalEngine:
         silver = self._table(layout.silver(contract))
         judged: pl.DataFrame = checked.frame
         shape = (
-            transform.change_events
-            if contract.kind is TopicKind.CHANGE
-            else transform.silver_rows
+            transform.change_events if contract.kind is TopicKind.CHANGE else transform.silver_rows
         )
         good = _native(shape(contract, transform.accepted(nw.from_native(judged.lazy()))))
         tally = Tally(contract, batches, judged, good)
@@ -158,9 +156,7 @@ class LocalEngine:
             first = pl.col("_micro_batch_held") < pl.col("_micro_batch")
             rows = rows.join(owners.filter(first), on=by, how="anti")
             later = owners.filter(~first)
-        old = (
-            silver.rows_of(ids, [*by, "_micro_batch"]) if len(silver.files_of(ids)) else None
-        )
+        old = silver.rows_of(ids, [*by, "_micro_batch"]) if len(silver.files_of(ids)) else None
         published = tally.published(rows)
         if later is not None and len(later):
             others = sorted(later["_micro_batch_held"].unique().to_list())
@@ -245,9 +241,7 @@ def number(batches: Sequence[MicroBatch], raw: pl.DataFrame) -> pl.DataFrame:
     return numbered.drop("start", "end").sort(list(transform.LOG_ORDER))
 
 
-def waiting(
-    contract: Contract, bronze: Table, freed: pl.DataFrame, ids: Sequence[int]
-) -> set[int]:
+def waiting(contract: Contract, bronze: Table, freed: pl.DataFrame, ids: Sequence[int]) -> set[int]:
     """Later micro-batches with a record of a key that nobody holds any more."""
     bronze.refresh()
     by = list(transform.identity(contract))

@@ -63,7 +63,7 @@ class Registry:
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(httpx.HTTPError),
         stop=tenacity.stop_after_attempt(4),
-        wait=tenacity.wait_exponential_jitter(initial=0.2, max=2),
+        wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=2, jitter=0.2),
         reraise=True,
     )
     def _get(self, schema_id: int) -> str | None:

@@ -69,7 +69,7 @@ class SparkEngine:
         wanted = [item for item in ranges if item.records > 0]
         self._forget()
         if not wanted:
-            return Taken(self._frame(layout.RAW.empty_table()), (), 0, 0)
+            return Taken(self.frame(layout.RAW.empty_table()), (), 0, 0)
         topic = str(contract.topic)
         if topic not in self._logs:
             self._logs[topic] = TopicLog(
@@ -109,9 +109,7 @@ class SparkEngine:
         self._forget()
         table = self._table(layout.bronze(contract))
         raw = table.rows_of([batch.id for batch in batches])
-        return self._keep(
-            self._decoded(contract, raw.select(*layout.RAW.names, "_micro_batch"))
-        )
+        return self._keep(self._decoded(contract, raw.select(*layout.RAW.names, "_micro_batch")))
 
     def check(self, contract: Contract, bronze: Any) -> Checked:
         """See :meth:`Engine.check`."""
@@ -289,7 +287,8 @@ class SparkEngine:
         ordered = raw.select(*layout.RAW.names, "_micro_batch")
         return ordered.mapInArrow(work, columns(schema))
 
-    def _frame(self, table: pa.Table) -> Any:
+    def frame(self, table: pa.Table) -> Any:
+        """An Arrow table as a frame of this engine."""
         return self.session.createDataFrame(table, columns(table.schema))
 
     def _keep(self, frame: Any) -> Any:

@@ -67,7 +67,9 @@ class SparkTable:
             wanted = ddl(field.type)
             if field.name not in have:
                 new.append(f"`{field.name}` {wanted}")
-            elif have[field.name].replace("`", "") != wanted.replace("`", "").replace(": ", ":").replace(", ", ","):
+            elif have[field.name].replace("`", "") != wanted.replace("`", "").replace(
+                ": ", ":"
+            ).replace(", ", ","):
                 raise SchemaConflictError(
                     f"table {self.layout.table.sql}: column {field.name!r} is {have[field.name]} "
                     f"in the table and {wanted} in the contract; give the column of the new type "

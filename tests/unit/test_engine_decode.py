@@ -1,0 +1,164 @@
+"""The decoder: exact on damaged bodies, lossless on foreign types."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from platform_assets.contracts.model import LogicalType
+from platform_assets.engines import avro
+from platform_assets.engines.decode import decode
+from platform_assets.engines.fit import fit
+from platform_assets.engines.registry import Registry, RegistryUnavailableError
+from tests import engine_rows as rows
+
+
+def _decoded(values: list[bytes | None], lookup: Any = None) -> pl.DataFrame:
+    log = rows.cut(rows.CLICKS, {0: values}, [])
+    raw = log.raw(log.batches[:1]).with_columns(pl.lit(1, dtype=pl.Int64).alias("_micro_batch"))
+    return decode(rows.CLICKS, raw, lookup or rows.schemas(rows.CLICKS))
+
+
+def _body(number: int, **values: Any) -> bytes:
+    return rows.HEADER + rows.encode(rows.CLICKS, rows.click(number, **values))
+
+
+@given(st.lists(rows.clicks(), min_size=1, max_size=30))
+@settings(max_examples=150, deadline=None)
+def test_every_record_decodes_as_it_does_alone(values: list[bytes | None]) -> None:
+    frame = _decoded(values)
+    assert frame["kafka_value"].to_list() == values
+    writer = rows.schemas(rows.CLICKS)(1)
+    assert writer is not None
+    assert writer.bulk
+    for value, row in zip(values, frame.iter_rows(named=True), strict=True):
+        if row["decode_error"] is not None:
+            continue
+        assert value is not None
+        record = avro.decode_one(writer, value[5:])
+        after = record["after"] or {}
+        assert row["event_id"] == record["event_id"]
+        assert row["occurred_at"] == record["occurred_at"]
+        assert row["user_id"] == after.get("user_id")
+        assert row["event_type"] == after.get("event_type")
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        (None, "empty value"),
+        (b"", "empty value"),
+        (b"\x00\x00\x00", "framing"),
+        (b'{"user_id": 1}', "framing"),
+        (b"\x00\x00\x00\x00\x63abc", "schema id 99 is not in the registry"),
+        (_body(1) + b"!!", "2 bytes too many"),
+        (_body(1)[:-3], "does not fit schema 1"),
+    ],
+)
+def test_a_poison_record_names_its_cause_and_spoils_no_neighbour(
+    value: bytes | None, cause: str
+) -> None:
+    frame = _decoded([_body(1), value, _body(2)])
+    assert frame["event_id"].to_list() == ["e1", None, "e2"]
+    first, error, last = frame["decode_error"].to_list()
+    assert (first, last) == (None, None)
+    assert cause in error
+
+
+def test_a_retyped_added_and_removed_source_column() -> None:
+    schema = rows.value_schema(rows.CLICKS)
+    for image in schema["fields"][-2:]:
+        image["type"][1]["fields"] = [
+            {"name": "user_id", "type": ["null", "string"], "default": None},
+            {"name": "event_type", "type": ["null", "string"], "default": None},
+            {"name": "price", "type": ["null", "long"], "default": None},
+            {"name": "device", "type": ["null", "string"], "default": None},
+        ]
+    lookup = rows.Schemas(json.dumps(rows.value_schema(rows.CLICKS)), json.dumps(schema))
+
+    def body(user: str) -> bytes:
+        record = rows.click(1)
+        record["after"] = {"user_id": user, "event_type": "view", "price": 3, "device": "phone"}
+        return b"\x00\x00\x00\x00\x02" + rows.encode(rows.CLICKS, record, schema)
+
+    frame = _decoded([_body(7), body("12"), body("abc"), _body(8)], lookup)
+    assert frame["user_id"].to_list() == [1, 12, None, 1]
+    assert frame["product_id"].to_list() == [1, None, None, 1]
+    assert frame["price"].to_list() == [0.0, 3.0, 3.0, 0.0]
+    assert frame["schema_id"].to_list() == [1, 2, 2, 1]
+    assert frame["type_errors"].to_list() == [
+        None, None, "user_id: 'abc' is not an integer", None,
+    ]  # fmt: skip
+
+
+def test_unions_enums_and_references_go_record_by_record() -> None:
+    schema = rows.value_schema(rows.CLICKS)
+    for image in schema["fields"][-2:]:
+        image["type"][1]["fields"][0]["type"] = ["null", "long", "string"]
+    schema["fields"][-1]["type"] = ["null", schema["fields"][-2]["type"][1]["name"]]
+    text = json.dumps(schema)
+    writer = avro.WriterSchema.parse(1, text)
+    assert not writer.bulk
+    numbers, words = rows.click(1), rows.click(2)
+    words["after"]["user_id"] = "17"
+    frame = _decoded(
+        [rows.HEADER + rows.encode(rows.CLICKS, r, schema) for r in (numbers, words)]
+        + [rows.HEADER + b"\xff"],
+        rows.Schemas(text),
+    )
+    assert frame["user_id"].to_list() == [1, 17, None]
+    assert [error is None for error in frame["decode_error"]] == [True, True, False]
+
+
+def test_a_schema_that_is_no_envelope_is_a_decode_error() -> None:
+    flat = json.dumps({"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]})
+    error = _decoded([rows.HEADER + b"\x02"], rows.Schemas(flat))["decode_error"][0]
+    assert error == "schema 1 is no envelope: it lacks after, op"
+
+
+def test_a_silent_registry_blames_no_record() -> None:
+    lookup = Registry("http://127.0.0.1:9", timeout_seconds=0.2)
+    with pytest.raises(RegistryUnavailableError, match="weir status"):
+        _decoded([_body(1)], lookup)
+
+
+@pytest.mark.parametrize(
+    ("values", "logical", "cast"),
+    [
+        (["12", "abc", None, "1.5"], LogicalType.INTEGER, [12, None, None, None]),
+        (["1.5", "nan", "x"], LogicalType.NUMBER, [1.5, None, None]),
+        ([1.0, 2.5, float("inf")], LogicalType.INTEGER, [1, None, None]),
+        ([1, 2**60 + 1], LogicalType.NUMBER, [1.0, None]),
+        ([1, 2], LogicalType.STRING, ["1", "2"]),
+        (["true", "yes"], LogicalType.BOOLEAN, [True, None]),
+        ([0, 1, 2], LogicalType.BOOLEAN, [False, True, None]),
+        (["2026-01-02", "2.1.2026"], LogicalType.DATE, [date(2026, 1, 2), None]),
+        (
+            ["2026-01-02T03:04:05+01:00", "2026-01-02T03:04:05"],
+            LogicalType.TIMESTAMP,
+            [datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC), None],
+        ),
+        ([5], LogicalType.TIMESTAMP, [None]),
+    ],
+)
+def test_casts_are_lossless_or_type_errors(
+    values: list[Any], logical: LogicalType, cast: list[Any]
+) -> None:
+    series = pl.Series("v", values, strict=False)
+    got, wrong = fit(series, logical)
+    assert got.to_list() == cast
+    lost = [v is not None and c is None for v, c in zip(values, cast, strict=True)]
+    assert (wrong.to_list() if wrong is not None else [False] * len(values)) == lost
+
+
+def test_moments_outside_the_calendar_are_type_errors() -> None:
+    series = pl.Series("t", [2**62, 0]).cast(pl.Datetime("us", "UTC"))
+    got, wrong = fit(series, LogicalType.TIMESTAMP)
+    assert got.null_count() == 1
+    assert wrong is not None
