@@ -139,9 +139,10 @@ class FreshGold:
         try:
             rows = self._run_retrying(names, variables)
         except MissingTableError:
-            # The first step of a new lake, or of a new model: make views and tables.
-            self.full()
-            rows, everything = dict.fromkeys(names, 0), True
+            # The first step of a new lake, or of a new model: make the views and tables that
+            # these models need, and no others (their sources may not be there yet).
+            done = self._run_retrying(tuple(f"+{name}" for name in names), {})
+            rows, everything = {name: done.get(name, 0) for name in names}, True
         self._compact_when_due(names)
         return StepResult(tuple(rows), time.perf_counter() - began, rows, everything)
 
@@ -188,7 +189,7 @@ class FreshGold:
                 try:
                     self._run(left, variables, done)
                 finally:
-                    left = tuple(name for name in left if name not in done)
+                    left = tuple(name for name in left if name.lstrip("+") not in done)
         return done
 
     def _run(self, names: tuple[str, ...], variables: dict[str, Any], done: dict[str, int]) -> None:
@@ -238,6 +239,6 @@ def _kind(reason: str) -> type[FreshGoldError]:
 
 def _rows(response: Mapping[str, Any]) -> int:
     try:
-        return int(str(response.get("rows_affected", 0)))
+        return max(0, int(str(response.get("rows_affected", 0))))
     except ValueError:
         return 0

@@ -83,7 +83,7 @@ def lake(trino_stack, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def gold(lake):
-    fresh = FreshGold(lake.settings)
+    fresh = FreshGold(lake.settings, compact_every=2)
     fresh.full()
     yield fresh
     fresh.close()
@@ -195,6 +195,7 @@ def test_step_follows_late_rows_and_removals(lake, gold) -> None:
 
     assert set(result.models) == {"revenue_per_hour", "active_users_per_hour", "conversion_rate"}
     assert not result.everything
+    assert result.rows["active_users_per_hour"] >= 2
     _assert_marts(lake, result.models)
     vanished = datetime.combine(gone_day, datetime.min.time(), UTC) + timedelta(hours=int(hour))
     stamp = f"timestamp '{vanished:%Y-%m-%d %H:%M:%S} UTC'"
@@ -285,3 +286,13 @@ def test_public_view_follows_a_new_column(lake) -> None:
     register_tables(lake.settings, lake.contracts.values())
     public = execute(lake.settings, "select * from silver.commerce.customers_public", "analyst")
     assert "tier" in public.columns
+
+
+def test_step_makes_what_is_missing_and_no_more(lake, gold) -> None:
+    lake.query("drop table gold.commerce.revenue_per_hour")
+    lake.query("drop view gold.staging.stg_clickstream")
+    lake.query("drop table gold.energy.meter_rollup")
+    result = gold.step({CLICKS.slug: [gold_rows.FIRST.date()]})
+    assert result.everything
+    _assert_marts(lake, ("revenue_per_hour",))
+    assert "energy.meter_rollup" not in tables(lake.settings)
