@@ -13,6 +13,7 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.fresh_gold_run import fresh_gold_job
 from platform_assets.gold.assets import build_dbt_resource, build_gold_assets
 from platform_assets.maintenance import maintenance_definitions
+from platform_assets.quality.gold_checks import build_gold_checks
 from platform_assets.quality.windows import window_checks_job
 from platform_assets.silver.assets import build_silver_assets
 from platform_assets.specs import topic_spec
@@ -25,6 +26,7 @@ def build_defs() -> Definitions:
     """The lake's definitions: opens no socket, reads no secret."""
     contracts = list(load_contracts().values())
     gold = build_gold_assets(when_silver_changed())
+    gold_checks = build_gold_checks()
     lake = Definitions(
         assets=[
             *(topic_spec(contract) for contract in contracts),
@@ -32,11 +34,14 @@ def build_defs() -> Definitions:
             *build_silver_assets(contracts),
             gold,
         ],
+        asset_checks=[gold_checks],
         jobs=[
             stream_job,
             fresh_gold_job,
             window_checks_job,
-            define_asset_job("full_gold", AssetSelection.assets(gold)),
+            define_asset_job(
+                "full_gold", AssetSelection.assets(gold) | AssetSelection.checks(gold_checks)
+            ),
         ],
         sensors=[
             keep_alive("stream", "stream"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from platform_assets.gold.catalog import ensure_catalog
 from platform_assets.gold.register import register_tables
 from platform_assets.settings import Settings
+from platform_assets.streaming.locks import writer_lock
 
 
 def bootstrap(settings: Settings) -> list[str]:
@@ -20,5 +21,7 @@ def bootstrap(settings: Settings) -> list[str]:
     """
     from platform_assets.contracts.load import load_contracts
 
-    ensure_catalog(settings)
-    return register_tables(settings, load_contracts().values())
+    # One at a time: the fresh gold run and a full build may both be starting.
+    with writer_lock(settings, "trino"):
+        ensure_catalog(settings)
+        return register_tables(settings, load_contracts().values())
