@@ -157,6 +157,20 @@ def rows(root: str, name: TableName) -> list[dict[str, Any]]:
     return sorted(frame.to_dicts(), key=lambda row: json.dumps(row, default=str, sort_keys=True))
 
 
+def same(
+    got: dict[str, list[dict[str, Any]]], expected: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Compare tables row by row, naming the first difference."""
+    assert got.keys() == expected.keys()
+    for table, content in expected.items():
+        assert len(got[table]) == len(content), f"{table}: {len(got[table])} != {len(content)}"
+        for left, right in zip(got[table], content, strict=True):
+            differing = {
+                name: (left[name], right[name]) for name in left if left[name] != right[name]
+            }
+            assert not differing, f"{table}: {differing}"
+
+
 def silver_of(contract: Contract) -> TableName:
     changing = contract.kind is TopicKind.CHANGE
     return contract.topic.history if changing else contract.topic.silver

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 import polars as pl
 
 _SYNC = b"weir-block-sync!"
+_ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 _CONTINUE = np.uint64(0x8080808080808080)
 _ONE = np.uint64(1)
 _WIDE = 8
@@ -279,7 +281,8 @@ def decode_one(writer: WriterSchema, body: bytes) -> dict[str, Any]:
     try:
         record = fastavro.schemaless_reader(stream, writer.parsed, None)
     except Exception as error:
-        cause = str(error) or type(error).__name__
+        # An address in memory would make the same record's error differ from run to run.
+        cause = _ADDRESS.sub("the body", str(error)) or type(error).__name__
         raise ValueError(f"does not fit schema {writer.id}: {cause}") from error
     if rest := len(body) - stream.tell():
         raise ValueError(f"does not fit schema {writer.id}: {rest} bytes too many")

@@ -227,8 +227,9 @@ def number(batches: Sequence[MicroBatch], raw: pl.DataFrame) -> pl.DataFrame:
                 "_micro_batch": pl.Int64},
     ).sort("start")  # fmt: skip
     numbered = raw.sort("kafka_offset").join_asof(
-        spans, left_on="kafka_offset", right_on="start", by="kafka_partition", strategy="backward"
-    )
+        spans, left_on="kafka_offset", right_on="start", by="kafka_partition", strategy="backward",
+        check_sortedness=False,
+    )  # fmt: skip
     stray = numbered.filter(
         pl.col("_micro_batch").is_null() | (pl.col("kafka_offset") >= pl.col("end"))
     )
