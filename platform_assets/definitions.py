@@ -16,6 +16,7 @@ from platform_assets.maintenance import maintenance_definitions
 from platform_assets.quality.gold_checks import build_gold_checks
 from platform_assets.quality.windows import window_checks_job
 from platform_assets.silver.assets import build_silver_assets
+from platform_assets.sources.lineage import load_sources
 from platform_assets.specs import topic_spec
 from platform_assets.stream_run import stream_job
 from sensors.failures import build_failure_sensor
@@ -53,7 +54,7 @@ def build_defs() -> Definitions:
         resources={"dbt": build_dbt_resource()},
         executor=in_process_executor,
     )
-    return Definitions.merge(lake, maintenance_definitions(contracts))
+    return Definitions.merge(lake, maintenance_definitions(contracts), load_sources())
 
 
 defs = build_defs()

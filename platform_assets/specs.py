@@ -25,6 +25,7 @@ from platform_assets.contracts.model import Contract, LogicalType, TopicKind
 from platform_assets.naming import TableName
 from platform_assets.partitions import window_partitions
 from platform_assets.settings import REPOSITORY, Settings
+from platform_assets.sources.lineage import sources_of
 
 LOG_COLUMNS = (
     TableColumn("_micro_batch", "bigint", description="Micro-batch that brought the row."),
@@ -63,6 +64,7 @@ def topic_spec(contract: Contract) -> AssetSpec:
     """The Kafka topic itself: where the graph of the lake begins."""
     return AssetSpec(
         topic_key(contract),
+        deps=sources_of(str(contract.topic)),
         description=f"Kafka topic `{contract.topic}`. {contract.description}",
         group_name=contract.topic.domain,
         owners=[contract.owner],
