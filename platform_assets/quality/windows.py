@@ -4,6 +4,7 @@ Belongs here: one op that checks windows and logs their check results. Does not 
 closing windows (``streaming/windows.py``), asking for the run (``sensors/micro_batches.py``).
 """
 
+import time
 from collections.abc import Iterator
 
 from dagster import (
@@ -21,6 +22,7 @@ from dagster import (
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.naming import TopicName
+from platform_assets.quality.batches import SuiteTimings
 from platform_assets.quality.checks import window_suite_result
 from platform_assets.settings import get_settings
 
@@ -40,13 +42,17 @@ def check_windows(
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.windows import Windows
 
+    from platform_assets.quality.gx import warm
+
     settings, contracts = get_settings(), load_contracts()
+    warm()  # so that the timings below are the suite's alone
     ledger, windows = Ledger(settings), Windows(settings)
     for text in context.op_config["windows"]:
         name, _, key = text.partition(" ")
         topic = TopicName.parse(name)
         batches = ledger.batches(topic, key)
         context.log.info(f"checking {topic} {key}: {len(batches)} micro-batches")
+        started = time.monotonic()
         result = window_suite_result(
             contracts[topic],
             settings.lake_root,
@@ -62,6 +68,8 @@ def check_windows(
             severity=result.severity,
             description=f"window {key}: {result.description}",
         )
+        rows = ledger.totals(topic, key).published
+        SuiteTimings(settings).record(topic, rows, time.monotonic() - started)
         windows.mark_checked(topic, key)
     yield Output(None)
 

@@ -73,3 +73,10 @@ CREATE TABLE IF NOT EXISTS lease (
     taken_at        timestamptz NOT NULL,
     stop_requested  text
 );
+-- What the whole suite of a topic cost, so that a stream run can tell where it fits.
+CREATE TABLE IF NOT EXISTS suite_timing (
+    id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic    text NOT NULL,
+    rows     bigint NOT NULL,
+    seconds  double precision NOT NULL
+);
