@@ -39,10 +39,9 @@ def check_windows(
     context: OpExecutionContext,
 ) -> Iterator[AssetCheckEvaluation | Output[None]]:
     """Check each window's published rows; mark it checked whatever the outcome."""
+    from platform_assets.quality.gx import warm
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.windows import Windows
-
-    from platform_assets.quality.gx import warm
 
     settings, contracts = get_settings(), load_contracts()
     warm()  # so that the timings below are the suite's alone
