@@ -251,7 +251,7 @@ def decode_bulk(writer: WriterSchema, values: pl.Series) -> tuple[pl.DataFrame, 
 
     def part(low: int, high: int) -> None:
         start, end = int(bodies.offsets[low]), int(bodies.offsets[high])
-        block = [_zigzag(high - low), _zigzag(end - start), bodies.data[start:end].data, _SYNC]
+        block: list[Any] = [_zigzag(high - low), _zigzag(end - start), memoryview(bodies.data[start:end]), _SYNC]
         try:
             frame = pl.read_avro(io.BytesIO(b"".join([header, *block])))
             if len(frame) != high - low:

@@ -227,9 +227,8 @@ class TopicLog:
         self._ahead = {}
         # Only these: other partitions join again when they are asked for.
         self._next = {item.partition: item.start for item in ranges}
-        self._consumer.assign(
-            [TopicPartition(self._topic, item.partition, item.start) for item in ranges]
-        )
+        places = [TopicPartition(self._topic, item.partition, item.start) for item in ranges]
+        self._connect().assign(places)
 
     def check(self, ranges: Sequence[OffsetRange]) -> None:
         """See that the log still holds the ranges, without reading them.
@@ -242,9 +241,9 @@ class TopicLog:
         for item in ranges:
             self._check_start(item.partition, item.start)
 
-    def _connect(self) -> None:
+    def _connect(self) -> Consumer:
         if self._consumer is not None:
-            return
+            return self._consumer
         self._consumer = Consumer(
             {
                 "bootstrap.servers": self._bootstrap,
@@ -266,6 +265,7 @@ class TopicLog:
                 "error_cb": self._report,
             }
         )
+        return self._consumer
 
     def _check_start(self, partition: int, start: int) -> None:
         assert self._consumer is not None  # noqa: S101 - attached above; for the type checker

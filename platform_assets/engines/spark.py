@@ -274,9 +274,9 @@ class SparkEngine:
             spans, "_of int, _start bigint, _end bigint, _micro_batch bigint"
         )
         inside = (
-            (raw.kafka_partition == ranges._of)  # noqa: SLF001 - a column
-            & (raw.kafka_offset >= ranges._start)  # noqa: SLF001
-            & (raw.kafka_offset < ranges._end)  # noqa: SLF001
+            (raw.kafka_partition == ranges._of)
+            & (raw.kafka_offset >= ranges._start)
+            & (raw.kafka_offset < ranges._end)
         )
         return raw.join(F.broadcast(ranges), inside, "inner").drop("_of", "_start", "_end")
 
@@ -323,12 +323,13 @@ def _polars(frame: Any) -> pl.DataFrame:
 def _bounded(records: Any, ranges: Sequence[OffsetRange], max_bytes: int) -> Taken:
     """Cut each partition where its share of the bytes ends, but take a record at least."""
     share = max_bytes // len(ranges)
+    in_order = "PARTITION BY kafka_partition ORDER BY kafka_offset"
     running = records.selectExpr(
         "kafka_partition",
         "kafka_offset",
         "length(kafka_value) AS size",
-        "sum(length(kafka_value)) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset) AS upto",
-        "row_number() OVER (PARTITION BY kafka_partition ORDER BY kafka_offset) AS place",
+        f"sum(length(kafka_value)) OVER ({in_order}) AS upto",
+        f"row_number() OVER ({in_order}) AS place",
     ).where(f"upto <= {share} OR place = 1")
     cuts = {
         row[0]: (row[1], row[2], row[3])

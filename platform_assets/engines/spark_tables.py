@@ -108,8 +108,8 @@ class SparkTable:
 
         source = (
             self._aligned(changed)
-            .withColumn("_gone", F.lit(False))  # noqa: FBT003
-            .unionByName(self._aligned(gone).withColumn("_gone", F.lit(True)))  # noqa: FBT003
+            .withColumn("_gone", F.lit(False))
+            .unionByName(self._aligned(gone).withColumn("_gone", F.lit(True)))
         )
         view = f"weir_changes_{uuid.uuid4().hex}"
         source.createOrReplaceTempView(view)
