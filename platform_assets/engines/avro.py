@@ -251,7 +251,8 @@ def decode_bulk(writer: WriterSchema, values: pl.Series) -> tuple[pl.DataFrame, 
 
     def part(low: int, high: int) -> None:
         start, end = int(bodies.offsets[low]), int(bodies.offsets[high])
-        block: list[Any] = [_zigzag(high - low), _zigzag(end - start), memoryview(bodies.data[start:end]), _SYNC]
+        joined = memoryview(bodies.data[start:end])
+        block: list[Any] = [_zigzag(high - low), _zigzag(end - start), joined, _SYNC]
         try:
             frame = pl.read_avro(io.BytesIO(b"".join([header, *block])))
             if len(frame) != high - low:
