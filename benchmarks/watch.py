@@ -164,9 +164,11 @@ def latencies(
     silver = rows.filter(inside).with_columns((pl.col("seen") - pl.col("at")).alias("latency"))
     bought = rows.filter("purchase").sort("seen", maintain_order=True)
     # A commit is visible as a whole: each of its purchases when gold counts all of them.
-    bought = bought.with_columns(
-        pl.int_range(1, pl.len() + 1).max().over("version").alias("rank")
-    ).filter(inside)
+    bought = (
+        bought.with_row_index("rank", offset=1)
+        .with_columns(pl.col("rank").max().over("version"))
+        .filter(inside)
+    )
     moments = np.array([moment for moment, _ in answers])
     counted = np.maximum.accumulate(np.array([count for _, count in answers], dtype=np.int64))
     place = np.searchsorted(counted, bought["rank"].to_numpy(), side="left")
