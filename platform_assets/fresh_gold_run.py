@@ -22,6 +22,7 @@ from dagster import (
     op,
 )
 
+from platform_assets.automation import LONG_LIVED
 from platform_assets.contracts.load import load_contracts
 from platform_assets.errors import WeirError
 from platform_assets.naming import TopicName
@@ -95,7 +96,7 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
     name=JOB,
     executor_def=in_process_executor,
     description="The fresh gold run: fast models follow silver, kept alive by a sensor.",
-    tags={"weir/long_lived": "true", "dagster/max_retries": "0"},
+    tags={**LONG_LIVED, "dagster/max_retries": "0"},
 )
 def fresh_gold_job() -> None:
     """One op that loops."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -25,6 +25,7 @@ from dagster import (
     op,
 )
 
+from platform_assets.automation import LONG_LIVED
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.engines.base import BatchCounts
@@ -32,8 +33,10 @@ from platform_assets.naming import TopicName
 from platform_assets.quality.checks import balance_result
 from platform_assets.settings import Settings, get_settings
 from platform_assets.silver.assets import table_metadata
-from platform_assets.streaming.microbatch import Step
-from platform_assets.streaming.windows import Windows
+
+if TYPE_CHECKING:
+    from platform_assets.streaming.microbatch import Step
+    from platform_assets.streaming.windows import Windows
 
 LEASE = "stream"
 JOB = "stream"
@@ -62,6 +65,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     from platform_assets.engines import open_engine
     from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.loop import StreamLoop
+    from platform_assets.streaming.windows import Windows
 
     settings = get_settings()
     contracts = load_contracts()
@@ -94,7 +98,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     name=JOB,
     executor_def=in_process_executor,
     description="The stream run: bronze and silver of every topic, kept alive by a sensor.",
-    tags={"weir/long_lived": "true", "dagster/max_retries": "0"},
+    tags={**LONG_LIVED, "dagster/max_retries": "0"},
 )
 def stream_job() -> None:
     """One op that loops."""
@@ -122,7 +126,9 @@ class Reporter:
         windows: the ledger's windows.
     """
 
-    def __init__(self, settings: Settings, context: OpExecutionContext, windows: Windows) -> None:
+    def __init__(
+        self, settings: Settings, context: OpExecutionContext, windows: "Windows"
+    ) -> None:
         self._settings = settings
         self._context = context
         self._windows = windows
@@ -131,7 +137,7 @@ class Reporter:
         self._keys: set[tuple[TopicName, str]] = set()
         self._closed_at = 0.0
 
-    def add(self, step: Step) -> None:
+    def add(self, step: "Step") -> None:
         """Take in one micro-batch."""
         topic = step.contract.topic
         gathered = self._gathered.setdefault(
