@@ -24,7 +24,7 @@ from platform_assets.engines.decode import decode
 from platform_assets.engines.log import TopicLog
 from platform_assets.engines.registry import Lookup, Registry
 from platform_assets.engines.spark_changes import publish_changes
-from platform_assets.engines.spark_session import open_session
+from platform_assets.engines.spark_session import open_session, release
 from platform_assets.engines.spark_tables import SparkTable, columns
 from platform_assets.naming import TableName
 from platform_assets.settings import Settings
@@ -226,7 +226,7 @@ class SparkEngine:
             log.close()
         self._logs, self._tables = {}, {}
         if self._own and self._given is not None:
-            self._given.stop()
+            release(self._given)
             self._given = None
 
     def _table(self, shape: layout.Layout) -> SparkTable:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any, Final
 
 from platform_assets.settings import Settings
@@ -35,12 +36,32 @@ _STATIC: Final = {
 }
 
 
+_lock = threading.Lock()
+_users = 0
+"""Engines that use this process's session: a stream run has one for each topic."""
+
+
 def open_session(settings: Settings) -> tuple[Any, bool]:
-    """Open a session as ``WEIR_SPARK_REMOTE`` says.
+    """Open a session as ``WEIR_SPARK_REMOTE`` says; all engines of a process share it.
 
     Returns:
-        The session, and whether stopping it is ours to do.
+        The session, and whether :func:`release` must be told when it is no longer needed.
     """
+    with _lock:
+        return _open(settings)
+
+
+def release(session: Any) -> None:
+    """Stop the process's session when its last user is done."""
+    global _users  # noqa: PLW0603 - one session a process, as Spark has it
+    with _lock:
+        _users -= 1
+        if _users == 0:
+            session.stop()
+
+
+def _open(settings: Settings) -> tuple[Any, bool]:
+    global _users  # noqa: PLW0603 - one session a process, as Spark has it
     from pyspark.sql import SparkSession
 
     remote = settings.spark_remote
@@ -53,8 +74,8 @@ def open_session(settings: Settings) -> tuple[Any, bool]:
     from platform_assets.local.java import spark_java_home
 
     active = SparkSession.getActiveSession()
-    if active is not None:
-        return active, False
+    if active is not None and _users == 0:
+        return active, False  # somebody else's (dagster-pyspark, a notebook)
     builder = SparkSession.builder.appName("weir").master(remote or "local[2]")
     static = dict(_STATIC)
     if remote and not remote.startswith("local"):
@@ -69,4 +90,5 @@ def open_session(settings: Settings) -> tuple[Any, bool]:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    _users += 1
     return session, True

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from platform_assets.contracts.avro import value_schema_text
 from platform_assets.engines.local import LocalEngine
 from platform_assets.engines.spark import SparkEngine
-from platform_assets.engines.spark_session import open_session
+from platform_assets.engines.spark_session import open_session, release
 from platform_assets.local.java import spark_java_home
 from platform_assets.settings import REPOSITORY, Settings
 from tests import engine_rows as rows
@@ -36,7 +36,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     spark, own = open_session(Settings(home=tmp_path_factory.mktemp("spark")))
     yield spark
     if own:
-        spark.stop()
+        release(spark)
 
 
 def _both(session: Any, log: rows.Log, order: list[Any]) -> None:
