@@ -22,7 +22,7 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from platform_assets.settings import Settings, get_settings
 
@@ -59,6 +59,8 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
         live = bury_dead(context.instance, settings, job_name, lease_name)
         if live:
             return SkipReason(hand_over(settings, lease_name, live, version))
+        if found := drain_stray(settings, lease_name):
+            return SkipReason(found)
         return RunRequest(
             run_key=f"{job_name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
             tags={"weir/code_version": version},
@@ -68,7 +70,11 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
 
 
 def bury_dead(
-    instance: DagsterInstance, settings: Settings, job_name: str, lease_name: str
+    instance: DagsterInstance,
+    settings: Settings,
+    job_name: str,
+    lease_name: str,
+    now: datetime | None = None,
 ) -> list[DagsterRun]:
     """Fail runs whose process is gone; return those that live or are about to.
 
@@ -77,16 +83,17 @@ def bury_dead(
         settings: where the leases are.
         job_name: the long-lived job.
         lease_name: its lease.
+        now: the time that ages are measured at; default: the clock's.
     """
     from platform_assets.streaming.locks import read_lease
 
     lease = read_lease(settings, lease_name)
     live = []
     for record in instance.get_run_records(
-        RunsFilter(job_name=job_name, statuses=IN_PROGRESS_RUN_STATUSES), limit=20
+        RunsFilter(job_name=job_name, statuses=NOT_FINISHED_STATUSES), limit=20
     ):
         run = record.dagster_run
-        since = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=UTC)
+        since = (now or datetime.now(UTC)) - record.update_timestamp.replace(tzinfo=UTC)
         holds = lease is not None and lease.held and lease.run_id == run.run_id
         waiting = run.status in (
             DagsterRunStatus.QUEUED,
@@ -100,6 +107,22 @@ def bury_dead(
                 run, f"its process is gone: nobody holds the lease {lease_name!r}"
             )
     return live
+
+
+def drain_stray(settings: Settings, lease_name: str) -> str | None:
+    """Ask a process to drain whose run is over in Dagster; say so, None if there is none.
+
+    A run that was cancelled by force, or buried because its machine was too slow, may still
+    hold the lease: a successor could only fail on it.
+    """
+    from platform_assets.streaming.locks import read_lease, request_stop
+
+    lease = read_lease(settings, lease_name)
+    if lease is None or not lease.held:
+        return None
+    if not lease.stop_requested:
+        request_stop(settings, lease_name, "its run is over in Dagster")
+    return f"pid {lease.pid} still holds the lease of run {lease.run_id}: waiting for it to drain"
 
 
 def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], version: str) -> str:
