@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckEvaluation,
+    AssetCheckResult,
     AssetKey,
     AssetMaterialization,
     Nothing,
@@ -63,6 +64,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     """
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.engines import open_engine
+    from platform_assets.quality.batches import BatchSuites
     from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.loop import StreamLoop
     from platform_assets.streaming.windows import Windows
@@ -72,6 +74,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     context.log.info("topics, schemas and tables by contract")
     ensure_topics(settings, contracts.values())
     reporter = Reporter(settings, context, Windows(settings))
+    suites = BatchSuites(settings)
     started = time.monotonic()
     with Lease(settings, LEASE, context.run_id, code_version()) as lease:
         loop = StreamLoop(
@@ -86,6 +89,8 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
         for step in loop.steps(STOP_POLL_SECONDS):
             if step is not None:
                 reporter.add(step)
+                if (found := suites.check(step)) is not None:
+                    yield evaluation(step.contract, found)
             yield from reporter.due()
             if time.monotonic() - started > settings.stream_max_hours * 3600:
                 context.log.info("draining: handing over to a fresh run keeps each log short")
@@ -126,9 +131,7 @@ class Reporter:
         windows: the ledger's windows.
     """
 
-    def __init__(
-        self, settings: Settings, context: OpExecutionContext, windows: "Windows"
-    ) -> None:
+    def __init__(self, settings: Settings, context: OpExecutionContext, windows: "Windows") -> None:
         self._settings = settings
         self._context = context
         self._windows = windows
@@ -192,12 +195,16 @@ class Reporter:
                     **span,
                 },
             )
-        balance = balance_result(contract, gathered.batches)
-        yield AssetCheckEvaluation(
-            asset_key=AssetKey(contract.topic.silver.asset_key),
-            check_name=str(balance.check_name),
-            passed=balance.passed,
-            metadata=balance.metadata,
-            severity=balance.severity,
-            description=balance.description,
-        )
+        yield evaluation(contract, balance_result(contract, gathered.batches))
+
+
+def evaluation(contract: Contract, result: AssetCheckResult) -> AssetCheckEvaluation:
+    """A check's result as an event of a run that materialises many partitions."""
+    return AssetCheckEvaluation(
+        asset_key=AssetKey(contract.topic.silver.asset_key),
+        check_name=str(result.check_name),
+        passed=result.passed,
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+    )

@@ -251,7 +251,7 @@ def decode_bulk(writer: WriterSchema, values: pl.Series) -> tuple[pl.DataFrame, 
 
     def part(low: int, high: int) -> None:
         start, end = int(bodies.offsets[low]), int(bodies.offsets[high])
-        joined = memoryview(bodies.data[start:end])
+        joined = bodies.data[start:end].data
         block: list[Any] = [_zigzag(high - low), _zigzag(end - start), joined, _SYNC]
         try:
             frame = pl.read_avro(io.BytesIO(b"".join([header, *block])))

@@ -59,7 +59,9 @@ class Taken:
 
 @dataclass
 class BatchCounts:
-    """What became of one micro-batch: records = published + quarantined + duplicates + dead_letters.
+    """What became of one micro-batch.
+
+    records = published + quarantined + duplicates + dead_letters.
 
     ``late`` counts published rows that came after their partition's watermark had passed
     them by more than the contract's lateness; ``rules`` counts rejected rows by first

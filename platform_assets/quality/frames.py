@@ -62,7 +62,7 @@ def _is_float(frame: pl.DataFrame, name: str) -> bool:
 def arrow_to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
     """To pandas without Python objects, and with integers that stay integers beside nulls."""
     import pandas as pd
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 

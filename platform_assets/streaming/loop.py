@@ -23,7 +23,7 @@ from platform_assets.settings import Settings
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError
-from platform_assets.streaming.microbatch import Audit, AuditError, Processor, ReplayError, Step
+from platform_assets.streaming.microbatch import AuditError, Processor, ReplayError, Step
 from platform_assets.streaming.plan import Broker, Extent, LogGapError, plan_ranges
 from platform_assets.streaming.topics import TopicStates
 from platform_assets.streaming.windows import Windows
@@ -186,7 +186,6 @@ class StreamLoop:
         fingerprints: per contract the fingerprint that a halt is bound to.
         lease: held by the caller for as long as the loop runs.
         run_id: the Dagster run, for the ledger.
-        audit: looks at checked rows before they are published.
     """
 
     def __init__(
@@ -198,7 +197,6 @@ class StreamLoop:
         fingerprints: Callable[[Contract], str],
         lease: Lease,
         run_id: str,
-        audit: Audit | None = None,
     ) -> None:
         self._settings = settings
         self._lease = lease
@@ -212,7 +210,7 @@ class StreamLoop:
                 contract=contract,
                 fingerprint=fingerprints(contract),
                 processor=Processor(
-                    settings, open_engine(settings), ledger, windows, letters, run_id, audit
+                    settings, open_engine(settings), ledger, windows, letters, run_id
                 ),
                 broker=broker,
                 states=states,

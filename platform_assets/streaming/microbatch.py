@@ -9,7 +9,7 @@ its pauses (:mod:`~platform_assets.streaming.loop`), Dagster, how an engine writ
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,9 +32,6 @@ from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import writer_lock
 from platform_assets.streaming.windows import Windows
-
-Audit = Callable[[Contract, Checked, Sequence[MicroBatch]], None]
-"""Looks at checked rows before they are published; raises :class:`AuditError` to hold them."""
 
 
 class AuditError(WeirError):
@@ -66,7 +63,6 @@ class Processor:
     windows: Windows
     dead_letters: DeadLetters
     run_id: str
-    audit: Audit | None = None
 
     def take(self, contract: Contract, ranges: Sequence[OffsetRange]) -> Taken:
         """Read what was planned, stopping early at the memory bound."""
@@ -143,8 +139,6 @@ class Processor:
         checked = self.engine.check(contract, bronze)
         if not accept:
             enforce_threshold(contract, checked, batches)
-            if self.audit is not None:
-                self.audit(contract, checked, batches)
         if checked.dead_letters:
             self.dead_letters.send(contract, bronze)
         with writer_lock(self.settings, contract.topic.silver.sql):
