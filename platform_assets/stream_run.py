@@ -63,8 +63,8 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
         LeaseHeldError: another stream run is alive; this one ends without touching anything.
     """
     from platform_assets.connectors.publish import ensure_topics
-    from platform_assets.engines import open_engine
     from platform_assets.quality.batches import BatchSuites
+    from platform_assets.run_engine import engines
     from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.loop import StreamLoop
     from platform_assets.streaming.windows import Windows
@@ -80,7 +80,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
         loop = StreamLoop(
             settings,
             list(contracts.values()),
-            open_engine=open_engine,
+            open_engine=engines(settings),
             fingerprints=lambda contract: contract.fingerprint,
             lease=lease,
             run_id=context.run_id,

@@ -35,11 +35,12 @@ def _bronze_asset(contract: Contract) -> AssetsDefinition:
         specs=[bronze_spec(contract)], name=f"bronze_{contract.topic.slug}", retry_policy=RETRY
     )
     def bronze(context: AssetExecutionContext) -> MaterializeResult[None]:
+        from platform_assets.run_engine import engines
         from platform_assets.streaming.open import open_processor
 
         settings = get_settings()
         context.log.info(f"taking the records of {table.sql} {context.partition_key} again")
-        with open_processor(settings, run_id=context.run_id) as processor:
+        with open_processor(settings, context.run_id, engines(settings)) as processor:
             rows = processor.replay_bronze(contract, context.partition_key)
         return MaterializeResult(
             asset_key=table.asset_key,

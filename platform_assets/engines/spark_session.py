@@ -60,6 +60,33 @@ def release(session: Any) -> None:
             session.stop()
 
 
+def configuration(settings: Settings) -> dict[str, str]:
+    """All that a classic session (in process or on a master) is built with.
+
+    Also sets ``JAVA_HOME`` and ``PYSPARK_PYTHON`` where they are not set: the JVM and its
+    Python workers start from this process's environment.
+    """
+    from platform_assets.local.fetch import spark_jars
+    from platform_assets.local.java import spark_java_home
+
+    remote = settings.spark_remote
+    static = dict(_STATIC)
+    if remote and not remote.startswith("local"):
+        static = {name: value for name, value in static.items() if "driver" not in name}
+    if home := spark_java_home():
+        os.environ.setdefault("JAVA_HOME", str(home))
+    # Workers decode with this project's own code, so they run in this very environment.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    return {
+        "spark.app.name": "weir",
+        "spark.master": remote or "local[2]",
+        "spark.jars": ",".join(str(jar) for jar in spark_jars()),
+        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        **static,
+        **CONFIG,
+    }
+
+
 def _open(settings: Settings) -> tuple[Any, bool]:
     global _users  # noqa: PLW0603 - one session a process, as Spark has it
     from pyspark.sql import SparkSession
@@ -70,24 +97,12 @@ def _open(settings: Settings) -> tuple[Any, bool]:
         for name, value in CONFIG.items():
             session.conf.set(name, value)
         return session, False
-    from platform_assets.local.fetch import spark_jars
-    from platform_assets.local.java import spark_java_home
-
     active = SparkSession.getActiveSession()
     if active is not None and _users == 0:
         return active, False  # somebody else's (dagster-pyspark, a notebook)
-    builder = SparkSession.builder.appName("weir").master(remote or "local[2]")
-    static = dict(_STATIC)
-    if remote and not remote.startswith("local"):
-        static = {name: value for name, value in static.items() if "driver" not in name}
-    static["spark.jars"] = ",".join(str(jar) for jar in spark_jars())
-    static["spark.sql.warehouse.dir"] = str(settings.home / "spark-warehouse")
-    for name, value in {**static, **CONFIG}.items():
+    builder = SparkSession.builder
+    for name, value in configuration(settings).items():
         builder = builder.config(name, value)
-    if home := spark_java_home():
-        os.environ.setdefault("JAVA_HOME", str(home))
-    # Workers decode with this project's own code, so they run in this very environment.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     _users += 1

@@ -43,11 +43,12 @@ def _silver_asset(contract: Contract) -> AssetsDefinition:
     def silver(
         context: AssetExecutionContext,
     ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+        from platform_assets.run_engine import engines
         from platform_assets.streaming.open import open_processor
 
         settings, window = get_settings(), context.partition_key
         counts: list[BatchCounts] = []
-        with open_processor(settings, run_id=context.run_id) as processor:
+        with open_processor(settings, context.run_id, engines(settings)) as processor:
             batches = processor.ledger.batches(contract.topic, window)
             for published in processor.replay_silver(contract, batches):
                 counts.extend(published.counts.values())

@@ -6,10 +6,11 @@ assembles one processor a topic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from platform_assets.engines import open_engine
+from platform_assets.engines.base import Engine
 from platform_assets.settings import Settings
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
@@ -18,12 +19,15 @@ from platform_assets.streaming.windows import Windows
 
 
 @contextmanager
-def open_processor(settings: Settings, run_id: str) -> Iterator[Processor]:
+def open_processor(
+    settings: Settings, run_id: str, open_engine: Callable[[Settings], Engine] = open_engine
+) -> Iterator[Processor]:
     """A processor whose engine is closed at the end.
 
     Args:
         settings: profile.
         run_id: who publishes, for the ledger.
+        open_engine: makes the engine.
     """
     engine = open_engine(settings)
     try:
