@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -133,7 +134,10 @@ class FileSource(Component, Model, Resolvable):
             from platform_assets.connectors.files import ingest
             from platform_assets.settings import get_settings
 
-            path = self.folder(config.path)
+            try:
+                path = self.folder(config.path)
+            except SourcePathError as error:
+                raise Failure(str(error), allow_retries=False) from error
             result = ingest(
                 get_settings(),
                 path,
@@ -143,7 +147,7 @@ class FileSource(Component, Model, Resolvable):
             )
             refused = [f"{file.file}: {file.error}" for file in result.files if file.error]
             reasons = [reason for file in result.files for reason in file.reasons]
-            metadata = {
+            metadata: dict[str, Any] = {
                 "path": MetadataValue.path(str(path)),
                 "files": len(result.files),
                 "files_sent_before": sum(file.skipped for file in result.files),
@@ -268,4 +272,3 @@ def listing(path: Path, now: float | None = None) -> str:
         some = True
         seen.update(f"{file.name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return seen.hexdigest()[:32] if some else ""
-

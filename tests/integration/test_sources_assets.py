@@ -1,0 +1,73 @@
+"""Source assets on the real log: what they send, what they say, what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, AssetsDefinition, RunConfig, materialize
+
+from platform_assets.settings import Settings
+from platform_assets.sources.components import HistoryConfig, IngestConfig
+from platform_assets.sources.lineage import load_sources, source_key
+from tests.integration.test_inbound_files import lines
+
+
+def asset_of(name: str) -> AssetsDefinition:
+    found = {key: asset for asset in load_sources().assets or () for key in asset.keys}
+    return found[source_key(name)]
+
+
+def metadata_of(result, name: str) -> dict[str, object]:
+    (event,) = result.asset_materializations_for_node(name)
+    return {key: value.value for key, value in event.metadata.items()}
+
+
+def test_files_are_sent_once_with_rows_and_dead_letters_told(
+    stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIR_ONLINE_RETAIL_PATH", str(tmp_path))
+    (tmp_path / "a.csv").write_text(lines(610_001) + "610001,1,LAMP,six,2010-12-01 08:26:00,1,,F\n")
+    asset = asset_of("online_retail")
+    told = metadata_of(materialize([asset]), "source__online_retail")
+    assert (told["files"], told["rows"], told["dead_letters"]) == (1, 5, 1)
+    assert "quantity" in str(told["dead_letter_reasons"])
+    again = metadata_of(materialize([asset]), "source__online_retail")
+    assert (again["files_sent_before"], again["rows"]) == (1, 0)
+
+
+def test_a_file_that_is_refused_fails_the_run_after_the_others_were_sent(
+    stack: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("wrong,header\n1,2\n")
+    (tmp_path / "b.csv").write_text(lines(610_002))
+    config = RunConfig({"source__online_retail": IngestConfig(path=str(tmp_path))})
+    result = materialize([asset_of("online_retail")], run_config=config, raise_on_error=False)
+    assert not result.success
+    (failure,) = result.all_events and [
+        event for event in result.all_events if event.is_step_failure
+    ]
+    said = failure.step_failure_data.user_failure_data
+    assert "1 of 2 files refused" in (said.description or "")
+    assert said.metadata["rows"].value == 5
+
+
+def test_a_missing_folder_is_one_clear_failure(
+    stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WEIR_ONLINE_RETAIL_PATH", raising=False)
+    result = materialize([asset_of("online_retail")], raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    said = failure.step_failure_data.user_failure_data
+    assert "WEIR_ONLINE_RETAIL_PATH" in (said.description or "")
+
+
+def test_the_simulator_sends_a_history_on_demand(stack: Settings) -> None:
+    config = RunConfig(
+        {"source__simulator": HistoryConfig(events=200, weeks=1, topics=["feedback.reviews"])}
+    )
+    result = materialize([asset_of("simulator")], run_config=config)
+    told = metadata_of(result, "source__simulator")
+    assert told["records"] == 200
+    assert set(told["by_topic"]) == {"feedback.reviews"}
+    assert AssetKey(["source", "simulator"]) in asset_of("simulator").keys
