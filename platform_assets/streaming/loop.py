@@ -24,7 +24,13 @@ from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError
 from platform_assets.streaming.microbatch import AuditError, Processor, ReplayError, Step
-from platform_assets.streaming.plan import Broker, Extent, LogGapError, plan_ranges
+from platform_assets.streaming.plan import (
+    Broker,
+    Extent,
+    LogGapError,
+    LogShorterError,
+    plan_ranges,
+)
 from platform_assets.streaming.topics import TopicStates
 from platform_assets.streaming.windows import Windows
 
@@ -85,7 +91,8 @@ class TopicLoop:
             self._recover()
             self._progress = self.processor.ledger.progress(topic)
         progress = self._progress
-        extents = self.broker.extents(topic, low=not progress.next_offsets or self._attempts > 0)
+        low = not progress.next_offsets or self._attempts > 0 or self._skip_gap
+        extents = self.broker.extents(topic, low=low)
         if self._skip_gap:
             progress = self._progress = _after_gaps(topic, progress, extents)
             self._skip_gap = False
@@ -153,7 +160,9 @@ class TopicLoop:
         topic = self.contract.topic
         text = str(error)
         log.warning("micro-batch failed", topic=str(topic), attempt=self._attempts, error=text)
-        final = isinstance(error, AuditError | ReplayError | LogGapError)
+        final = isinstance(error, AuditError | ReplayError | LogGapError) and not isinstance(
+            error, LogShorterError
+        )
         try:
             if final or self._attempts >= ATTEMPTS_BEFORE_HALT:
                 opened = self.processor.ledger.open_batches(topic)

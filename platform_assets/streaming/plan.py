@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -22,6 +22,10 @@ from platform_assets.settings import Settings
 
 class LogGapError(WeirError):
     """Records that were never taken are gone from the log: lost by retention or re-creation."""
+
+
+class LogShorterError(LogGapError):
+    """The log ends before what was taken: for a moment after a broker's crash, or re-created."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ def plan_ranges(
         while the bound allows, so that no partition starves.
 
     Raises:
-        LogGapError: the log begins after, or ends before, the next offset.
+        LogGapError: the log begins after the next offset.
+        LogShorterError: it ends before it.
     """
     waiting: dict[int, tuple[int, int]] = {}
     for partition, extent in sorted(extents.items()):
@@ -65,7 +70,7 @@ def plan_ranges(
                 "--accept",
             )
         if start > extent.high:
-            raise LogGapError(
+            raise LogShorterError(
                 f"{topic} partition {partition}: recorded up to offset {start}, but the log ends "
                 f"at {extent.high}",
                 hint="was the topic re-created? Restore it, or start with a fresh WEIR_HOME",
@@ -131,7 +136,16 @@ class Broker:
     def _list(self, topic: TopicName, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
         wanted = {TopicPartition(str(topic), p): spec for p in partitions}
         futures = self._admin.list_offsets(wanted, request_timeout=self._timeout)
-        return {
+        found = {
             item.partition: future.result(timeout=self._timeout).offset
             for item, future in futures.items()
         }
+        if unknown := [partition for partition, offset in found.items() if offset < 0]:
+            # A broker that is coming up answers for the topic before it leads its partitions.
+            raise KafkaException(
+                KafkaError(
+                    KafkaError.LEADER_NOT_AVAILABLE,
+                    f"{topic}: the broker does not know the offsets of partitions {unknown} yet",
+                )
+            )
+        return found
