@@ -155,7 +155,7 @@ class Processor:
     def _reread_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
         ranges = [item for batch in batches for item in batch.ranges]
         try:
-            taken = self.engine.take(contract, ranges, None)
+            taken = self.engine.take(contract, joined(ranges), None)
             frame = self.engine.decode(contract, batches, taken)
         except RangeGoneError as gone:
             frame = self.engine.read_bronze(contract, batches)
@@ -173,19 +173,34 @@ class Processor:
         return frame
 
     def _groups(self, batches: Sequence[MicroBatch]) -> Iterator[list[MicroBatch]]:
-        """Split into groups of consecutive ids that hold at most a batch's bound of records."""
+        """Split into groups that join without gap and hold at most a batch's bound of records."""
         group: list[MicroBatch] = []
         records = 0
+        ends: dict[int, int] = {}
         for batch in batches:
             size = sum(item.records for item in batch.ranges)
-            broken = group and batch.id != group[-1].id + 1
+            broken = group and (
+                batch.id != group[-1].id + 1
+                or any(ends.get(item.partition, item.start) != item.start for item in batch.ranges)
+            )
             if group and (broken or records + size > self.settings.batch_max_records):
                 yield group
-                group, records = [], 0
+                group, records, ends = [], 0, {}
             group.append(batch)
             records += size
+            ends.update({item.partition: item.end for item in batch.ranges})
         if group:
             yield group
+
+
+def joined(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:
+    """One range a Kafka partition, of ranges that follow one another without gap."""
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    for item in ranges:
+        starts[item.partition] = min(item.start, starts.get(item.partition, item.start))
+        ends[item.partition] = max(item.end, ends.get(item.partition, item.end))
+    return [OffsetRange(partition, starts[partition], ends[partition]) for partition in starts]
 
 
 def enforce_threshold(contract: Contract, checked: Checked, batches: Sequence[MicroBatch]) -> None:
