@@ -19,17 +19,19 @@ that counts at least n.
 
 The measured minutes begin when gold has followed silver for the first time, and a settling
 time after that. Memory is that of all servers, shared pages once, at the start and the end
-of the measured minutes.
+of the measured minutes; ``servers_cores`` is the CPU time that each took a second.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from benchmarks import watch
 from benchmarks.figures import Figure, Options
@@ -43,6 +45,7 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import TopicKind
 from platform_assets.gold.project import ensure_manifest
 from platform_assets.local import supervise
+from platform_assets.local.processes import family
 from platform_assets.local.servers import DEFAULT
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings, get_settings
@@ -65,6 +68,7 @@ class _Run:
     gold: np.ndarray
     memory_start_mb: dict[str, int]
     memory_end_mb: dict[str, int]
+    cores: dict[str, float]
     by_topic: dict[str, list[float]] = field(default_factory=dict)
     sent: int = 0
 
@@ -101,7 +105,11 @@ def run(options: Options) -> list[Figure]:
                     "memory_start_mb": sum(seen.memory_start_mb.values()),
                     "memory_end_mb": sum(seen.memory_end_mb.values()),
                     **(
-                        {"servers_end_mb": seen.memory_end_mb, "p50_p95_by_topic": seen.by_topic}
+                        {
+                            "servers_end_mb": seen.memory_end_mb,
+                            "servers_cores": seen.cores,
+                            "p50_p95_by_topic": seen.by_topic,
+                        }
                         if name == "freshness_silver_p95"
                         else {}
                     ),
@@ -136,9 +144,9 @@ def _measure(options: Options, settings: Settings, seconds: float) -> _Run:
         )  # fmt: skip
         time.sleep(_SETTLE_SECONDS)
         options.say(f"freshness: measuring for {seconds:.0f} s")
-        memory_start, begun = _memory(settings), time.time()
+        start, begun = _footprint(settings), time.time()
         time.sleep(seconds)
-        memory_end, ended = _memory(settings), time.time()
+        end, ended = _footprint(settings), time.time()
         sender.stop()
         time.sleep(_DRAIN_SECONDS)
     finally:
@@ -153,18 +161,36 @@ def _measure(options: Options, settings: Settings, seconds: float) -> _Run:
         for (topic,), part in latency.group_by("topic")
     }
     return _Run(
-        latency["latency"].to_numpy(), of_gold.to_numpy(), memory_start, memory_end, by_topic,
-        sender.sent,
-    )  # fmt: skip
+        silver=latency["latency"].to_numpy(),
+        gold=of_gold.to_numpy(),
+        memory_start_mb={name: memory for name, (memory, _) in start.items()},
+        memory_end_mb={name: memory for name, (memory, _) in end.items()},
+        cores={
+            name: round((spent - start[name][1]) / (ended - begun), 3)
+            for name, (_, spent) in end.items()
+            if name in start
+        },
+        by_topic=by_topic,
+        sent=sender.sent,
+    )
 
 
-def _memory(settings: Settings) -> dict[str, int]:
-    """MiB of each server with all its processes."""
+def _footprint(settings: Settings) -> dict[str, tuple[int, float]]:
+    """MiB held and CPU seconds spent so far, of each server with all its processes."""
     return {
-        row.name: row.memory_bytes >> 20
+        row.name: (row.memory_bytes >> 20, _spent(row.pid))
         for row in supervise.status(settings, DEFAULT)
-        if row.memory_bytes
+        if row.pid
     }
+
+
+def _spent(pid: int) -> float:
+    seconds = 0.0
+    for process in family([psutil.Process(pid)]):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 class _Sender(threading.Thread):
