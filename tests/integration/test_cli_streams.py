@@ -1,0 +1,82 @@
+"""``weir streams`` and ``weir quarantine`` against the real ledger and tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from platform_assets import cli_streams
+from platform_assets.cli import build
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+from tests.integration.lake import START, Lake, open_lake
+
+
+@pytest.fixture
+def lake(stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A topic with two good rows and one with a negative price, known to the commands."""
+    lake = open_lake(stack)
+    lake.send(
+        [
+            ("e1", lake.value("e1", START)),
+            ("e2", lake.value("e2", START, price=-1.0)),
+            ("e3", lake.value("e3", START)),
+        ]
+    )
+    lake.run()
+    monkeypatch.setattr(cli_streams, "_contract", lambda _topic: lake.contract)
+    monkeypatch.setattr(cli_streams, "_contracts", lambda _topic: [lake.contract])
+    return lake
+
+
+def weir(*arguments: str) -> str:
+    result = CliRunner().invoke(build(), list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_streams_show_what_each_topic_did(lake: Lake) -> None:
+    rows = {row["topic"]: row for row in json.loads(weir("streams", "--json"))}
+    row = rows[str(lake.topic)]
+    assert (row["records"], row["published"], row["quarantined"]) == (3, 2, 1)
+    assert (row["state"], row["lag"], row["error"]) == ("running", 0, None)
+    assert "test." in weir("streams", "--windows")
+
+
+def test_a_paused_topic_takes_nothing_until_it_is_resumed(lake: Lake) -> None:
+    assert "is paused" in weir("streams", "pause", str(lake.topic))
+    lake.send([("e4", lake.value("e4", START))])
+    loop, lease = lake.loop()
+    with lease:
+        for idle, step in enumerate(loop.steps(0.2)):
+            assert step is None
+            if idle >= 10:
+                loop.stop()
+    assert len(lake.rows()) == 2
+    weir("streams", "resume", str(lake.topic))
+    lake.run()
+    assert len(lake.rows()) == 3
+
+
+def test_quarantine_is_listed_and_replayed_after_the_contract_is_mended(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (listed,) = json.loads(weir("quarantine", "list", "--json", "--rows", "1"))
+    assert (listed["rule"], listed["rows"]) == ("price_not_negative", 1)
+    assert "1 quarantined" in weir("quarantine", "replay", str(lake.topic), "--dry-run")
+    assert len(lake.rows()) == 2
+    rules = tuple(rule for rule in lake.contract.rules if rule.column != "price")
+    mended = replace(lake.contract, rules=rules)
+    monkeypatch.setattr(cli_streams, "_contract", lambda _topic: mended)
+    assert "quarantined 1 -> 0" in weir("quarantine", "replay", str(lake.topic))
+    assert sorted(lake.rows()["event_id"]) == ["e1", "e2", "e3"]
+    lake.assert_balanced()
+
+
+def test_an_unknown_topic_is_an_error_that_lists_the_known_ones(stack: Settings) -> None:
+    with pytest.raises(WeirError, match="no topic 'nowhere'") as raised:
+        CliRunner().invoke(build(), ["streams", "pause", "nowhere"], catch_exceptions=False)
+    assert "commerce.clickstream" in raised.value.hint
