@@ -102,21 +102,17 @@ def _materialise_everything(
     from platform_assets.gold.bootstrap import bootstrap
     from platform_assets.gold.project import ensure_manifest
     from platform_assets.local import servers, supervise
-    from platform_assets.settings import EngineName
 
     figures = tour.Figures()
 
     def say(text: str) -> None:
         console.print(f"[dim]{text}[/]", highlight=False)
 
-    names = [*servers.DEFAULT]
-    if settings.engine is EngineName.SPARK:
-        names += servers.OPTIONAL
     with figures.stage("servers", say):
         ensure_manifest()
         progress = Progress()
         with progress:
-            supervise.start(settings, names, progress.report, progress.fetched)
+            supervise.start(settings, servers.DEFAULT, progress.report, progress.fetched)
     if _is_empty(settings):
         with figures.stage("simulate", say):
             ensure_topics(settings, load_contracts().values())

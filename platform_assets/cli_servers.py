@@ -46,14 +46,12 @@ def up(
 ) -> None:
     """Start the local servers, and wait until each of them answers."""
     from platform_assets.local import servers, supervise
-    from platform_assets.settings import EngineName, get_settings
+    from platform_assets.settings import get_settings
 
     settings = get_settings()
     names = list(only or servers.DEFAULT) + list(with_ or ())
     if no_dagster:
         names = [name for name in names if name not in servers.DAGSTER]
-    if settings.engine is EngineName.SPARK and not only:
-        names += servers.OPTIONAL
     show = Progress()
     with show:
         rows = supervise.start(settings, names, show.report, show.fetched)

@@ -43,6 +43,7 @@ _CLUSTER_REQUIRED = (
     "registry_url",
     "lake_root",
     "postgres_host",
+    "postgres_port",
     "trino_host",
     "trino_port",
 )

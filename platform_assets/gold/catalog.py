@@ -5,7 +5,6 @@ Belongs here: pyiceberg's handle on the catalog. Does not belong here: tables' c
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -29,7 +28,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     return SqlCatalog(
         CATALOG,
         uri=f"{address}?connect_timeout={timeout}",
-        warehouse=file_uri(Path(settings.lake_root) / "gold"),
+        warehouse=file_uri(f"{settings.lake_root.rstrip('/')}/gold"),
         init_catalog_tables="true",
     )
 

@@ -153,7 +153,7 @@ def catalogs(settings: Settings) -> dict[str, dict[str, str]]:
         f"{jdbc}.connection-user": settings.postgres_user,
         f"{jdbc}.connection-password": f"${{ENV:{PASSWORD_VARIABLE}}}",
         f"{jdbc}.catalog-name": "gold",
-        f"{jdbc}.default-warehouse-dir": file_uri(Path(settings.lake_root) / "gold"),
+        f"{jdbc}.default-warehouse-dir": file_uri(f"{settings.lake_root.rstrip('/')}/gold"),
         # V1 of the catalog's tables knows views.
         f"{jdbc}.schema-version": "V1",
         "iceberg.unique-table-location": "true",

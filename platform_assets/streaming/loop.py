@@ -14,13 +14,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import psycopg
 import structlog
+from confluent_kafka import KafkaException
+from psycopg_pool import PoolTimeout
 
+from platform_assets.connectors.kafka import BrokerUnreachableError
 from platform_assets.contracts.model import Contract
 from platform_assets.engines.base import Engine, MicroBatch
+from platform_assets.engines.log import LogUnavailableError
+from platform_assets.engines.registry import RegistryUnavailableError
 from platform_assets.naming import TopicName
 from platform_assets.settings import Settings
-from platform_assets.streaming.dead_letters import DeadLetters
+from platform_assets.streaming.dead_letters import DeadLetterError, DeadLetters
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError
 from platform_assets.streaming.microbatch import AuditError, Processor, ReplayError, Step
@@ -40,7 +46,20 @@ QUEUE_STEPS = 1000
 """Back-pressure: topics wait when the run that logs falls this many steps behind."""
 
 ATTEMPTS_BEFORE_HALT = 8
-"""Tries of one micro-batch, with back-off between, before its topic halts."""
+"""Tries of one micro-batch, with back-off between, before its topic halts. A server that is
+away is not the records' fault: such errors are tried for as long as it takes."""
+
+AWAY = (
+    KafkaException,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    PoolTimeout,
+    LogUnavailableError,
+    RegistryUnavailableError,
+    BrokerUnreachableError,
+    DeadLetterError,
+)
+"""Errors that say that a server does not answer."""
 
 STATE_SECONDS = 1.0
 """How often a topic looks whether it is paused, and stores its lag."""
@@ -164,7 +183,8 @@ class TopicLoop:
             error, LogShorterError
         )
         try:
-            if final or self._attempts >= ATTEMPTS_BEFORE_HALT:
+            tired = self._attempts >= ATTEMPTS_BEFORE_HALT and not isinstance(error, AWAY)
+            if final or tired:
                 opened = self.processor.ledger.open_batches(topic)
                 batch_id = opened[0].batch.id if opened else 0
                 self.processor.ledger.fail(topic, batch_id, text, self.fingerprint)
