@@ -147,6 +147,7 @@ class Lease:
 
 def read_lease(settings: Settings, name: str) -> LeaseRow | None:
     """Read a lease's row and whether its lock is held now; None if it was never taken."""
+    ensure_schema(settings)
     with borrow(settings) as connection:
         row = connection.execute(
             "SELECT run_id, pid, code_version, taken_at, stop_requested FROM lease WHERE name = %s",
