@@ -6,6 +6,9 @@ what the schema is (``contracts/avro.py``). Next room: :mod:`.publish`.
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from confluent_kafka.schema_registry import (
     ConfigCompatibilityLevel,
     Schema,
@@ -17,7 +20,7 @@ from confluent_kafka.schema_registry.common._httpx_compat import (
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from platform_assets.contracts.avro import value_schema_text
+from platform_assets.contracts.avro import value_schema, value_schema_text
 from platform_assets.contracts.model import Contract
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
@@ -70,7 +73,7 @@ class Registry:
             if error.http_status_code == _INCOMPATIBLE:
                 raise SchemaRefusedError(
                     f"schema of {subject} refused: not {COMPATIBILITY} compatible: "
-                    f"{error.error_message}",
+                    f"{self._changes(contract)}{error.error_message}",
                     f"keep column types in {contract.path}; add a column under a new name instead",
                 ) from error
             raise self._failure(subject, error) from error
@@ -101,6 +104,21 @@ class Registry:
                 raise
         self._client.set_config(subject, ServerConfig(compatibility=_LEVEL))
 
+    def _changes(self, contract: Contract) -> str:
+        """Which payload fields have another type than in the registered schema, in words."""
+        try:
+            latest = self._client.get_latest_version(contract.topic.subject).schema
+        except (SchemaRegistryError, httpx.HTTPError):
+            return ""
+        before = _payload_types(json.loads(str(latest.schema_str if latest else "{}")))
+        after = _payload_types(value_schema(contract))
+        changed = [
+            f"{name} was {before[name]} and is to be {kind}"
+            for name, kind in after.items()
+            if before.get(name, kind) != kind
+        ]
+        return f"{', '.join(changed)}; " if changed else ""
+
     def _failure(self, what: str, error: Exception) -> RegistryError:
         if isinstance(error, SchemaRegistryError):
             return RegistryError(f"schema registry at {self._url}: {what}: {error}")
@@ -108,3 +126,17 @@ class Registry:
             f"schema registry at {self._url} does not answer: {error or type(error).__name__}",
             "start the servers with `weir up`, see `weir status` and `weir logs registry`",
         )
+
+
+def _payload_types(schema: dict[str, Any]) -> dict[str, str]:
+    """Field to type of the payload of an envelope."""
+    after = [field["type"] for field in schema.get("fields", []) if field["name"] == "after"]
+    records = [branch for kind in after for branch in kind if isinstance(branch, dict)]
+    return {
+        field["name"]: json.dumps([kind for kind in field["type"] if kind != "null"])
+        .strip("[]")
+        .replace('"', "")
+        for record in records
+        for field in record.get("fields", [])
+        if isinstance(field["type"], list)
+    }
