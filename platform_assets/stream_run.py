@@ -7,9 +7,10 @@ Next room: sensors.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -32,27 +33,48 @@ from platform_assets.contracts.model import Contract
 from platform_assets.engines.base import BatchCounts
 from platform_assets.naming import TopicName
 from platform_assets.quality.checks import balance_result
-from platform_assets.settings import Settings, get_settings
-from platform_assets.silver.assets import table_metadata
+from platform_assets.settings import REPOSITORY, Settings, get_settings
+from platform_assets.silver.assets import table_metadata, table_rows
 
 if TYPE_CHECKING:
+    from platform_assets.streaming.ledger import Totals
     from platform_assets.streaming.microbatch import Step
     from platform_assets.streaming.windows import Windows
 
 LEASE = "stream"
 JOB = "stream"
 STOP_POLL_SECONDS = 1.0
+VERSION_TAG = "weir/code_version"
+CODE = (
+    ("platform_assets", "*.py"),
+    ("platform_assets", "*.yaml"),
+    ("dbt_project/models", "*.*"),
+    ("dbt_project/macros", "*.sql"),
+)
+"""What a deploy brings: folders and patterns."""
 
 StreamEvent = AssetMaterialization | AssetCheckEvaluation | Output[None]
 
 
+@lru_cache(maxsize=1)
 def code_version() -> str:
-    """What a deploy changes, in one word: the release and all contracts."""
+    """What a deploy changes, in one word: release and all that the project consists of.
+
+    Read once a process: files that change under a running code server count from its restart.
+    """
     import hashlib
     from importlib.metadata import version
 
-    contracts = "".join(contract.fingerprint for contract in load_contracts().values())
-    return f"{version('weir')}-{hashlib.sha256(contracts.encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256()
+    for folder, pattern in CODE:
+        for path in sorted((REPOSITORY / folder).rglob(pattern)):
+            digest.update(path.read_bytes())
+    return f"{version('weir')}-{digest.hexdigest()[:12]}"
+
+
+def deployed_version(context: OpExecutionContext) -> str:
+    """The version of the deploy that asked for this run; its own where a person started it."""
+    return context.run_tags.get(VERSION_TAG, code_version())
 
 
 @op(out=Out(Nothing), description="Takes what waits on every topic, lands it and publishes it.")
@@ -62,24 +84,23 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     Raises:
         LeaseHeldError: another stream run is alive; this one ends without touching anything.
     """
-    from platform_assets.connectors.publish import ensure_topics
     from platform_assets.quality.batches import BatchSuites
     from platform_assets.run_engine import engines
+    from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.loop import StreamLoop
     from platform_assets.streaming.windows import Windows
 
     settings = get_settings()
-    contracts = load_contracts()
-    context.log.info("topics, schemas and tables by contract")
-    ensure_topics(settings, contracts.values())
-    reporter = Reporter(settings, context, Windows(settings))
+    context.log.info("topics and schemas by contract")
+    contracts = ready_contracts(settings, context)
+    reporter = Reporter(settings, context, Windows(settings), Ledger(settings).totals)
     suites = BatchSuites(settings)
     started = time.monotonic()
-    with Lease(settings, LEASE, context.run_id, code_version()) as lease:
+    with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
         loop = StreamLoop(
             settings,
-            list(contracts.values()),
+            contracts,
             open_engine=engines(settings),
             fingerprints=lambda contract: contract.fingerprint,
             lease=lease,
@@ -97,6 +118,34 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
                 loop.stop()
         yield from reporter.due(everything=True)
     yield Output(None)
+
+
+def ready_contracts(settings: Settings, context: OpExecutionContext) -> list[Contract]:
+    """Make topics and schemas ready; a contract that is refused halts its own topic alone.
+
+    Raises:
+        WeirError: broker or registry do not answer.
+    """
+    from platform_assets.connectors.publish import ensure_topics
+    from platform_assets.connectors.registry import SchemaRefusedError
+    from platform_assets.connectors.topics import TopicError
+    from platform_assets.streaming.ledger import Ledger
+
+    contracts = list(load_contracts().values())
+    try:
+        ensure_topics(settings, contracts)
+    except (SchemaRefusedError, TopicError):
+        ready = []
+        for contract in contracts:
+            try:
+                ensure_topics(settings, [contract])
+            except (SchemaRefusedError, TopicError) as error:
+                context.log.warning(f"{contract.topic} is halted: {error}")
+                Ledger(settings).fail(contract.topic, 0, str(error), contract.fingerprint)
+            else:
+                ready.append(contract)
+        return ready
+    return contracts
 
 
 @job(
@@ -129,12 +178,20 @@ class Reporter:
         settings: profile; ``materialisation_every_seconds`` is the pause between events.
         context: of the run; partition keys are added through its instance.
         windows: the ledger's windows.
+        totals: the ledger's sums over a topic's window.
     """
 
-    def __init__(self, settings: Settings, context: OpExecutionContext, windows: "Windows") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        context: OpExecutionContext,
+        windows: "Windows",
+        totals: "Callable[[TopicName, str], Totals]",
+    ) -> None:
         self._settings = settings
         self._context = context
         self._windows = windows
+        self._totals = totals
         self._gathered: dict[tuple[TopicName, str], _Gathered] = {}
         self._logged: dict[TopicName, float] = {}
         self._keys: set[tuple[TopicName, str]] = set()
@@ -186,12 +243,19 @@ class Reporter:
             "last_micro_batch": gathered.last_id,
             "next_offsets": {str(p): at for p, at in sorted(gathered.offsets.items())},
         }
+        whole = self._totals(contract.topic, window)
+        partition = BatchCounts(
+            records=whole.records - whole.open_records,
+            published=whole.published,
+            quarantined=whole.quarantined,
+        )
         for table in contract.tables:
             yield AssetMaterialization(
                 asset_key=AssetKey(table.asset_key),
                 partition=window,
                 metadata={
                     **table_metadata(self._settings, contract, table, gathered.batches),
+                    "dagster/partition_row_count": table_rows(contract, table, [partition]),
                     **span,
                 },
             )

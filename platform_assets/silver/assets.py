@@ -82,12 +82,18 @@ def table_metadata(
         name: sum(getattr(batch, name) for batch in batches)
         for name in ("records", "published", "quarantined", "duplicates", "dead_letters", "late")
     }
-    rows = {"bronze": totals["records"], "silver": totals["published"]}.get(table.layer, 0)
-    if table == contract.topic.quarantine:
-        rows = totals["quarantined"]
     return {
-        "dagster/partition_row_count": rows,
+        "dagster/partition_row_count": table_rows(contract, table, batches),
         "dagster/column_lineage": column_lineage(contract, table),
         **totals,
         **data_links(settings, table),
     }
+
+
+def table_rows(contract: Contract, table: TableName, counts: Iterable[BatchCounts]) -> int:
+    """Rows that micro-batches have in one of their topic's tables."""
+    if table == contract.topic.quarantine:
+        return sum(batch.quarantined for batch in counts)
+    if table == contract.topic.bronze:
+        return sum(batch.records for batch in counts)
+    return sum(batch.published for batch in counts)
