@@ -86,7 +86,6 @@ def test_where_none_runs_one_is_started(ticks: Ticks) -> None:
 @pytest.mark.parametrize(
     "status",
     [
-        dg.DagsterRunStatus.QUEUED,
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
@@ -118,8 +117,8 @@ def test_one_whose_process_is_gone_is_buried_after_a_grace(ticks: Ticks) -> None
     assert isinstance(ticks.tick(), dg.RunRequest)
 
 
-def test_one_that_waits_in_the_queue_is_given_longer(ticks: Ticks) -> None:
-    ticks.run(dg.DagsterRunStatus.QUEUED)
+def test_one_that_waits_to_be_started_is_given_longer(ticks: Ticks) -> None:
+    ticks.run(dg.DagsterRunStatus.STARTING)
     assert len(ticks.bury(GRACE * 2)) == 1
     assert ticks.bury(QUEUED_GRACE * 2) == []
 

@@ -17,6 +17,7 @@ from platform_assets.engines.base import BatchCounts, MicroBatch, OffsetRange, P
 from platform_assets.naming import TopicName
 from platform_assets.settings import Settings
 from platform_assets.stream_run import Reporter, code_version
+from platform_assets.streaming.ledger import Totals
 from platform_assets.streaming.microbatch import Step
 
 CONTRACTS = load_contracts()
@@ -81,8 +82,13 @@ def bench(tmp_path, monkeypatch) -> Iterator[Bench]:
     monkeypatch.setattr(stream_run.time, "monotonic", watch.monotonic)
     with dg.DagsterInstance.ephemeral() as instance:
         context = SimpleNamespace(instance=instance, log=dg.get_dagster_logger())
+        whole = Totals(records=9020, published=9000, quarantined=3, open_records=20)
+
+        def totals(_topic: TopicName, window: str) -> Totals:
+            return whole if window == NOON else Totals()
+
         settings = Settings(home=tmp_path, materialisation_every_seconds=10)
-        yield Bench(instance, windows, watch, Reporter(settings, context, windows))
+        yield Bench(instance, windows, watch, Reporter(settings, context, windows, totals))
 
 
 def materialised(events: list[stream_run.StreamEvent]) -> dict[str, dg.AssetMaterialization]:
@@ -114,10 +120,15 @@ def test_a_table_gets_one_materialisation_with_sums_every_ten_seconds(bench: Ben
     assert (value(silver, "first_micro_batch"), value(silver, "last_micro_batch")) == (2, 101)
     assert value(silver, "next_offsets") == {"0": 1010}
     assert value(silver, "records") == 1000
-    assert value(silver, "dagster/partition_row_count") == 700
-    bronze, quarantine = events["bronze/commerce/clickstream"], events["silver/commerce/clickstream_quarantine"]  # noqa: E501
-    assert value(bronze, "dagster/partition_row_count") == 1000
-    assert value(quarantine, "dagster/partition_row_count") == 100
+    assert value(silver, "dagster/partition_row_count") == 9000, (
+        "of the partition, not of the report"
+    )
+    bronze, quarantine = (
+        events["bronze/commerce/clickstream"],
+        events["silver/commerce/clickstream_quarantine"],
+    )
+    assert value(bronze, "dagster/partition_row_count") == 9000
+    assert value(quarantine, "dagster/partition_row_count") == 3
     assert bench.due(60) == []
 
 
@@ -197,8 +208,17 @@ def test_windows_are_closed_now_and_then_and_at_the_end(bench: Bench) -> None:
     assert bench.windows.asked > asked
 
 
-def test_the_code_version_follows_the_contracts(monkeypatch) -> None:
-    before = code_version()
-    assert before == code_version()
-    monkeypatch.setattr(stream_run, "load_contracts", lambda: {CLICKS.topic: CLICKS})
-    assert code_version() != before
+def test_the_code_version_follows_code_and_contracts(tmp_path, monkeypatch) -> None:
+    contract = tmp_path / "platform_assets" / "contracts" / "a.yaml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text("version: 1")
+    monkeypatch.setattr(stream_run, "REPOSITORY", tmp_path)
+    code_version.cache_clear()
+    try:
+        before = code_version()
+        contract.write_text("version: 2")
+        assert code_version() == before, "read once a process: a restart is the deploy"
+        code_version.cache_clear()
+        assert code_version() != before
+    finally:
+        code_version.cache_clear()

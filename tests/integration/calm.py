@@ -104,7 +104,8 @@ def assert_same_tables(settings: Settings, topic: TopicName, twin: Contract) -> 
             rows(settings, getattr(each, name)).select(chosen).sort(_order(chosen))
             for each in (topic, twin.topic)
         )
-        assert_frame_equal(ours, theirs, check_exact=True, obj=f"{topic} {name}")
+        assert len(ours) == len(theirs), f"{topic} {name}"
+        assert_frame_equal(ours, theirs, check_exact=True)
 
 
 def _order(columns: list[str]) -> list[str]:

@@ -148,6 +148,8 @@ def test_kills_at_random_points_change_nothing(live: Settings) -> None:
     assert not source.is_alive()
     wait_for_stream(live, lambda _done, _there: None)
     print("back after seconds:", came_back)
+    with instance(live) as dagster:
+        print(*timeline(dagster), sep="\n")
 
     for name, counts in result.topics.items():
         topic = TopicName.parse(name)
@@ -169,8 +171,6 @@ def test_kills_at_random_points_change_nothing(live: Settings) -> None:
     with instance(live) as dagster:
         assert one_alive(dagster)
         assert failed_runs(dagster) - failed_before == 3, "the killed workers' runs, no other"
-        for line in timeline(dagster):
-            print(line)
 
 
 def timeline(dagster: DagsterInstance) -> Iterator[str]:

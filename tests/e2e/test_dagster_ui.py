@@ -1,0 +1,100 @@
+"""What a person sees in the Dagster UI while data flow; in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from platform_assets.connectors.simulate import simulate_history
+from platform_assets.local.wait import wait_until
+from platform_assets.naming import TopicName
+from platform_assets.settings import Settings
+from platform_assets.tour import wait_for_stream
+from tests.e2e.browser import chromium, open_page
+from tests.integration.dagster_api import instance, stop_sensor
+
+CLICKS = TopicName("commerce", "clickstream")
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def flowing(dagster_stack: Settings) -> Settings:
+    """A stack whose stream run has taken some data and reported them."""
+    from dagster import AssetKey
+
+    stop_sensor(dagster_stack, "keep_fresh_gold_running")
+    simulate_history(
+        dagster_stack, seed=11, events=4000, until=datetime(2026, 4, 1, tzinfo=UTC), weeks=1
+    )
+    wait_for_stream(dagster_stack, lambda _done, _there: None)
+    with instance(dagster_stack) as dagster:
+        wait_until(
+            lambda: dagster.get_latest_materialization_event(AssetKey(CLICKS.silver.asset_key)),
+            what="a reported materialisation of silver", timeout=60,
+        )  # fmt: skip
+    return dagster_stack
+
+
+@pytest.fixture(scope="module")
+def page(flowing: Settings) -> Iterator[Page]:
+    path = chromium()
+    if path is None:
+        pytest.skip("no chromium on PATH")
+    with sync_playwright() as playwright:
+        yield from open_page(playwright, path, flowing.dagster_url)
+
+
+def test_the_asset_graph_shows_the_domains(page: Page) -> None:
+    page.goto("/asset-groups")
+    for group in ("commerce", "energy", "feedback", "industry", "retail", "staging"):
+        expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_group_leads_from_bronze_to_gold(page: Page) -> None:
+    page.goto("/locations/weir/asset-groups/commerce/lineage")
+    for name in ("clickstream", "clickstream_quarantine", "customers_history", "revenue_per_hour"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_silver_shows_its_partitions(page: Page) -> None:
+    page.goto("/assets/silver/commerce/clickstream?view=partitions")
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    expect(page.get_by_text(today).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_silver_shows_a_materialisation_with_its_figures(page: Page) -> None:
+    page.goto("/assets/silver/commerce/clickstream?view=events")
+    for label in ("micro_batches", "quarantined", "duplicates", "dagster/partition_row_count"):
+        expect(page.get_by_text(label, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_silver_says_what_it_holds(page: Page) -> None:
+    page.goto("/assets/silver/commerce/clickstream?view=overview")
+    for text in ("commerce@weir.example", "event_type", "Typed, checked and deduplicated rows"):
+        expect(page.get_by_text(text).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_silver_shows_its_checks(page: Page) -> None:
+    page.goto("/assets/silver/commerce/clickstream?view=checks")
+    for check in ("contract", "balance"):
+        expect(page.get_by_text(check, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_one_stream_run_is_in_progress(page: Page) -> None:
+    page.goto("/runs?view=in-progress")
+    expect(page.get_by_role("link", name="stream", exact=True)).to_have_count(
+        1, timeout=PATIENCE_MS
+    )
+
+
+def test_the_sensors_are_on(page: Page) -> None:
+    page.goto("/locations/weir/sensors")
+    names = ("keep_stream_running", "check_closed_windows", "automation")
+    for name in names:
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
+        row = page.locator("div", has=page.get_by_role("link", name=name, exact=True)).last
+        assert row.is_visible()
+    assert page.locator("input[type=checkbox]:checked").count() >= len(names)
