@@ -21,15 +21,18 @@ PATIENCE_MS = 60_000
 
 
 def asset_graph(page: Page, folder: Path) -> None:
-    """The whole lineage, every group open."""
-    page.goto("/asset-groups")
-    expect(page.get_by_text("commerce", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
-    page.wait_for_load_state("networkidle")
-    page.keyboard.press("Alt+e")  # the UI's own key for "expand all groups"
+    """One domain from its topics to gold: the whole graph would be too small to read."""
+    page.goto("/locations/weir/asset-groups/commerce/lineage")
     expect(page.get_by_text("revenue_per_hour", exact=True).first).to_be_visible(
         timeout=PATIENCE_MS
     )
-    page.wait_for_timeout(4000)  # the layout settles without telling anybody
+    page.get_by_text("Hide navigation").click()
+    page.wait_for_timeout(1000)
+    page.reload()  # lays the graph out for the room that there is now
+    expect(page.get_by_text("customers_history", exact=True).first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    page.wait_for_timeout(5000)  # the layout settles without telling anybody
     page.screenshot(path=folder / "asset-graph.png", type="png")
 
 
@@ -42,9 +45,9 @@ def pages(page: Page, folder: Path) -> None:
         "events": f"{silver}?view=events",
         "checks": f"{silver}?view=checks",
         "column-lineage": f"{silver}?view=lineage",
-        "group": "/locations/weir/asset-groups/commerce/lineage",
-        "runs": "/runs?view=in-progress",
-        "sensors": "/locations/weir/sensors",
+        "graph": "/asset-groups",
+        "runs": "/runs",
+        "sensors": "/automation",
         "assets": "/assets",
         "gold": "/assets/gold/commerce/revenue_per_hour?view=overview",
     }.items():
@@ -62,7 +65,7 @@ def main() -> None:
     if path is None:
         raise SystemExit("no chromium on PATH: apt-get install chromium")
     with sync_playwright() as playwright:
-        for page in open_page(playwright, path, url, width=1920, height=1200):
+        for page in open_page(playwright, path, url, width=1600, height=1250):
             asset_graph(page, folder)
             if len(sys.argv) > 3:
                 pages(page, Path(sys.argv[3]))

