@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(contracts, name="contracts")
 
 
-def simulate(  # noqa: PLR0917 - a command's options
+def simulate(
     events: Annotated[int, typer.Option(min=0, help="Records of history, over all topics.")] = (
         200_000
     ),
@@ -85,7 +85,7 @@ def simulate(  # noqa: PLR0917 - a command's options
         typer.echo(json.dumps([result.as_json() for result in results]))
 
 
-def _history(  # noqa: PLR0917
+def _history(
     events: int,
     seed: int,
     weeks: float,

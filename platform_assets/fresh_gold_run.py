@@ -27,7 +27,7 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.errors import WeirError
 from platform_assets.naming import TopicName
 from platform_assets.settings import get_settings
-from platform_assets.stream_run import code_version
+from platform_assets.stream_run import deployed_version
 
 LEASE = "fresh_gold"
 JOB = "fresh_gold"
@@ -60,7 +60,7 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
     log = _Log()
     registered: set[TopicName] = set()
     started, failures = time.monotonic(), 0
-    with Lease(settings, LEASE, context.run_id, code_version()) as lease:
+    with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
         gold.warm()
         while (reason := lease.check()) is None:
             if time.monotonic() - started > settings.stream_max_hours * 3600:

@@ -53,7 +53,7 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
         description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
     )
     def keep(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        from platform_assets.stream_run import code_version
+        from platform_assets.stream_run import VERSION_TAG, code_version
 
         settings, version = get_settings(), code_version()
         live = bury_dead(context.instance, settings, job_name, lease_name)
@@ -63,7 +63,7 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
             return SkipReason(found)
         return RunRequest(
             run_key=f"{job_name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
-            tags={"weir/code_version": version},
+            tags={VERSION_TAG: version},
         )
 
     return keep

@@ -30,7 +30,7 @@ _DRAW_SECONDS = 20
 _LONGEST_CATCH_UP_SECONDS = 2.0
 
 
-def simulate_live(  # noqa: PLR0917
+def simulate_live(
     settings: Settings,
     seed: int,
     rate: float,
