@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
+from types import FrameType
 
 from rich.console import Console
 
@@ -35,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.scale <= 0 or parsed.repeats < 1:
         parser.error("--scale must be above 0 and --repeats at least 1")
+    # A bench that is told to end stops its servers first.
+    signal.signal(signal.SIGTERM, _interrupted)
     options = Options(parsed.scale, parsed.repeats, Console(stderr=True))
     wanted = [name for name in BENCHES if name in (parsed.only or BENCHES)]
     load = os.getloadavg()[0]
@@ -56,6 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
                 print(figure.as_json(), flush=True)
     show(options.console, shown)
     return 1 if failed else 0
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -97,6 +97,8 @@ def _figure(
             "baseline_peak_memory_mb": round(middle([run.peak_memory_mb for run in bare])),
             "seconds": [round(run.result["seconds"], 2) for run in weir],
             "baseline_seconds": [round(run.result["seconds"], 2) for run in bare],
+            "cpu_seconds": round(middle([run.result["cpu_seconds"] for run in weir]), 1),
+            "baseline_cpu_seconds": round(middle([run.result["cpu_seconds"] for run in bare]), 1),
             "published": weir[0].result["published"],
             "quarantined": weir[0].result["quarantined"],
             "duplicates": weir[0].result["duplicates"],

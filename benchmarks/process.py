@@ -77,6 +77,17 @@ def peak_memory_mb() -> float:
     return sum(_high_water(process) for process in (own, *own.children(recursive=True))) / 1024
 
 
+def cpu_seconds() -> float:
+    """CPU time that this process and those below it have taken so far."""
+    own = psutil.Process()
+    total = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
 def _high_water(process: psutil.Process) -> int:
     with suppress(OSError, psutil.Error):
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
