@@ -9,6 +9,7 @@ Belongs here: the pictures of ``docs/images``. Does not belong here: tests.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def asset_graph(page: Page, folder: Path) -> None:
     expect(page.get_by_text("customers_history", exact=True).first).to_be_visible(
         timeout=PATIENCE_MS
     )
+    expect(page.get_by_text(re.compile(r"^Loading"))).to_have_count(0, timeout=PATIENCE_MS)
     page.wait_for_timeout(5000)  # the layout settles without telling anybody
     page.screenshot(path=folder / "asset-graph.png", type="png")
 
@@ -65,7 +67,7 @@ def main() -> None:
     if path is None:
         raise SystemExit("no chromium on PATH: apt-get install chromium")
     with sync_playwright() as playwright:
-        for page in open_page(playwright, path, url, width=1600, height=1250):
+        for page in open_page(playwright, path, url, width=1600, height=1400):
             asset_graph(page, folder)
             if len(sys.argv) > 3:
                 pages(page, Path(sys.argv[3]))
