@@ -22,7 +22,6 @@ from dagster import (
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.naming import TopicName
-from platform_assets.quality.batches import SuiteTimings
 from platform_assets.quality.checks import window_suite_result
 from platform_assets.settings import get_settings
 
@@ -40,6 +39,7 @@ def check_windows(
 ) -> Iterator[AssetCheckEvaluation | Output[None]]:
     """Check each window's published rows; mark it checked whatever the outcome."""
     from platform_assets.quality.gx import warm
+    from platform_assets.quality.batches import SuiteTimings
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.windows import Windows
 
