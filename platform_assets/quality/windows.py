@@ -38,8 +38,8 @@ def check_windows(
     context: OpExecutionContext,
 ) -> Iterator[AssetCheckEvaluation | Output[None]]:
     """Check each window's published rows; mark it checked whatever the outcome."""
-    from platform_assets.quality.gx import warm
     from platform_assets.quality.batches import SuiteTimings
+    from platform_assets.quality.gx import warm
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.windows import Windows
 
