@@ -100,6 +100,11 @@ class Table:
         """The version that the handle sees."""
         return self._delta.version()
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The table's columns as the handle sees them."""
+        return pa.schema(self._delta.schema().to_arrow())
+
     def files(self) -> pl.DataFrame:
         """The table's files: path, date (the partition), rows, low and high micro-batch."""
         if self._files is None or self._files_version != self._delta.version():

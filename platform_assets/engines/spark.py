@@ -3,7 +3,10 @@
 Belongs here: the engine protocol over PySpark DataFrames. Does not belong here: rules
 (:mod:`platform_assets.silver.transform`, the same as for the local engine), decoding (the
 same :mod:`platform_assets.engines.decode`, run by the workers on Arrow batches), sessions
-(:mod:`platform_assets.engines.spark_session`). Next room: engines/spark_changes.py.
+(:mod:`platform_assets.engines.spark_session`). Next room: engines/spark_frames.py.
+
+A micro-batch of few records is fixed on the driver (:mod:`.spark_frames`), where it is also
+decoded: then a publication is a Spark job for each table read or written and hardly any other.
 """
 
 from __future__ import annotations
@@ -21,16 +24,17 @@ from platform_assets.engines import layout
 from platform_assets.engines.base import Checked, MicroBatch, OffsetRange, Published, Taken
 from platform_assets.engines.counting import Tally
 from platform_assets.engines.decode import decode
+from platform_assets.engines.local import number
 from platform_assets.engines.log import TopicLog
 from platform_assets.engines.registry import Lookup, Registry
 from platform_assets.engines.spark_changes import publish_changes
+from platform_assets.engines.spark_facts import publish_facts
+from platform_assets.engines.spark_frames import SMALL, Frames
 from platform_assets.engines.spark_session import open_session, release
 from platform_assets.engines.spark_tables import SparkTable, columns
 from platform_assets.naming import TableName
 from platform_assets.settings import Settings
 from platform_assets.silver import transform
-
-_PLACE = ("_micro_batch", "kafka_partition", "kafka_offset")
 
 
 class SparkEngine:
@@ -39,7 +43,11 @@ class SparkEngine:
     name = "spark"
 
     def __init__(
-        self, settings: Settings, lookup: Lookup | None = None, session: Any = None
+        self,
+        settings: Settings,
+        lookup: Lookup | None = None,
+        session: Any = None,
+        small: int = SMALL,
     ) -> None:
         self._settings = settings
         self._root = settings.lake_root.rstrip("/")
@@ -48,7 +56,7 @@ class SparkEngine:
         self._own = False
         self._logs: dict[str, TopicLog] = {}
         self._tables: dict[TableName, SparkTable] = {}
-        self._kept: list[Any] = []
+        self._frames = Frames(lambda: self.session, small)
 
     @property
     def session(self) -> Any:
@@ -65,9 +73,16 @@ class SparkEngine:
     def take(
         self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
     ) -> Taken:
-        """See :meth:`Engine.take`."""
+        """See :meth:`Engine.take`.
+
+        Records of a large batch stream through the executors, which spill to disk, so the
+        planned records bound the memory here. ``max_bytes`` is kept by the mean size of a
+        record: where the ranges hold more, every range is cut in proportion (to a record at
+        least), so a batch of very uneven records can pass it. A small batch lies in this
+        process and is cut where the bytes end.
+        """
         wanted = [item for item in ranges if item.records > 0]
-        self._forget()
+        self._frames.forget()
         if not wanted:
             return Taken(self.frame(layout.RAW.empty_table()), (), 0, 0)
         topic = str(contract.topic)
@@ -76,50 +91,88 @@ class SparkEngine:
                 self._settings.kafka_bootstrap, topic, self._settings.request_timeout_seconds
             )
         self._logs[topic].check(wanted)
-        records = self._keep(self._read_log(topic, wanted))
-        sums = {
-            row["kafka_partition"]: (row["rows"], row["size"])
-            for row in records.groupBy("kafka_partition")
-            .agg({"kafka_offset": "count", "kafka_value": "count"})
-            .toDF("kafka_partition", "rows", "values")
-            .join(
-                records.selectExpr("kafka_partition", "length(kafka_value) AS size")
-                .groupBy("kafka_partition").sum("size").toDF("kafka_partition", "size"),
-                "kafka_partition",
-            )
-            .collect()
-        }  # fmt: skip
-        size = sum(value or 0 for _, value in sums.values())
+        records = self._read_log(topic, wanted)
+        if self._frames.is_small(sum(item.records for item in wanted)):
+            return self._taken_here(records, wanted, max_bytes)
+        # Decoded on the way: the log is then read, decoded and counted in one pass.
+        from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
+
+        unnumbered = records.withColumn("_micro_batch", F.lit(0).cast("bigint"))
+        decoded = self._frames.persist(self._decoded(contract, unnumbered))
+        rows, size = _measure(decoded)
         if max_bytes is None or size <= max_bytes:
-            return Taken(records, tuple(wanted), sum(rows for rows, _ in sums.values()), size)
-        return _bounded(records, wanted, max_bytes)
+            return Taken(decoded, tuple(wanted), rows, size)
+        covered = shorten(wanted, max_bytes / size)
+        kept = " OR ".join(f"(kafka_partition = {i.partition} AND kafka_offset < {i.end})"
+                           for i in covered)  # fmt: skip
+        fewer = decoded.where(kept)
+        return Taken(fewer, covered, *_measure(fewer))
+
+    def _taken_here(
+        self, records: Any, ranges: Sequence[OffsetRange], max_bytes: int | None
+    ) -> Taken:
+        """A small batch, brought to the driver."""
+        table = pl.DataFrame(records.toArrow()).sort("kafka_partition", "kafka_offset")
+        covered = tuple(ranges)
+        sizes = table["kafka_value"].bin.size().fill_null(0)
+        if max_bytes is not None and sizes.sum() > max_bytes:
+            # A record more than fits, as the log gives no answer to "how large" beforehand.
+            table = table.head(1 + int((sizes.cum_sum() <= max_bytes).sum()))
+            ends = dict(table.group_by("kafka_partition").agg(pl.col("kafka_offset").max()).rows())
+            covered = tuple(
+                OffsetRange(item.partition, item.start, ends[item.partition] + 1)
+                for item in ranges
+                if item.partition in ends
+            )
+            sizes = sizes.head(len(table))
+        frame = self.frame(table.to_arrow().cast(layout.RAW))
+        return Taken(frame, covered, len(table), int(sizes.sum()))
 
     def decode(self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken) -> Any:
         """See :meth:`Engine.decode`."""
-        return self._keep(self._decoded(contract, self._number(batches, taken.frame)))
+        table = self._frames.table(taken.frame)
+        if table is not None and self._frames.is_small(len(table)):
+            return self._decoded_here(contract, number(batches, pl.DataFrame(table)))
+        numbered = self._number(batches, taken.frame)
+        if "decode_error" in taken.frame.columns:
+            return numbered
+        return self._frames.persist(self._decoded(contract, numbered))
 
     def write_bronze(self, contract: Contract, batches: Sequence[MicroBatch], frame: Any) -> int:
         """See :meth:`Engine.write_bronze`."""
-        table = self._table(layout.bronze(contract))
-        table.replace([batch.id for batch in batches], frame)
-        return int(frame.count())
+        held = self._frames.table(frame)
+        ids = [batch.id for batch in batches]
+        self._table(layout.bronze(contract)).replace(ids, frame, small=held is not None)
+        return int(frame.count()) if held is None else len(held)
 
     def read_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Any:
         """See :meth:`Engine.read_bronze`."""
-        self._forget()
+        self._frames.forget()
         table = self._table(layout.bronze(contract))
         raw = table.rows_of([batch.id for batch in batches])
-        return self._keep(self._decoded(contract, raw.select(*layout.RAW.names, "_micro_batch")))
+        raw = raw.select(*layout.RAW.names, "_micro_batch")
+        planned = sum(item.records for batch in batches for item in batch.ranges)
+        if self._frames.is_small(planned):
+            here = pl.DataFrame(raw.toArrow()).sort(list(transform.LOG_ORDER))
+            return self._decoded_here(contract, here)
+        return self._frames.persist(self._decoded(contract, raw))
 
     def check(self, contract: Contract, bronze: Any) -> Checked:
         """See :meth:`Engine.check`."""
-        judged = self._keep(nw.to_native(transform.judge(contract, nw.from_native(bronze))))
-        summary = judged.selectExpr(
-            "count(*) AS records",
-            f"count({transform.RULE}) AS rejected",
-            "count(decode_error) AS dead",
-        ).collect()[0]
-        return Checked(judged, summary["records"], summary["rejected"], summary["dead"])
+        judged = nw.to_native(transform.judge(contract, nw.from_native(bronze)))
+        held = self._frames.table(bronze)
+        if held is not None:
+            judged = self._frames.fix(judged, len(held))
+        self._narrow = self._frames.polars(
+            judged,
+            [*transform.LOG_ORDER, contract.event_time, transform.EVENT_DATE, transform.RULE,
+             "decode_error"],
+        )  # fmt: skip
+        rejected, dead = (
+            len(self._narrow) - self._narrow[name].null_count()
+            for name in (transform.RULE, "decode_error")
+        )
+        return Checked(judged, len(self._narrow), rejected, dead)
 
     def publish(
         self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked
@@ -127,76 +180,29 @@ class SparkEngine:
         """See :meth:`Engine.publish`."""
         ids = [batch.id for batch in batches]
         judged = checked.frame
-        changing = contract.kind is TopicKind.CHANGE
-        shape = transform.change_events if changing else transform.silver_rows
-        narrow = _polars(
-            judged.select(*_PLACE, contract.event_time, transform.RULE, "decode_error")
-        ).rename({"kafka_partition": "_kafka_partition", "kafka_offset": "_kafka_offset"})
+        small = self._frames.is_small(checked.records)
+        narrow = self._narrow.rename(dict(zip(transform.LOG_ORDER, transform.ORDER, strict=True)))
         fine = narrow.filter(pl.col(transform.RULE).is_null() & pl.col("decode_error").is_null())
         tally = Tally(contract, batches, narrow, fine)
-        good = shape(contract, transform.accepted(nw.from_native(judged)))
-        rows = nw.to_native(transform.first_in_log(contract, good))
+        accepted = transform.accepted(nw.from_native(judged))
         silver = self._table(layout.silver(contract))
-        if changing:
-            history = self._table(layout.history(contract))
+        if contract.kind is TopicKind.CHANGE:
+            events = nw.to_native(
+                transform.first_in_log(contract, transform.change_events(contract, accepted))
+            )
             published = publish_changes(
-                contract, ids, rows, tally, history, silver, self._waiting(contract, ids),
-                self._keep,
+                contract, ids, events, len(fine), tally, self._table(layout.history(contract)),
+                silver, self._waiting(contract, ids), self._frames,
             )  # fmt: skip
         else:
-            published = self._publish_facts(contract, ids, rows, tally, silver)
+            published = publish_facts(
+                contract, ids, nw.to_native(transform.silver_rows(contract, accepted)), fine,
+                tally, silver, self._waiting(contract, ids), self._frames,
+            )  # fmt: skip
         quarantine = self._table(layout.quarantine(contract))
         if checked.quarantined or quarantine.holds(ids):
             rejected = transform.quarantine_rows(contract, nw.from_native(judged))
-            quarantine.replace(ids, nw.to_native(rejected))
-        self._forget()
-        return published
-
-    def _publish_facts(
-        self, contract: Contract, ids: list[int], rows: Any, tally: Tally, silver: SparkTable
-    ) -> Published:
-        """Publish an append topic: the first record in the log of each key and date stays."""
-        by = list(transform.dedupe_by(contract))
-        rows = self._keep(rows)
-        dates = [row[0] for row in rows.select("event_date").distinct().collect()]
-        there = silver.read()
-        held = (
-            there.where(there.event_date.isin(dates))
-            .where(f"NOT ({layout.span(ids)})")
-            .select(*by, there["_micro_batch"].alias("_held"))
-        )
-        resolved = self._keep(rows.join(held, on=by, how="left"))
-        new = resolved.where("_held IS NULL OR _held > _micro_batch")
-        place = ["_micro_batch", "_kafka_partition", "_kafka_offset", "event_date"]
-        published = tally.published(_polars(new.select(*place)))
-        old = self._keep(silver.rows_of(ids).select(*by, "_micro_batch"))
-        before = _polars(old.select("_micro_batch", "event_date").distinct())
-        others = [
-            row[0] for row in resolved.where("_held > _micro_batch").select("_held").distinct()
-            .collect()
-        ]  # fmt: skip
-        freed: set[int] = set()
-        if len(before):
-            published.dates |= set(before["event_date"].to_list())
-            lost = old.join(new.select(*by), on=by, how="left_anti")
-            freed = self._waiting(contract, ids)(lost)
-        if others:
-            later = resolved.where("_held > _micro_batch").selectExpr(
-                *(f"`{name}`" for name in by), "_held AS _micro_batch"
-            )
-            kept = silver.rows_of(others)
-            on = [*by, "_micro_batch"]
-            tally.displace(
-                published,
-                _polars(kept.join(later, on=on, how="left_semi")
-                        .select("_micro_batch", "event_date")),
-            )  # fmt: skip
-            kept = kept.join(later, on=on, how="left_anti")
-            everything = new.drop("_held").unionByName(kept, allowMissingColumns=True)
-            silver.replace([*ids, *others], everything)
-        elif len(new.take(1)) or len(before):
-            silver.replace(ids, new.drop("_held"))
-        published.redo |= freed
+            quarantine.replace(ids, nw.to_native(rejected), small=small)
         return published
 
     def _waiting(self, contract: Contract, ids: Sequence[int]) -> Callable[[Any], set[int]]:
@@ -221,7 +227,7 @@ class SparkEngine:
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        self._forget()
+        self._frames.forget()
         for log in self._logs.values():
             log.close()
         self._logs, self._tables = {}, {}
@@ -287,20 +293,14 @@ class SparkEngine:
         ordered = raw.select(*layout.RAW.names, "_micro_batch")
         return ordered.mapInArrow(work, columns(schema))
 
+    def _decoded_here(self, contract: Contract, raw: pl.DataFrame) -> Any:
+        """Decode a small batch in this process."""
+        schema = layout.bronze_schema(contract)
+        return self.frame(decode(contract, raw, self._lookup).to_arrow().cast(schema))
+
     def frame(self, table: pa.Table) -> Any:
         """An Arrow table as a frame of this engine."""
-        return self.session.createDataFrame(table, columns(table.schema))
-
-    def _keep(self, frame: Any) -> Any:
-        """Keep a frame that several jobs read, until the next micro-batch."""
-        kept = frame.persist()
-        self._kept.append(kept)
-        return kept
-
-    def _forget(self) -> None:
-        for frame in self._kept:
-            frame.unpersist()
-        self._kept = []
+        return self._frames.local(table)
 
 
 def _decoder(
@@ -316,35 +316,15 @@ def _decoder(
     return work
 
 
-def _polars(frame: Any) -> pl.DataFrame:
-    return pl.DataFrame(frame.toArrow())
+def _measure(frame: Any) -> tuple[int, int]:
+    """Records of a frame, and the bytes of their values."""
+    rows, size = frame.selectExpr("count(*)", "sum(length(kafka_value))").collect()[0]
+    return rows, size or 0
 
 
-def _bounded(records: Any, ranges: Sequence[OffsetRange], max_bytes: int) -> Taken:
-    """Cut each partition where its share of the bytes ends, but take a record at least."""
-    share = max_bytes // len(ranges)
-    in_order = "PARTITION BY kafka_partition ORDER BY kafka_offset"
-    running = records.selectExpr(
-        "kafka_partition",
-        "kafka_offset",
-        "length(kafka_value) AS size",
-        f"sum(length(kafka_value)) OVER ({in_order}) AS upto",
-        f"row_number() OVER ({in_order}) AS place",
-    ).where(f"upto <= {share} OR place = 1")
-    cuts = {
-        row[0]: (row[1], row[2], row[3])
-        for row in running.groupBy("kafka_partition")
-        .agg({"kafka_offset": "max", "place": "max", "size": "sum"})
-        .select("kafka_partition", "max(kafka_offset)", "max(place)", "sum(size)")
-        .collect()
-    }
-    covered = tuple(
-        OffsetRange(item.partition, item.start, cuts[item.partition][0] + 1)
+def shorten(ranges: Sequence[OffsetRange], share: float) -> tuple[OffsetRange, ...]:
+    """This share of each range, but a record at least."""
+    return tuple(
+        OffsetRange(item.partition, item.start, item.start + max(1, int(item.records * share)))
         for item in ranges
-        if item.partition in cuts
     )
-    kept = " OR ".join(f"(kafka_partition = {i.partition} AND kafka_offset < {i.end})"
-                       for i in covered)  # fmt: skip
-    rows = sum(count for _, count, _ in cuts.values())
-    size = sum(value or 0 for _, _, value in cuts.values())
-    return Taken(records.where(kept), covered, rows, size)

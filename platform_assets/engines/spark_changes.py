@@ -2,7 +2,10 @@
 
 Belongs here: the same steps as :mod:`platform_assets.engines.changes`, over PySpark frames.
 Does not belong here: what a history is (:mod:`platform_assets.silver.history`). Next room:
-engines/spark.py.
+engines/spark_session.py.
+
+What the tables say of the touched entities is fixed first: it must not be read again after
+the first of the two commits.
 """
 
 from __future__ import annotations
@@ -17,65 +20,129 @@ from platform_assets.contracts.model import Contract
 from platform_assets.engines import layout
 from platform_assets.engines.base import Published
 from platform_assets.engines.counting import Tally
+from platform_assets.engines.spark_frames import Frames
 from platform_assets.engines.spark_tables import SparkTable
 from platform_assets.silver import history as versions
+from platform_assets.silver import transform
+
+_ORDER = list(transform.ORDER)
 
 
 def publish_changes(
     contract: Contract,
     ids: Sequence[int],
     events: Any,
+    at_most: int,
     tally: Tally,
     history: SparkTable,
     silver: SparkTable,
     waiting: Callable[[Any], set[int]],
-    keep: Callable[[Any], Any],
+    frames: Frames,
 ) -> Published:
-    """Have history and current table say what all change events say together."""
+    """Have history and current table say what all change events say together.
+
+    Args:
+        contract: the topic's contract.
+        ids: the span's micro-batches.
+        events: its change events, the first of each event id.
+        at_most: how many they can be.
+        tally: counts of the span.
+        history: the table of versions.
+        silver: the table of current rows.
+        waiting: freed rows to the later micro-batches that hold a record with their id.
+        frames: keeps what several steps read.
+    """
     key = list(contract.key)
     span = layout.span(ids)
-    there = history.read()
-    held = there.where(f"NOT ({span})").select("event_id", there["_micro_batch"].alias("_held"))
-    resolved = keep(events.join(held, on="event_id", how="left"))
-    new = resolved.where("_held IS NULL OR _held > _micro_batch").drop("_held")
-    yielding = resolved.where("_held > _micro_batch").select("event_id")
-    place = ["_micro_batch", "_kafka_partition", "_kafka_offset", "valid_from"]
-    published = tally.published(_polars(new.select(*place)), pl.col("valid_from").dt.date())
+    day = pl.col("valid_from").dt.date()
 
-    old = keep(history.rows_of(ids))
-    displaced = keep(history.read().where(f"NOT ({span})")
-                     .join(yielding, on="event_id", how="left_semi"))  # fmt: skip
-    lost = _polars(displaced.select("_micro_batch", "valid_from"))
-    tally.displace(published, lost)
-    touched = keep(
-        new.select(*key).union(old.select(*key)).union(displaced.select(*key)).distinct()
-    )
-    known = keep(history.read().join(touched, on=key, how="left_semi"))
-    remain = known.where(f"NOT ({span})").join(yielding, on="event_id", how="left_anti")
-    every = remain.drop("valid_to").unionByName(new, allowMissingColumns=True)
-    should = keep(nw.to_native(versions.versions(contract, nw.from_native(every))))
-    before = _polars(old.select("valid_from"))
-    freed = waiting(old.join(new.select("event_id"), on="event_id", how="left_anti"))
-    now = keep(nw.to_native(versions.current(contract, nw.from_native(should))))
-    current = keep(silver.read().join(touched, on=key, how="left_semi"))
-    for frame in (should, now, current):
-        frame.count()  # fixed before the tables they come from change
-    _settle(history, ["event_id"], known, should)
-    _settle(silver, key, current, now)
-    for rows in (before, lost):
-        published.dates |= set(rows["valid_from"].dt.date().unique().to_list())
-    published.redo |= freed
+    def fix(frame: Any) -> Any:
+        return frames.fix(frame, at_most)
+
+    events = fix(events)
+    replaces, others = history.holds(ids), history.holds_others(ids, None)
+    new, yielding = events, None
+    if others:
+        held = history.read().where(f"NOT ({span})")
+        held = held.select("event_id", held["_micro_batch"].alias("_held"))
+        resolved = fix(events.join(held, on="event_id", how="left"))
+        new = resolved.where("_held IS NULL OR _held > _micro_batch").drop("_held")
+        if frames.polars(resolved, ["_held"])["_held"].null_count() < _size(frames, resolved):
+            yielding = resolved.where("_held > _micro_batch").select("event_id")
+    published = tally.published(frames.polars(new, [*_ORDER, "valid_from"]), day)
+
+    touched = new.select(*key)
+    remain = None
+    if replaces:
+        old = fix(history.rows_of(ids))
+        touched = touched.union(old.select(*key))
+        before = frames.polars(old, ["valid_from"])
+        published.dates |= set(before.select(day)["valid_from"].unique().to_list())
+        published.redo |= waiting(old.join(new.select("event_id"), on="event_id", how="left_anti"))
+    if yielding is not None:
+        displaced = fix(
+            history.read().where(f"NOT ({span})").join(yielding, on="event_id", how="left_semi")
+        )
+        touched = touched.union(displaced.select(*key))
+        lost = frames.polars(displaced, ["_micro_batch", "valid_from"])
+        tally.displace(published, lost)
+        published.dates |= set(lost.select(day)["valid_from"].unique().to_list())
+    there = current = None
+    every = new
+    if replaces or others:
+        touched = touched.distinct()
+        there = fix(history.read().join(touched, on=key, how="left_semi"))
+        remain = there.where(f"NOT ({span})")
+        if yielding is not None:
+            remain = remain.join(yielding, on="event_id", how="left_anti")
+        every = remain.drop("valid_to").unionByName(new, allowMissingColumns=True)
+        current = fix(silver.read().join(touched, on=key, how="left_semi"))
+    should = fix(nw.to_native(versions.versions(contract, nw.from_native(every))))
+    now = nw.to_native(versions.current(contract, nw.from_native(should)))
+    differences = [
+        (history, ["event_id"], _differences(["event_id"], there, should, fix)),
+        (silver, key, _differences(key, current, now, fix)),
+    ]
+    kinds = [frames.polars(rows, ["_was"])["_was"] for _, _, rows in differences]
+    for (table, by, rows), was in zip(differences, kinds, strict=True):
+        found = set(was.unique().to_list())
+        if found == {"missing"}:
+            table.append(ids, rows, small=frames.is_small(len(was)))
+        elif found:
+            changed = rows.where("_was <> 'wrong'")
+            table.merge(by, changed, rows.where("_was = 'wrong'"))
     return published
 
 
-def _settle(table: SparkTable, key: list[str], there: Any, should: Any) -> None:
-    """Commit the difference between the rows that are there and those that should be."""
-    same = [name for name in there.columns if name in should.columns]
-    changed = should.select(*same).exceptAll(there.select(*same))
-    gone = there.join(should.select(*key), on=key, how="left_anti")
-    if changed.take(1) or gone.take(1):
-        table.merge(key, changed, gone)
+def _differences(by: list[str], there: Any, should: Any, fix: Callable[[Any], Any]) -> Any:
+    """Rows to write, with what the table has in their place.
+
+    ``_was`` is ``missing`` (no row of this key), ``other`` (another row) or ``wrong`` (a row
+    that should not be there; only its key counts).
+    """
+    from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
+
+    if there is None:
+        return fix(should.withColumn("_was", F.lit("missing")))
+    same = [name for name in should.columns if name in there.columns]
+    left = should.select(F.struct(*should.columns).alias("s"))
+    right = there.select(F.struct(*same).alias("t"))
+    on = [F.col(f"s.`{name}`") == F.col(f"t.`{name}`") for name in by]
+    equal = F.lit(True)
+    for name in same:
+        equal = equal & F.col(f"s.`{name}`").eqNullSafe(F.col(f"t.`{name}`"))
+    was = (
+        F.when(F.col("t").isNull(), "missing").when(F.col("s").isNull(), "wrong")
+        .when(~equal, "other")
+    )  # fmt: skip
+    values = [
+        (F.coalesce(F.col(f"s.`{name}`"), F.col(f"t.`{name}`")) if name in same
+         else F.col(f"s.`{name}`")).alias(name)
+        for name in should.columns
+    ]  # fmt: skip
+    joined = left.join(right, on=on, how="full_outer").withColumn("_was", was)
+    return fix(joined.where("_was IS NOT NULL").select(*values, "_was"))
 
 
-def _polars(frame: Any) -> pl.DataFrame:
-    return pl.DataFrame(frame.toArrow())
+def _size(frames: Frames, frame: Any) -> int:
+    return len(frames.polars(frame, ["event_id"]))

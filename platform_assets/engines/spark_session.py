@@ -11,23 +11,34 @@ import sys
 import threading
 from typing import Any, Final
 
-from platform_assets.settings import Settings
+from platform_assets.settings import LOOPBACK, Settings
 
 CONFIG: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.shuffle.partitions": "2",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.databricks.delta.stats.collect": "true",
+    # Sources of merges are fixed before they are merged, so they need no second copy.
+    "spark.databricks.delta.merge.materializeSource": "none",
+    # A checksum beside each commit is computed from the whole state of the table.
+    "spark.databricks.delta.writeChecksumFile.enabled": "false",
 }
 """What both a Connect session and a session of ours needs."""
+
+_ONE_MACHINE: Final = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+"""On one machine a stage costs more than it can save: few partitions, planned once."""
 
 _STATIC: Final = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.memory": "2g",
@@ -83,8 +94,15 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.jars": ",".join(str(jar) for jar in spark_jars()),
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         **static,
-        **CONFIG,
+        **session_settings(settings),
     }
+
+
+def session_settings(settings: Settings) -> dict[str, str]:
+    """What a session is set to, wherever it runs."""
+    remote = settings.spark_remote
+    here = remote.startswith(("local", f"sc://{LOOPBACK}", "sc://localhost"))
+    return {**CONFIG, **_ONE_MACHINE} if here or not remote else dict(CONFIG)
 
 
 def _open(settings: Settings) -> tuple[Any, bool]:
@@ -94,7 +112,7 @@ def _open(settings: Settings) -> tuple[Any, bool]:
     remote = settings.spark_remote
     if remote.startswith("sc://"):
         session = SparkSession.builder.remote(remote).getOrCreate()
-        for name, value in CONFIG.items():
+        for name, value in session_settings(settings).items():
             session.conf.set(name, value)
         return session, False
     active = SparkSession.getActiveSession()
