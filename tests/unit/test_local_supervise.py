@@ -158,6 +158,7 @@ def test_the_cluster_profile_starts_no_servers(monkeypatch, tmp_path):
         registry_url="http://r",
         lake_root="s3://lake",
         postgres_host="p",
+        postgres_port=5432,
         trino_host="t",
         trino_port=8080,
     )
