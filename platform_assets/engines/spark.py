@@ -57,6 +57,7 @@ class SparkEngine:
         self._logs: dict[str, TopicLog] = {}
         self._tables: dict[TableName, SparkTable] = {}
         self._frames = Frames(lambda: self.session, small)
+        self._judged: tuple[Any, pl.DataFrame] | None = None
 
     @property
     def session(self) -> Any:
@@ -163,16 +164,19 @@ class SparkEngine:
         held = self._frames.table(bronze)
         if held is not None:
             judged = self._frames.fix(judged, len(held))
-        self._narrow = self._frames.polars(
-            judged,
-            [*transform.LOG_ORDER, contract.event_time, transform.EVENT_DATE, transform.RULE,
-             "decode_error"],
-        )  # fmt: skip
+        verdicts = self._verdicts(contract, judged)
         rejected, dead = (
-            len(self._narrow) - self._narrow[name].null_count()
-            for name in (transform.RULE, "decode_error")
+            len(verdicts) - verdicts[name].null_count() for name in (transform.RULE, "decode_error")
         )
-        return Checked(judged, len(self._narrow), rejected, dead)
+        return Checked(judged, len(verdicts), rejected, dead)
+
+    def _verdicts(self, contract: Contract, judged: Any) -> pl.DataFrame:
+        """Here, and once for a frame: each row's place, event time and what the rules said."""
+        if self._judged is None or self._judged[0] is not judged:
+            names = [*transform.LOG_ORDER, contract.event_time, transform.EVENT_DATE,
+                     transform.RULE, "decode_error"]  # fmt: skip
+            self._judged = judged, self._frames.polars(judged, names)
+        return self._judged[1]
 
     def publish(
         self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked
@@ -181,7 +185,8 @@ class SparkEngine:
         ids = [batch.id for batch in batches]
         judged = checked.frame
         small = self._frames.is_small(checked.records)
-        narrow = self._narrow.rename(dict(zip(transform.LOG_ORDER, transform.ORDER, strict=True)))
+        names = dict(zip(transform.LOG_ORDER, transform.ORDER, strict=True))
+        narrow = self._verdicts(contract, judged).rename(names)
         fine = narrow.filter(pl.col(transform.RULE).is_null() & pl.col("decode_error").is_null())
         tally = Tally(contract, batches, narrow, fine)
         accepted = transform.accepted(nw.from_native(judged))
