@@ -107,6 +107,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
             run_id=context.run_id,
         )
         context.log.info(f"streaming {len(contracts)} topics with the {settings.engine} engine")
+        yield from reporter.reconcile(contracts)
         for step in loop.steps(STOP_POLL_SECONDS):
             if step is not None:
                 reporter.add(step)
@@ -208,6 +209,19 @@ class Reporter:
         gathered.last_id = step.batch.id
         for item in step.batch.ranges:
             gathered.offsets[item.partition] = item.end
+
+    def reconcile(self, contracts: list[Contract]) -> Iterator[StreamEvent]:
+        """Report windows that the ledger has and Dagster lacks, and each topic's newest one.
+
+        A run that was killed may have published micro-batches that it had not reported yet.
+        """
+        for contract in contracts:
+            topic = contract.topic
+            recorded = self._windows.keys(topic)
+            known = set(self._context.instance.get_dynamic_partitions(topic.partitions_name))
+            for key in [key for key in recorded if key not in known] or recorded[-1:]:
+                self._ensure_key(topic, key)
+                yield from self._events(_Gathered(contract, key))
 
     def due(self, *, everything: bool = False) -> Iterator[StreamEvent]:
         """Events whose time has come; with ``everything`` all that was gathered."""

@@ -3,12 +3,14 @@
 Belongs here: one asset a topic, partitioned by windows. Does not belong here: silver.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     Backoff,
+    Failure,
     Jitter,
     MaterializeResult,
     RetryPolicy,
@@ -21,6 +23,18 @@ from platform_assets.specs import bronze_spec, column_lineage, data_links
 
 RETRY = RetryPolicy(max_retries=2, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
 """For runs that a person starts: a server that restarts is back within these tries."""
+
+
+@contextmanager
+def final_errors() -> Iterator[None]:
+    """Errors that trying again cannot mend fail the step at once, with their one clear line."""
+    from platform_assets.streaming.ledger import UnknownWindowError
+    from platform_assets.streaming.microbatch import AuditError, ReplayError
+
+    try:
+        yield
+    except (UnknownWindowError, AuditError, ReplayError) as error:
+        raise Failure(description=str(error), allow_retries=False) from error
 
 
 def build_bronze_assets(contracts: Iterable[Contract]) -> list[AssetsDefinition]:
@@ -40,7 +54,10 @@ def _bronze_asset(contract: Contract) -> AssetsDefinition:
 
         settings = get_settings()
         context.log.info(f"taking the records of {table.sql} {context.partition_key} again")
-        with open_processor(settings, context.run_id, engines(settings)) as processor:
+        with (
+            final_errors(),
+            open_processor(settings, context.run_id, engines(settings)) as processor,
+        ):
             rows = processor.replay_bronze(contract, context.partition_key)
         return MaterializeResult(
             asset_key=table.asset_key,

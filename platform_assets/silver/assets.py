@@ -15,7 +15,7 @@ from dagster import (
     multi_asset,
 )
 
-from platform_assets.bronze.assets import RETRY
+from platform_assets.bronze.assets import RETRY, final_errors
 from platform_assets.contracts.model import Contract
 from platform_assets.engines.base import BatchCounts
 from platform_assets.naming import TableName
@@ -48,7 +48,10 @@ def _silver_asset(contract: Contract) -> AssetsDefinition:
 
         settings, window = get_settings(), context.partition_key
         counts: list[BatchCounts] = []
-        with open_processor(settings, context.run_id, engines(settings)) as processor:
+        with (
+            final_errors(),
+            open_processor(settings, context.run_id, engines(settings)) as processor,
+        ):
             batches = processor.ledger.batches(contract.topic, window)
             for published in processor.replay_silver(contract, batches):
                 counts.extend(published.counts.values())

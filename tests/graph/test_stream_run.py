@@ -32,7 +32,11 @@ class Windows:
     """The ledger's windows, of which some are due."""
 
     due: dict[TopicName, list[str]] = field(default_factory=dict)
+    recorded: dict[TopicName, list[str]] = field(default_factory=dict)
     asked: int = 0
+
+    def keys(self, topic: TopicName) -> list[str]:
+        return self.recorded.get(topic, [])
 
     def close_due(self, topic: TopicName, now: datetime) -> list[str]:
         assert now.tzinfo is UTC
@@ -222,3 +226,18 @@ def test_the_code_version_follows_code_and_contracts(tmp_path, monkeypatch) -> N
         assert code_version() != before
     finally:
         code_version.cache_clear()
+
+
+def test_what_a_killed_run_did_not_report_is_reported_by_its_successor(bench: Bench) -> None:
+    bench.windows.recorded = {CLICKS.topic: [NOON, ONE]}
+    bench.instance.add_dynamic_partitions(CLICKS.topic.partitions_name, [NOON])
+    events = list(bench.reporter.reconcile([CLICKS, METERS]))
+    reported = {
+        (tuple(event.asset_key.path), event.partition)
+        for event in events
+        if isinstance(event, dg.AssetMaterialization)
+    }
+    assert reported == {(tuple(table.asset_key), ONE) for table in CLICKS.tables}
+    assert bench.instance.has_dynamic_partition(CLICKS.topic.partitions_name, ONE)
+    again = [e for e in bench.reporter.reconcile([CLICKS]) if hasattr(e, "partition")]
+    assert {event.partition for event in again} == {ONE}
