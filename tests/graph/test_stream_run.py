@@ -239,5 +239,5 @@ def test_what_a_killed_run_did_not_report_is_reported_by_its_successor(bench: Be
     }
     assert reported == {(tuple(table.asset_key), ONE) for table in CLICKS.tables}
     assert bench.instance.has_dynamic_partition(CLICKS.topic.partitions_name, ONE)
-    again = [e for e in bench.reporter.reconcile([CLICKS]) if hasattr(e, "partition")]
-    assert {event.partition for event in again} == {ONE}
+    again = materialised(list(bench.reporter.reconcile([CLICKS])))
+    assert {event.partition for event in again.values()} == {ONE}
