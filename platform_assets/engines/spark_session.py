@@ -20,8 +20,6 @@ CONFIG: Final = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.databricks.delta.stats.collect": "true",
-    # Sources of merges are fixed before they are merged, so they need no second copy.
-    "spark.databricks.delta.merge.materializeSource": "none",
     # A checksum beside each commit is computed from the whole state of the table.
     "spark.databricks.delta.writeChecksumFile.enabled": "false",
 }
