@@ -111,7 +111,8 @@ def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None
         if done != best:
             best, moved_at = done, time.monotonic()
         waited = time.monotonic() - moved_at
-        rows = states.rows()
+        ours = {str(contract.topic) for contract in contracts}
+        rows = [row for row in states.rows() if row.topic in ours]
         halted = [row for row in rows if row.state == "halted"]
         if halted or waited > STREAM_PATIENCE_SECONDS:
             raise StalledError(_why(rows, waited), hint="weir streams; weir logs dagster-daemon")

@@ -157,9 +157,7 @@ def rows(root: str, name: TableName) -> list[dict[str, Any]]:
     return sorted(frame.to_dicts(), key=lambda row: json.dumps(row, default=str, sort_keys=True))
 
 
-def same(
-    got: dict[str, list[dict[str, Any]]], expected: dict[str, list[dict[str, Any]]]
-) -> None:
+def same(got: dict[str, list[dict[str, Any]]], expected: dict[str, list[dict[str, Any]]]) -> None:
     """Compare tables row by row, naming the first difference."""
     assert got.keys() == expected.keys()
     for table, content in expected.items():
@@ -209,9 +207,7 @@ def clicks(draw: st.DrawFn) -> bytes | None:
 
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
-    values = {
-        partition: draw(st.lists(clicks(), min_size=1, max_size=14)) for partition in (0, 1)
-    }
+    values = {partition: draw(st.lists(clicks(), min_size=1, max_size=14)) for partition in (0, 1)}
     sizes = draw(st.lists(st.integers(1, 6), max_size=3))
     return cut(CLICKS, values, sizes)
 
@@ -230,7 +226,5 @@ def change_logs(draw: st.DrawFn) -> Log:
             ),
         )
 
-    values = {
-        partition: [one() for _ in range(draw(st.integers(1, 10)))] for partition in (0, 1)
-    }
+    values = {partition: [one() for _ in range(draw(st.integers(1, 10)))] for partition in (0, 1)}
     return cut(CUSTOMERS, values, draw(st.lists(st.integers(1, 4), max_size=3)))

@@ -207,7 +207,8 @@ def test_stop_leaves_no_process(own_home):
     supervise.start(own_home, ["postgres"])
     members = processes.family([psutil.Process(supervisord.pid(own_home))])
     assert len(members) > 3
-    assert supervise.stop(own_home) >= len(members)
+    # A worker of PostgreSQL may end by itself in between: the count is of those found at the stop.
+    assert supervise.stop(own_home) > 3
     assert [process for process in members if processes.alive(process)] == []
     assert processes.marked(own_home) == []
     assert supervise.stop(own_home) == 0
