@@ -12,14 +12,16 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.process import RunFailedError
 from benchmarks.stack import private_home
+from platform_assets.cli_run import ONCE_FOLDER
 from platform_assets.gold.project import ensure_manifest
-from platform_assets.local import fetch
+from platform_assets.local import fetch, supervise
 from platform_assets.local.servers import DEFAULT, with_needs
 from platform_assets.settings import REPOSITORY, Settings
 
@@ -27,6 +29,7 @@ EVENTS = 200_000
 SEED = 7
 GOAL_SECONDS = 180.0
 _TIMEOUT_SECONDS = 1800.0
+_STOP_SECONDS = 60.0
 
 
 def run(options: Options) -> list[Figure]:
@@ -37,7 +40,7 @@ def run(options: Options) -> list[Figure]:
     for number in range(1, options.repeats + 1):
         with private_home() as settings:
             _warm(settings)
-            spent, document = _once(events)
+            spent, document = _once(settings, events)
         seconds.append(spent)
         options.say(f"run_once: run {number}: {spent:.1f} s")
     value = middle(seconds)
@@ -67,23 +70,31 @@ def _warm(settings: Settings) -> None:
     ensure_manifest()
 
 
-def _once(events: int) -> tuple[float, dict[str, Any]]:
+def _once(settings: Settings, events: int) -> tuple[float, dict[str, Any]]:
     command = [str(Path(sys.executable).with_name("weir")), "run", "--once", "--json"]
     started = time.perf_counter()
-    done = subprocess.run(
+    running = subprocess.Popen(
         [*command, "--events", str(events), "--seed", str(SEED)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
-        timeout=_TIMEOUT_SECONDS,
-        check=False,
     )
-    seconds = time.perf_counter() - started
-    if done.returncode != 0:
-        raise RunFailedError(
-            f"weir run --once ended with {done.returncode}:\n{done.stderr[-3000:]}"
-        )
-    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    try:
+        said, told = running.communicate(timeout=_TIMEOUT_SECONDS)
+        seconds = time.perf_counter() - started
+    finally:
+        # Interrupted or too slow: ask it to end, for only it stops its servers in good order.
+        if running.poll() is None:
+            running.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(_STOP_SECONDS)
+        running.kill()
+        # The command keeps its servers in a home below ours; none are left when it ended itself.
+        supervise.stop(settings.model_copy(update={"home": settings.home / ONCE_FOLDER}))
+    if running.returncode != 0:
+        raise RunFailedError(f"weir run --once ended with {running.returncode}:\n{told[-3000:]}")
+    document: dict[str, Any] = json.loads(said.splitlines()[-1])
     if document["events"] != document["bronze_rows"]:
         raise RunFailedError(
             f"weir run --once: {document['events']} events, {document['bronze_rows']} bronze rows"
