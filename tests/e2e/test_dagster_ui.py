@@ -66,7 +66,7 @@ def test_a_group_leads_from_bronze_to_gold(page: Page) -> None:
 def test_silver_shows_its_partitions(page: Page) -> None:
     page.goto("/assets/silver/commerce/clickstream?view=partitions")
     today = datetime.now(UTC).strftime("%Y-%m-%d")
-    expect(page.get_by_text(today).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(today).filter(visible=True).first).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_silver_shows_a_materialisation_with_its_figures(page: Page) -> None:

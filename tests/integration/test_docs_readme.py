@@ -118,5 +118,5 @@ def test_the_first_questions_are_answered(lake, gold) -> None:  # noqa: F811
     assert len(asked) >= 10
     for statement in asked:
         # The tables of this test are younger than the minute that the documents go back.
-        text = statement.replace("interval '1' minute", "interval '0' second")
+        text = statement.replace("interval '1' minute", "interval '0.001' second")
         assert execute(lake.settings, text, "analyst").columns
