@@ -45,6 +45,9 @@ def live(dagster_stack: Settings) -> Settings:
     """The stack with a stream run that the sensor started; gold needs Trino and stays off."""
     stop_sensor(dagster_stack, "keep_fresh_gold_running")
     wait_for_run(dagster_stack, None)
+    # What other tests have sent is taken first, or it would count as this one's.
+    ensure_topics(dagster_stack, load_contracts().values())
+    wait_for_stream(dagster_stack, lambda _done, _there: None)
     return dagster_stack
 
 
