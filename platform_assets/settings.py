@@ -85,9 +85,11 @@ class Settings(BaseSettings):
     """Bytes of record values that one micro-batch of one topic may hold."""
     stream_idle_seconds: float = Field(default=0.2, gt=0)
     """Pause of a topic's loop when nothing waits."""
+    stream_pace_seconds: float = Field(default=0.9, ge=0)
+    """Least time between the starts of two micro-batches of a topic: fewer, larger ones."""
     stream_max_hours: float = Field(default=6.0, gt=0)
     """Age at which a stream run drains and hands over to a fresh one."""
-    materialisation_every_seconds: float = Field(default=10.0, gt=0)
+    materialisation_every_seconds: float = Field(default=20.0, gt=0)
     """Least time between two logged materialisations of one table in an open window."""
     gold_every_seconds: float = Field(default=1.0, gt=0)
     """Least time between two steps of the fresh gold models."""

@@ -8,9 +8,8 @@ the ledger or Dagster. Next room: engines/counting.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import narwhals as nw
 import polars as pl
 from deltalake.exceptions import CommitFailedError
 
@@ -18,6 +17,7 @@ from platform_assets.contracts.model import Contract, TopicKind
 from platform_assets.engines import layout
 from platform_assets.engines.base import Checked, MicroBatch, OffsetRange, Published, Taken
 from platform_assets.engines.changes import publish_changes
+from platform_assets.engines.compiled import Compiled
 from platform_assets.engines.counting import Tally
 from platform_assets.engines.decode import decode
 from platform_assets.engines.delta import Table
@@ -44,6 +44,7 @@ class LocalEngine:
         self._logs: dict[str, TopicLog] = {}
         self._tables: dict[TableName, Table] = {}
         self._indexes: dict[TableName, KeyIndex] = {}
+        self._plans: dict[tuple[str, str], tuple[Contract, Compiled]] = {}
 
     def ensure_tables(self, contract: Contract) -> None:
         """Create the contract's tables, empty, where they are not there; add new columns."""
@@ -91,9 +92,7 @@ class LocalEngine:
 
     def check(self, contract: Contract, bronze: pl.DataFrame) -> Checked:
         """See :meth:`Engine.check`."""
-        judged: pl.DataFrame = nw.to_native(
-            transform.judge(contract, nw.from_native(bronze.lazy()))
-        ).collect()
+        judged = self._plan(contract, "judge", transform.judge)(bronze)
         rejected = len(judged) - judged[transform.RULE].null_count()
         dead = len(judged) - judged["decode_error"].null_count()
         return Checked(judged, len(judged), rejected, dead)
@@ -106,10 +105,7 @@ class LocalEngine:
         quarantine = self._table(layout.quarantine(contract))
         silver = self._table(layout.silver(contract))
         judged: pl.DataFrame = checked.frame
-        shape = (
-            transform.change_events if contract.kind is TopicKind.CHANGE else transform.silver_rows
-        )
-        good = _native(shape(contract, transform.accepted(nw.from_native(judged.lazy()))))
+        good = self._plan(contract, "good", _good)(judged)
         tally = Tally(contract, batches, judged, good)
 
         def write() -> Published:
@@ -129,8 +125,7 @@ class LocalEngine:
             quarantine.refresh()
             rows = judged.clear()
             if checked.quarantined:
-                lazy = nw.from_native(judged.lazy())
-                rows = _native(transform.quarantine_rows(contract, lazy))
+                rows = self._plan(contract, "rejected", transform.quarantine_rows)(judged)
             return quarantine.replace(ids, rows)
 
         self._redo(reject, quarantine)
@@ -147,7 +142,7 @@ class LocalEngine:
         """Publish an append topic: the first record in the log of each key and date stays."""
         silver.refresh()
         by = list(transform.dedupe_by(contract))
-        rows = _native(transform.first_in_log(contract, nw.from_native(good.lazy())))
+        rows = self._plan(contract, "first", transform.first_in_log)(good)
         index = self._index(silver, contract.key, dated=True)
         held = index.find(rows.select(by), ids)
         later = None
@@ -196,6 +191,16 @@ class LocalEngine:
         if name not in self._indexes:
             self._indexes[name] = KeyIndex(table, key, dated)
         return self._indexes[name]
+
+    def _plan(
+        self, contract: Contract, name: str, function: Callable[[Contract, Any], Any]
+    ) -> Compiled:
+        key = (str(contract.topic), name)
+        known = self._plans.get(key)
+        if known is None or known[0] is not contract:
+            known = contract, Compiled(lambda frame: function(contract, frame))
+            self._plans[key] = known
+        return known[1]
 
     def _known(self, contract: Contract) -> list[Table]:
         return [self._tables[name] for name in contract.tables if name in self._tables]
@@ -260,5 +265,6 @@ def waiting(contract: Contract, bronze: Table, freed: pl.DataFrame, ids: Sequenc
     return set(found) - set(ids)
 
 
-def _native(frame: nw.LazyFrame[pl.LazyFrame]) -> pl.DataFrame:
-    return nw.to_native(frame).collect()
+def _good(contract: Contract, judged: transform.Frame) -> transform.Frame:
+    shape = transform.change_events if contract.kind is TopicKind.CHANGE else transform.silver_rows
+    return shape(contract, transform.accepted(judged))

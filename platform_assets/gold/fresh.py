@@ -173,7 +173,7 @@ class FreshGold:
     def _common(self) -> list[str]:
         return [
             "--quiet", "--no-use-colors", "--no-version-check", "--log-level-file", "none",
-            "--no-write-json", "--target-path", str(self._target),
+            "--no-write-json", "--target-path", str(self._target), "--target", "fresh",
         ]  # fmt: skip
 
     def _run_retrying(self, names: tuple[str, ...], variables: dict[str, Any]) -> dict[str, int]:

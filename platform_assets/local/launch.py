@@ -33,6 +33,7 @@ def main(name: str) -> None:
     environment.update(server.environment())
     record = {"pid": os.getpid(), "created": psutil.Process().create_time()}
     write_file(run_dir(settings) / "pids" / f"{name}.json", json.dumps(record))
+    os.nice(server.niceness)
     os.chdir(server.folder)
     os.execvpe(server.command[0], list(server.command), environment)  # noqa: S606
 

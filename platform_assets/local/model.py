@@ -48,6 +48,7 @@ class Server:
         stop_signal: signal that ends it in good order.
         stop_seconds: seconds after which it is killed.
         memory_mb: what it is expected to take, for ``weir doctor``.
+        niceness: how far it steps back for the others when the cores are short (0 to 19).
     """
 
     name: str
@@ -67,6 +68,7 @@ class Server:
     stop_signal: str = "TERM"
     stop_seconds: int = 15
     memory_mb: int = 200
+    niceness: int = 0
 
     @property
     def address(self) -> str:
@@ -128,12 +130,13 @@ def write_secret(path: Path) -> None:
 
 
 def write_file(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a configuration file whole or not at all."""
+    """Write a configuration file whole or not at all; servers that share one may race for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.chmod(mode)
-    part.rename(path)
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(text)
+        os.fchmod(handle.fileno(), mode)
+    Path(part).rename(path)
 
 
 def properties(pairs: Mapping[str, object]) -> str:

@@ -82,10 +82,12 @@ class TopicLoop:
     _looked: float = 0.0
     _held: bool = False
     _skip_gap: bool = False
+    _behind: bool = False
 
     def run(self) -> None:
         """Loop until stopped; an error backs off and tries the same records again."""
         while not self.stop.is_set():
+            started = time.monotonic()
             try:
                 busy = self._turn()
                 self._attempts = 0
@@ -96,6 +98,9 @@ class TopicLoop:
                 continue
             if not busy:
                 self.stop.wait(self.settings.stream_idle_seconds)
+            elif not self._behind:
+                spent = time.monotonic() - started
+                self.stop.wait(max(0.0, self.settings.stream_pace_seconds - spent))
         self.processor.engine.close()
 
     def _turn(self) -> bool:
@@ -118,14 +123,18 @@ class TopicLoop:
         ranges = plan_ranges(
             str(topic), extents, progress.next_offsets, self.settings.batch_max_records
         )
-        self._look(
-            sum(max(0, e.high - progress.next_offsets.get(p, e.low)) for p, e in extents.items())
+        waiting = sum(
+            max(0, e.high - progress.next_offsets.get(p, e.low)) for p, e in extents.items()
         )
+        self._look(waiting)
+        self._behind = False
         if not ranges:
             return False
         taken = self.processor.take(self.contract, ranges)
         if not taken.ranges:
             return False
+        # A bound cut it short: more waits, so the next one starts at once.
+        self._behind = taken.records < waiting
         batch = MicroBatch(progress.last_id + 1, taken.ranges, dict(progress.watermarks))
         self._progress = None  # from here on only the ledger knows, until it is published
         step = self.processor.first(self.contract, batch, taken)
