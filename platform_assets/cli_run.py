@@ -100,7 +100,7 @@ def _materialise_everything(
     from platform_assets.connectors.simulate.history import simulate_history
     from platform_assets.contracts.load import load_contracts
     from platform_assets.gold.bootstrap import bootstrap
-    from platform_assets.gold.project import ensure_manifest
+    from platform_assets.gold.project import FULL_GOLD_JOB, ensure_manifest
     from platform_assets.local import servers, supervise
 
     figures = tour.Figures()
@@ -129,7 +129,7 @@ def _materialise_everything(
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
         bootstrap(settings)
-        tour.run_job(settings, tour.FULL_GOLD_JOB, say)
+        tour.run_job(settings, FULL_GOLD_JOB, say)
     with figures.stage("measure", say):
         tour.measure(settings, figures)
     return figures

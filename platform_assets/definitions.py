@@ -12,6 +12,7 @@ from platform_assets.bronze.assets import build_bronze_assets
 from platform_assets.contracts.load import load_contracts
 from platform_assets.fresh_gold_run import fresh_gold_job
 from platform_assets.gold.assets import build_dbt_resource, build_gold_assets
+from platform_assets.gold.project import FULL_GOLD_JOB
 from platform_assets.maintenance import maintenance_definitions
 from platform_assets.quality.gold_checks import build_gold_checks
 from platform_assets.quality.windows import window_checks_job
@@ -41,7 +42,7 @@ def build_defs() -> Definitions:
             fresh_gold_job,
             window_checks_job,
             define_asset_job(
-                "full_gold", AssetSelection.assets(gold) | AssetSelection.checks(gold_checks)
+                FULL_GOLD_JOB, AssetSelection.assets(gold) | AssetSelection.checks(gold_checks)
             ),
         ],
         sensors=[

@@ -9,14 +9,17 @@ full builds with tests (``gold/assets.py``). Next room: sensors.
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
     AssetMaterialization,
+    DagsterRunStatus,
     Nothing,
     OpExecutionContext,
     Out,
     Output,
+    RunsFilter,
     in_process_executor,
     job,
     op,
@@ -29,11 +32,17 @@ from platform_assets.naming import TopicName
 from platform_assets.settings import get_settings
 from platform_assets.stream_run import deployed_version
 
+if TYPE_CHECKING:
+    from platform_assets.streaming.locks import Lease
+
 LEASE = "fresh_gold"
 JOB = "fresh_gold"
 CONSUMER = "fresh_gold"
 CHANGES_A_STEP = 500
 """Publications of a topic that one step takes in; their event dates are what costs."""
+
+FULL_BUILD_PATIENCE_SECONDS = 600.0
+"""How long the first step waits for a full build at most."""
 
 LOG_EVERY_SECONDS = 30.0
 LONGEST_BACKOFF_SECONDS = 30.0
@@ -62,6 +71,7 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
     started, failures = time.monotonic(), 0
     with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
         gold.warm()
+        await_full_build(context, lease)
         while (reason := lease.check()) is None:
             if time.monotonic() - started > settings.stream_max_hours * 3600:
                 reason = "handing over to a fresh run keeps each log short"
@@ -90,6 +100,24 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
         context.log.info(f"ending: {reason}")
         yield from log.due(everything=True)
     yield Output(None)
+
+
+def await_full_build(context: OpExecutionContext, lease: "Lease") -> None:
+    """Let a full build that is under way end before the first step, which it makes needless.
+
+    On a new lake both would build the same tables at the same time, and each be slower for it.
+    Later builds and steps go side by side: a conflicting commit is made again.
+    """
+    from platform_assets.gold.project import FULL_GOLD_JOB
+
+    building = RunsFilter(
+        job_name=FULL_GOLD_JOB, statuses=[DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+    )
+    deadline = time.monotonic() + FULL_BUILD_PATIENCE_SECONDS
+    while time.monotonic() < deadline and context.instance.get_runs_count(building):
+        if lease.check() is not None:
+            return
+        time.sleep(1.0)
 
 
 @job(

@@ -173,7 +173,7 @@ class _Gathered:
 
 
 class Reporter:
-    """Turns steps into few events: one a table every ten seconds, one more when a window closes.
+    """Turns steps into few events: one a table every twenty seconds, one more when a window closes.
 
     Args:
         settings: profile; ``materialisation_every_seconds`` is the pause between events.

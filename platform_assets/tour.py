@@ -22,7 +22,6 @@ from platform_assets.settings import Settings
 if TYPE_CHECKING:
     from platform_assets.streaming.topics import StreamRow
 
-FULL_GOLD_JOB = "full_gold"
 STREAM_PATIENCE_SECONDS = 120.0
 """How long the stream may make no progress at all before the command gives up."""
 

@@ -17,9 +17,15 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from platform_assets.engines.layout import Layout, SchemaConflictError, span
+
+GATHER_FILES = 64
+"""Small files of one day at which they are put together into one."""
+
+SMALL_BYTES = 8 * 1024 * 1024
+"""A file below this is small; a replay rewrites a file of that size in a moment."""
 
 _NO_RETRIES = 0
 """A conflicting commit is never rebased blindly: look at the table again and redo."""
@@ -41,6 +47,7 @@ class Table:
         self._evolve()
         self._files: pl.DataFrame | None = None
         self._files_version = -1
+        self._commits = 0
 
     def _open_or_create(self) -> DeltaTable:
         try:
@@ -106,7 +113,7 @@ class Table:
         return pa.schema(self._delta.schema().to_arrow())
 
     def files(self) -> pl.DataFrame:
-        """The table's files: path, date (the partition), rows, low and high micro-batch."""
+        """The table's files: path, date (the partition), rows, bytes, low and high micro-batch."""
         if self._files is None or self._files_version != self._delta.version():
             actions = pl.DataFrame(self._delta.get_add_actions(flatten=True))
             none = pl.lit(None, dtype=pl.Int64)
@@ -117,6 +124,7 @@ class Table:
                 (pl.col(partition).cast(pl.Date) if partition in actions.columns
                  else pl.lit(None, dtype=pl.Date)).alias("date"),
                 pl.col("num_records").alias("rows"),
+                pl.col("size_bytes").alias("bytes"),
                 (pl.col(low).cast(pl.Int64) if low in actions.columns else none).alias("low"),
                 (pl.col(high).cast(pl.Int64) if high in actions.columns else none).alias("high"),
             )  # fmt: skip
@@ -170,6 +178,7 @@ class Table:
             predicate=span(ids),
             commit_properties=_commit(ids),
         )
+        self._commits += 1
         return len(rows)
 
     def append(self, ids: Sequence[int], rows: pl.DataFrame) -> int:
@@ -177,7 +186,40 @@ class Table:
         write_deltalake(
             self._delta, self._aligned(rows), mode="append", commit_properties=_commit(ids)
         )
+        self._commits += 1
         return len(rows)
+
+    def gather(self) -> int:
+        """Put the small files of a crowded day together; returns how many went into it.
+
+        A live topic leaves a file a second, and every reader pays for each. Call it under the
+        table's writer lock. It looks once in many commits; closed days are put together whole
+        by the maintenance (``maintain/delta.py``).
+        """
+        if self.layout.partition is None or self._commits < GATHER_FILES:
+            return 0
+        self._commits = 0
+        crowded = (
+            self.files()
+            .filter(pl.col("bytes") < SMALL_BYTES)
+            .group_by("date")
+            .len()
+            .filter((pl.col("len") >= GATHER_FILES) & pl.col("date").is_not_null())
+        )
+        gathered = 0
+        for day in crowded["date"].sort().to_list():
+            try:
+                metrics = self._delta.optimize.compact(
+                    partition_filters=[(self.layout.partition, "=", day.isoformat())],
+                    target_size=SMALL_BYTES,
+                    max_concurrent_tasks=1,
+                    commit_properties=CommitProperties(max_commit_retries=_NO_RETRIES),
+                )
+            except CommitFailedError:
+                self.reopen()  # somebody wrote without the lock: theirs stands, ours comes later
+                return gathered
+            gathered += int(metrics["numFilesRemoved"])
+        return gathered
 
     def merge(
         self, ids: Sequence[int], key: Sequence[str], changed: pl.DataFrame, gone: pl.DataFrame

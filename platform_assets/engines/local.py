@@ -80,7 +80,9 @@ class LocalEngine:
             table.refresh()
             return table.replace([batch.id for batch in batches], frame)
 
-        return self._redo(write, table)
+        written = self._redo(write, table)
+        table.gather()
+        return written
 
     def read_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> pl.DataFrame:
         """See :meth:`Engine.read_bronze`."""
@@ -129,6 +131,9 @@ class LocalEngine:
             return quarantine.replace(ids, rows)
 
         self._redo(reject, quarantine)
+        for table in self._known(contract):
+            if table.layout.table != contract.topic.bronze:  # that one has a lock of its own
+                table.gather()
         return published
 
     def _publish_facts(

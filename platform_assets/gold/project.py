@@ -22,6 +22,9 @@ PROJECT = REPOSITORY / "dbt_project"
 TARGET = PROJECT / "target"
 MANIFEST = TARGET / "manifest.json"
 
+FULL_GOLD_JOB = "full_gold"
+"""The Dagster job of a full build: every model, every test, every suite of gold."""
+
 _STAMP = TARGET / "manifest.inputs"
 _INPUTS = ("models", "macros", "tests")
 _PARSE_TIMEOUT = 180.0

@@ -6,13 +6,16 @@ import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.contracts.model import Contract, TopicKind
+from platform_assets.engines import delta
 from platform_assets.engines.base import MicroBatch
 from platform_assets.engines.local import LocalEngine
 from platform_assets.settings import Settings
@@ -219,3 +222,31 @@ def test_a_stale_handle_looks_again_and_doubles_nothing(tmp_path: Any) -> None:
 def test_contracts_of_both_kinds_are_covered() -> None:
     assert rows.CLICKS.kind is TopicKind.APPEND
     assert rows.CUSTOMERS.kind is TopicKind.CHANGE
+
+
+@given(log=rows.logs(), sizes=st.lists(st.integers(1, 3), min_size=3, max_size=6))
+@settings(max_examples=12, deadline=None)
+def test_gathering_small_files_changes_no_row(log: rows.Log, sizes: list[int]) -> None:
+    cut = rows.cut(log.contract, log.values, sizes)
+    expected = _all_at_once(cut)
+    with tempfile.TemporaryDirectory() as root, mock.patch.object(delta, "GATHER_FILES", 2):
+        engine = _engine(root)
+        engine.ensure_tables(cut.contract)
+        for batch in [*cut.batches, *cut.batches]:  # the second time replays into gathered files
+            _settle(engine, cut, rows.publish(engine, cut, [batch]))
+        rows.same(rows.tables(root, cut.contract), expected)
+
+
+def test_a_day_of_many_small_files_becomes_one() -> None:
+    values = [rows.HEADER + rows.encode(rows.CLICKS, rows.click(number)) for number in range(12)]
+    log = rows.cut(rows.CLICKS, {0: list(values)}, [1] * 11)
+    with tempfile.TemporaryDirectory() as root, mock.patch.object(delta, "GATHER_FILES", 10):
+        engine = _engine(root)
+        engine.ensure_tables(log.contract)
+        for batch in log.batches:
+            if batch.ranges:
+                rows.publish(engine, log, [batch])
+        for table in (log.contract.topic.bronze, log.contract.topic.silver):
+            there = DeltaTable(f"{root}/{table.path}")
+            assert len(there.file_uris()) == 3, "ten gathered into one, two since"
+            assert there.count() == 12
