@@ -21,7 +21,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from platform_assets.engines.layout import Layout, SchemaConflictError, span
 
-GATHER_FILES = 64
+GATHER_FILES = 32
 """Small files of one day at which they are put together into one."""
 
 SMALL_BYTES = 8 * 1024 * 1024

@@ -5,6 +5,7 @@ Belongs here: how a dbt node appears in Dagster. Does not belong here: what a mo
 """
 
 # No postponed annotations here: Dagster reads the signature of the decorated function.
+import multiprocessing
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ POOL = "dbt"
 """Dagster pool of the full builds: one at a time, they share tables and a small Trino."""
 
 _STAGING = "staging"
+_NICENESS = 10
 
 
 class GoldConfig(dg.Config):
@@ -158,6 +160,7 @@ def build_gold_assets(
     ) -> Iterator[Any]:
         from platform_assets.gold.bootstrap import bootstrap
 
+        _step_back()
         settings = get_settings()
         # dbt, in its process and in this one (column lineage), takes its address from there.
         os.environ.update(environment(settings))
@@ -171,6 +174,12 @@ def build_gold_assets(
         yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
 
     return gold
+
+
+def _step_back() -> None:
+    """Leave the cores to the stream; only in a run's own process, which ends with the run."""
+    if multiprocessing.parent_process() is not None:
+        os.nice(_NICENESS)
 
 
 def build_arguments(changed_dates: Mapping[str, list[str]], *, full_refresh: bool) -> list[str]:
