@@ -173,8 +173,9 @@ class SparkEngine:
     def _verdicts(self, contract: Contract, judged: Any) -> pl.DataFrame:
         """Here, and once for a frame: each row's place, event time and what the rules said."""
         if self._judged is None or self._judged[0] is not judged:
-            names = [*transform.LOG_ORDER, contract.event_time, transform.EVENT_DATE,
-                     transform.RULE, "decode_error"]  # fmt: skip
+            names = [*transform.LOG_ORDER, contract.event_time, *transform.dedupe_by(contract),
+                     transform.EVENT_DATE, transform.RULE, "decode_error"]  # fmt: skip
+            names = list(dict.fromkeys(names))
             self._judged = judged, self._frames.polars(judged, names)
         return self._judged[1]
 

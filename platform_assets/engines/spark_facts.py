@@ -43,7 +43,7 @@ def publish_facts(
         contract: the topic's contract.
         ids: the span's micro-batches.
         rows: accepted rows in silver's shape, duplicates among them.
-        fine: the same rows here: places in the log and event dates.
+        fine: the same rows here: places in the log, keys and event dates.
         tally: counts of the span.
         silver: the table.
         waiting: freed rows to the later micro-batches that hold a record with their key.
@@ -52,11 +52,15 @@ def publish_facts(
     by = list(transform.dedupe_by(contract))
     replaces = silver.holds(ids)
     dates = set(fine[transform.EVENT_DATE].unique().to_list())
-    resolved = _resolved(contract, ids, rows, dates, silver)
     small = frames.is_small(len(fine))
-    if small:
-        resolved = frames.fix(resolved, len(fine))
-    places = frames.polars(resolved, [*_ORDER, transform.EVENT_DATE, "_held"])
+    found = silver.find(contract.key, fine.select(by).unique(), ids)
+    if found is None:
+        resolved = _resolved(contract, ids, rows, dates, silver)
+        if small:
+            resolved = frames.fix(resolved, len(fine))
+        places = frames.polars(resolved, [*by, *_ORDER, "_held"])
+    else:
+        places = _resolved_here(contract, fine, found)
     wins = pl.col("_held").is_null() | (pl.col("_held") > pl.col("_micro_batch"))
     winners = places.filter(wins)
     published = tally.published(winners)
@@ -73,9 +77,9 @@ def publish_facts(
         published.redo |= waiting(old.join(new.select(*by), on=by, how="left_anti"))
     others = winners["_held"].drop_nulls().unique().sort().to_list()
     if others:
-        later = resolved.where("_held > _micro_batch").selectExpr(
-            *(f"`{name}`" for name in by), "_held AS _micro_batch"
-        )
+        yielding = places.filter(pl.col("_held") > pl.col("_micro_batch"))
+        owners = yielding.select(*by, pl.col("_held").alias("_micro_batch"))
+        later = frames.local(owners.to_arrow())
         kept = silver.rows_of(others)
         on = [*by, "_micro_batch"]
         displaced = kept.join(later, on=on, how="left_semi").select("_micro_batch", "event_date")
@@ -88,6 +92,15 @@ def publish_facts(
     elif len(winners):
         silver.append(ids, new, small=small)
     return published
+
+
+def _resolved_here(contract: Contract, fine: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The same as :func:`_resolved`, in this process, of keys that the table's log gave."""
+    by = list(transform.dedupe_by(contract))
+    first = transform.first_in_log(contract, nw.from_native(fine.select(*by, *_ORDER).lazy()))
+    held = found.select(*by, pl.col("_micro_batch").alias("_held"))
+    kept: pl.DataFrame = nw.to_native(first).collect()
+    return kept.join(held, on=by, how="left")
 
 
 def _resolved(

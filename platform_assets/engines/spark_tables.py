@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from platform_assets.engines.delta import Table
+from platform_assets.engines.keys import KeyIndex
 from platform_assets.engines.layout import Layout, SchemaConflictError, span
 
 
@@ -67,6 +68,7 @@ class SparkTable:
         self.path = f"{root}/{layout.table.path}"
         self.sql = f"delta.`{self.path}`"
         self._log = None if "://" in root else Table(root, layout)
+        self._index: KeyIndex | None = None
         if self._log is None:
             self._create()
             self._evolve()
@@ -142,6 +144,22 @@ class SparkTable:
             return bool(self.rows_of(ids).select("_micro_batch").take(1))
         self._log.refresh()
         return len(self._log.files_of(ids)) > 0
+
+    def find(
+        self, key: Sequence[str], wanted: pl.DataFrame, without: Sequence[int]
+    ) -> pl.DataFrame | None:
+        """Rows of other micro-batches with one of these keys on its date, without a Spark job.
+
+        Returns:
+            Key columns, ``event_date`` and ``_micro_batch``; None where the lake is not on a
+            disk of this machine.
+        """
+        if self._log is None:
+            return None
+        self._log.refresh()
+        if self._index is None:
+            self._index = KeyIndex(self._log, key, dated=True)
+        return self._index.find(wanted, without)
 
     def holds_others(self, ids: Sequence[int], dates: Collection[date] | None) -> bool:
         """Whether there can be a row of any other micro-batch (in a partition of these dates)."""
