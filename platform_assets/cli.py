@@ -9,7 +9,6 @@ its functions, so that ``weir --help`` stays quick).
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 
@@ -55,8 +54,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for name in COMMAND_MODULES:
-        if importlib.util.find_spec(name) is not None:
-            importlib.import_module(name).register(app)
+        importlib.import_module(name).register(app)
     return app
 
 
