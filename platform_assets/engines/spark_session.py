@@ -115,7 +115,9 @@ def _open(settings: Settings) -> tuple[Any, bool]:
         session = SparkSession.builder.remote(remote).getOrCreate()
         for name, value in session_settings(settings).items():
             session.conf.set(name, value)
-        return session, False
+        # Its client's threads keep the process from ending: it is stopped like one of ours.
+        _users += 1
+        return session, True
     active = SparkSession.getActiveSession()
     if active is not None and _users == 0:
         return active, False  # somebody else's (dagster-pyspark, a notebook)

@@ -33,12 +33,14 @@ def ddl(dtype: Any) -> str:
         return "timestamp"
     words = {
         pa.string(): "string",
+        pa.large_string(): "string",
         pa.int64(): "bigint",
         pa.int32(): "int",
         pa.float64(): "double",
         pa.bool_(): "boolean",
         pa.date32(): "date",
         pa.binary(): "binary",
+        pa.large_binary(): "binary",
     }
     return words[dtype]
 

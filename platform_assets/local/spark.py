@@ -6,6 +6,8 @@ It is started only when asked for (``weir up --with spark``).
 
 from __future__ import annotations
 
+import sys
+
 from platform_assets.errors import WeirError
 from platform_assets.local import fetch
 from platform_assets.local.java import package_folder, spark_java_home
@@ -62,7 +64,13 @@ def server(settings: Settings) -> Server:
 
 def _environment(home: object) -> dict[str, str]:
     java_home = spark_java_home()
-    return {"SPARK_HOME": str(home), "JAVA_HOME": str(java_home or ""), "MALLOC_ARENA_MAX": "2"}
+    return {
+        "SPARK_HOME": str(home),
+        "JAVA_HOME": str(java_home or ""),
+        "MALLOC_ARENA_MAX": "2",
+        # Its workers decode with this project's own code.
+        "PYSPARK_PYTHON": sys.executable,
+    }
 
 
 def _prepare(settings: Settings) -> None:
