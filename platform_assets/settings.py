@@ -96,6 +96,39 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=30.0, gt=0)
     """Timeout of one external call."""
 
+    reports_root: str = ""
+    """Folder of finished reports and of the embedded vector store."""
+    report_timezone: str = "UTC"
+    portal_port: int = 0
+    portal_url: str = ""
+    """Address of the portal as readers see it: what a number in a PDF links to."""
+    portal_oidc_issuer: str = ""
+    """OpenID provider; empty: the portal's own users (argon2)."""
+    portal_oidc_client_id: str = ""
+    portal_oidc_secret_name: str = "WEIR_PORTAL_OIDC_SECRET"
+    """Name of the environment variable that holds the client's secret; so for all *_secret_name."""
+    llm_url: str = ""
+    """Base URL of an OpenAI-compatible endpoint; empty: the template narrator."""
+    llm_model: str = ""
+    llm_secret_name: str = "WEIR_LLM_KEY"
+    llm_max_tokens: int = Field(default=20_000, ge=1)
+    """Tokens (both ways) that the narrative of one report may use."""
+    vector_store: str = "lancedb"
+    """``lancedb`` (embedded), ``weaviate`` or ``pgvector``."""
+    vector_store_url: str = ""
+    embedding_model: str = "all-MiniLM-L6-v2"
+    smtp_host: str = ""
+    smtp_port: int = 0
+    smtp_user: str = ""
+    smtp_secret_name: str = "WEIR_SMTP_PASSWORD"
+    smtp_tls: bool = True
+    mail_from: str = "weir@localhost"
+    sendgrid_url: str = ""
+    """SendGrid's API; where set, mail goes there instead of SMTP."""
+    sendgrid_secret_name: str = "WEIR_SENDGRID_KEY"
+    slack_url: str = "https://slack.com/api/"
+    slack_secret_name: str = "WEIR_SLACK_TOKEN"
+
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: dict[str, object]) -> dict[str, object]:
@@ -118,6 +151,9 @@ class Settings(BaseSettings):
             "trino_host": LOOPBACK,
             "trino_port": base + 5,
             "dagster_url": f"http://{LOOPBACK}:{base + 6}",
+            "reports_root": str(home / "reports"),
+            "portal_port": base + 9,
+            "portal_url": f"http://{LOOPBACK}:{base + 9}",
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
 

@@ -1,0 +1,104 @@
+"""A cited fact: one number, what it measures, and how to get back to its rows.
+
+Belongs here: the shape of a fact. Does not belong here: how one is computed (:mod:`.query`,
+:mod:`.analysis`) or worded (:mod:`reports.narrative`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Kind(StrEnum):
+    """How a fact came to be."""
+
+    VALUE = "value"
+    """Read from a table."""
+    DIFFERENCE = "difference"
+    GROWTH = "growth"
+    """Relative change, in %."""
+    SHARE = "share"
+    RANK = "rank"
+    TREND = "trend"
+    """Slope of the series with its season removed, a period."""
+    CONTRIBUTION = "contribution"
+    """What one member adds to the change of the whole, in the whole's unit."""
+    TARGET = "target"
+    """From the report's definition."""
+
+
+class Derivation(BaseModel):
+    """How a fact follows from others; recomputed by the number guard.
+
+    Attributes:
+        op: ``difference`` (a - b), ``growth`` ((a - b) / |b|, in %), ``share`` (a / b, in %),
+            ``sum``, ``mean``, ``ratio`` (a / b). Other facts (ranks, trends) have none.
+        of: ids of the facts it is computed from, in that order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    op: Literal["difference", "growth", "share", "sum", "mean", "ratio"]
+    of: tuple[str, ...]
+
+
+class Source(BaseModel):
+    """Where a fact comes from.
+
+    Attributes:
+        sql: the statement that gave the value, pinned to its snapshots; runs as it stands.
+        snapshots: table (``gold.retail.daily_sales_by_country``) -> Iceberg snapshot id.
+        rows_sql: a select of the rows behind the value, pinned too; runs as it stands.
+        assets: keys of the Dagster assets read, as ``gold/retail/daily_sales_by_country``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sql: str
+    snapshots: dict[str, int]
+    rows_sql: str
+    assets: tuple[str, ...]
+
+
+class Fact(BaseModel):
+    """One number of a report.
+
+    Attributes:
+        id: unique in its report, e.g. ``net_sales``, ``net_sales.growth.previous``,
+            ``net_sales.country.germany``.
+        kpi: the KPI it belongs to.
+        label: what it measures, in the report's language, e.g. ``Net sales``.
+        kind: how it came to be.
+        value: exact value in ``unit``; None where there is a gap.
+        unit: ISO currency code (``GBP``), ``%``, ``pp`` (percentage points), ``kWh`` …, or a
+            plural noun of what is counted (``orders``); empty for a bare number.
+        decimals: digits after the point when shown.
+        period: key of its period (``2010-W50``, ``2010-12``, ``2010-12-13``).
+        compared_to: key of the period compared with, for changes.
+        entity: the member it is about (a country), or empty for the whole.
+        good: the direction that is good.
+        derivation: how it follows from other facts, if it does.
+        source: where it comes from; None only for targets.
+        gap: why there is no value; empty where there is one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kpi: str
+    label: str
+    kind: Kind
+    value: Decimal | None
+    unit: str
+    decimals: int = 0
+    period: str
+    compared_to: str = ""
+    entity: str = ""
+    good: Literal["up", "down", "none"] = "none"
+    derivation: Derivation | None = None
+    source: Source | None = None
+    gap: str = ""
