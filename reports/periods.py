@@ -53,6 +53,7 @@ class Period:
         Raises:
             PeriodError: the key is malformed, of another grain, or no such period exists.
         """
+        period: Period | None
         try:
             if grain is Grain.WEEK:
                 year, week = key.split("-W")
@@ -62,7 +63,7 @@ class Period:
             else:
                 period = cls(date.fromisoformat(key), grain)
         except ValueError:
-            period = None  # type: ignore[assignment]
+            period = None
         if period is None or period.key != key:
             example = cls.of(date(2010, 12, 13), grain).key
             raise PeriodError(f"{key!r} is no {grain}", f"write it as {example}")
@@ -91,8 +92,7 @@ class Period:
         return Period(self.start + timedelta(days=days * periods), self.grain)
 
     def year_before(self) -> Period:
-        """The same period a year before: the same month, else 52 weeks earlier, so that
-        weekdays agree."""
+        """The same period a year before; 52 weeks before, so that weekdays agree, but for months."""
         if self.grain is Grain.MONTH:
             return self.shift(-12)
         return Period.of(self.start - timedelta(weeks=52), self.grain)

@@ -1,0 +1,325 @@
+"""Definitions of reports: one YAML a report, one SQL file a KPI.
+
+Belongs here: the shape of a definition, reading and refusing it with file and line. Does not
+belong here: running its SQL (:mod:`reports.facts.query`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+import yaml
+from croniter import croniter
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from platform_assets.errors import WeirError
+from reports.periods import Grain
+
+ROOM = Path(__file__).resolve().parent
+DEFINITIONS = ROOM / "definitions"
+HEADLINE = 5
+"""Figures on a cover."""
+
+_TABLE = re.compile(r"gold\.[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
+_SLUG = r"^[a-z][a-z0-9_]*$"
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Policy = Literal["notice", "hold"]
+
+
+class DefinitionError(WeirError):
+    """A definition is wrong; the message names file, line and what was expected."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Breakdown(_Strict):
+    """By what a KPI is broken down, and how many members are named.
+
+    Attributes:
+        column: a column of the KPI's rows.
+        label: plural noun for its members, e.g. ``countries``.
+        top: members that become facts.
+    """
+
+    column: str = Field(pattern=_SLUG)
+    label: str
+    top: int = Field(default=5, ge=1, le=20)
+
+
+class Kpi(_Strict):
+    """A measured quantity.
+
+    Attributes:
+        id: unique in the report.
+        label: what it measures, in the report's language.
+        sql: a file below ``kpis/`` (or beside the definition): a select of the rows, with a
+            column ``day`` (date); tables are written ``{{ table('gold.domain.name') }}``.
+        value: an aggregate over those rows, e.g. ``sum(net_sales)``.
+        unit: ISO currency code, ``%``, ``kWh`` …, or a plural noun of what is counted.
+        decimals: digits after the point when shown.
+        good: the direction that is good.
+        compare: periods to compare with.
+        target: what the period should reach, in ``unit``.
+        by: the breakdown that explains its changes; only sums and counts can be explained so.
+        quiet_days: weekdays on which no rows are expected.
+    """
+
+    id: str = Field(pattern=_SLUG)
+    label: str = Field(min_length=1)
+    sql: str = Field(pattern=r"^[a-z0-9_/]+\.sql$")
+    value: str = Field(min_length=1)
+    unit: str = ""
+    decimals: int = Field(default=0, ge=0, le=6)
+    good: Literal["up", "down", "none"] = "none"
+    compare: tuple[Literal["previous", "year_before"], ...] = ("previous",)
+    target: float | None = None
+    by: Breakdown | None = None
+    quiet_days: tuple[Weekday, ...] = ()
+
+    @model_validator(mode="after")
+    def _explained_by_sums(self) -> Kpi:
+        if self.by and not self.value.lstrip().startswith(("sum(", "count(*)")):
+            raise ValueError("`by` needs a value that adds up: sum(…) or count(*)")
+        return self
+
+    @property
+    def quiet(self) -> frozenset[int]:
+        """Quiet weekdays as numbers, Monday 0."""
+        return frozenset(_WEEKDAYS.index(day) for day in self.quiet_days)
+
+
+class ChartDefinition(_Strict):
+    """A chart of a KPI.
+
+    Attributes:
+        kind: ``trend`` (the last periods), ``ranking`` (members by value) or ``contributions``
+            (what each member adds to the change).
+        periods: how many periods a trend shows.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    kind: Literal["trend", "ranking", "contributions"]
+    kpi: str
+    periods: int = Field(default=12, ge=3, le=60)
+
+
+class SectionDefinition(_Strict):
+    """A heading, the KPIs it speaks of, and its charts."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    heading: str
+    kpis: tuple[str, ...] = Field(min_length=1)
+    charts: tuple[str, ...] = ()
+
+
+class Schedule(_Strict):
+    """When a report is made."""
+
+    cron: str
+    timezone: str = "UTC"
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if not croniter.is_valid(value):
+            raise ValueError("expected five cron fields, e.g. 0 6 * * 1")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("expected an IANA time zone, e.g. Europe/London")
+        return value
+
+
+class Definition(_Strict):
+    """A report, as its YAML says.
+
+    Attributes:
+        name: the file's name without its suffix.
+        first_period: a day in the first period that may be made.
+        headline: KPIs for the cover, by preference; the first five with a value are shown.
+        late: what a report does whose tables do not reach its period's end: say so, or be held.
+        failed_checks: the same for failed checks of its tables.
+        statements: KPI id -> the text of its SQL file; filled in on reading.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    title: str
+    audience: str
+    owner: str
+    language: Literal["en", "de", "ja", "ar"] = "en"
+    tone: str = "plain"
+    schedule: Schedule
+    period: Grain
+    first_period: str = Field(default="2010-12-01", pattern=r"^\d{4}-\d\d-\d\d$")
+    kpis: tuple[Kpi, ...] = Field(min_length=1)
+    headline: tuple[str, ...] = Field(min_length=1)
+    charts: tuple[ChartDefinition, ...] = ()
+    sections: tuple[SectionDefinition, ...] = Field(min_length=1)
+    knowledge: tuple[str, ...] = ()
+    recipients: tuple[Annotated[str, Field(pattern=r"^(mailto|slack|portal):\S+$")], ...] = ()
+    late: Policy = "notice"
+    failed_checks: Policy = "notice"
+    statements: dict[str, str] = Field(default_factory=dict, exclude=True)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Definition:
+        kpis, charts = [kpi.id for kpi in self.kpis], [chart.id for chart in self.charts]
+        uses = {
+            "headline": (self.headline, kpis),
+            "charts' kpi": ([chart.kpi for chart in self.charts], kpis),
+            "sections' kpis": ([k for section in self.sections for k in section.kpis], kpis),
+            "sections' charts": ([c for section in self.sections for c in section.charts], charts),
+        }
+        for where, (used, known) in uses.items():
+            for name in used:
+                if name not in known:
+                    raise ValueError(f"{where}: no {name!r}; there are {', '.join(known)}")
+        for names in (kpis, charts, [section.id for section in self.sections]):
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise ValueError(f"{', '.join(sorted(twice))} is there twice")
+        for chart in self.charts:
+            if chart.kind != "trend" and self.kpi(chart.kpi).by is None:
+                raise ValueError(f"chart {chart.id!r} is by member, but {chart.kpi!r} has no `by`")
+        return self
+
+    def kpi(self, name: str) -> Kpi:
+        """The KPI of that id (definitions are checked: it is there)."""
+        return next(kpi for kpi in self.kpis if kpi.id == name)
+
+    def tables(self) -> tuple[str, ...]:
+        """Gold tables that its KPIs read, sorted."""
+        found: set[str] = set()
+        for kpi in self.kpis:
+            found.update(tables_of(self.statements[kpi.id]))
+        return tuple(sorted(found))
+
+
+def render_sql(text: str, table: dict[str, str] | None = None) -> str:
+    """Fill in a KPI's tables.
+
+    Args:
+        text: the SQL file.
+        table: name -> SQL that reads it; None leaves the names as they are.
+
+    Raises:
+        ValueError: the template is malformed, or names what is no gold table.
+    """
+
+    def reference(name: str) -> str:
+        if not _TABLE.fullmatch(name):
+            raise ValueError(f"expected a table like gold.domain.name, not {name!r}")
+        return name if table is None else table[name]
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    try:
+        return environment.from_string(text).render(table=reference).strip().rstrip(";")
+    except TemplateError as error:
+        raise ValueError(f"{error}") from error
+
+
+def tables_of(text: str) -> set[str]:
+    """Gold tables that a KPI's SQL reads."""
+    found: set[str] = set()
+
+    class Recording(dict[str, str]):
+        def __missing__(self, name: str) -> str:
+            found.add(name)
+            return name
+
+    render_sql(text, Recording())
+    return found
+
+
+def load_definitions(folder: Path | None = None) -> dict[str, Definition]:
+    """Every definition below a folder, by name.
+
+    Raises:
+        DefinitionError: one is wrong.
+    """
+    paths = sorted((folder or DEFINITIONS).glob("*.yaml"))
+    return {path.stem: load_definition(path) for path in paths}
+
+
+def load_definition(path: Path) -> Definition:
+    """Read one definition.
+
+    Raises:
+        DefinitionError: it is no YAML, breaks a rule, or its SQL is missing or malformed.
+    """
+    text = path.read_text()
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark else 1
+        raise DefinitionError(f"{path}:{line}: no YAML: {error.problem}") from error
+    if not isinstance(content, dict) or node is None:
+        raise DefinitionError(f"{path}:1: expected a mapping with title, kpis, sections …")
+    try:
+        definition = Definition.model_validate({**content, "name": path.stem})
+    except ValidationError as error:
+        lines = [_explain(path, node, one) for one in error.errors()]
+        raise DefinitionError("\n".join(lines)) from error
+    return definition.model_copy(update={"statements": _statements(path, node, definition)})
+
+
+def _statements(path: Path, node: yaml.Node, definition: Definition) -> dict[str, str]:
+    statements = {}
+    for number, kpi in enumerate(definition.kpis):
+        line = _line(node, ("kpis", number, "sql"))
+        file = _sql_file(path.stem, kpi.sql, path.parent)
+        if not file.is_file():
+            raise DefinitionError(f"{path}:{line}: no file {file}, expected the rows of {kpi.id}")
+        try:
+            found = tables_of(file.read_text())
+        except ValueError as error:
+            raise DefinitionError(f"{path}:{line}: {file.name}: {error}") from error
+        if not found:
+            raise DefinitionError(
+                f"{path}:{line}: {file.name} reads no table, "
+                "expected {{ table('gold.domain.name') }}"
+            )
+        statements[kpi.id] = file.read_text()
+    return statements
+
+
+def _sql_file(name: str, sql: str, folder: Path) -> Path:
+    beside = folder / name / sql
+    return beside if beside.is_file() else folder.parent / "kpis" / sql
+
+
+def _explain(path: Path, node: yaml.Node, error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    where = f"{place}: " if place else ""
+    return f"{path}:{_line(node, error['loc'])}: {where}{message}"
+
+
+def _line(node: yaml.Node, location: tuple[Any, ...]) -> int:
+    """The line of a value, or of the nearest thing around it that is there."""
+    line = node.start_mark.line + 1
+    for part in location:
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == part:
+                    line, child = key.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            child = node.value[part] if part < len(node.value) else None
+            line = child.start_mark.line + 1 if child else line
+        if child is None:
+            break
+        node = child
+    return line

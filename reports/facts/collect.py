@@ -1,0 +1,113 @@
+"""All facts of a report's period, from one set of pinned snapshots.
+
+Belongs here: the order and the keeping of facts. Does not belong here: one KPI's
+(:mod:`.analysis`), its statements (:mod:`.query`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict
+
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+from reports.definition import HEADLINE, Definition
+from reports.document import Notice
+from reports.facts.analysis import Findings, analyse
+from reports.facts.model import Fact
+from reports.facts.query import KpiReader, pin
+from reports.periods import Period
+
+QUERIES_AT_ONCE = 3
+"""KPIs read side by side: Trino on a small machine has no room for more."""
+
+
+class FactsError(WeirError):
+    """The facts of a report cannot be collected."""
+
+
+class FactSheet(BaseModel):
+    """Every fact of a report and period; kept as ``facts.json``.
+
+    Attributes:
+        name: the report.
+        period: key of the period.
+        snapshots: table -> Iceberg snapshot id read at.
+        data_until: newest commit among them, ISO 8601 UTC.
+        headline: ids of the cover's figures.
+        facts: in the order of telling.
+        series: KPI -> (period key, value), oldest first; None is a gap.
+        members: KPI -> (member, value), greatest first.
+        notices: gaps and late data.
+        late: KPIs whose rows end before the period does.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    period: str
+    snapshots: dict[str, int]
+    data_until: str
+    headline: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    series: dict[str, tuple[tuple[str, Decimal | None], ...]]
+    members: dict[str, tuple[tuple[str, Decimal], ...]]
+    notices: tuple[Notice, ...] = ()
+    late: tuple[str, ...] = ()
+
+
+def collect(
+    definition: Definition,
+    period: Period,
+    settings: Settings,
+    *,
+    snapshots: Mapping[str, int] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> FactSheet:
+    """Read and compute every fact of a period.
+
+    Args:
+        definition: the report.
+        period: its period.
+        settings: where Trino is.
+        snapshots: snapshots of an earlier sheet, to make it again.
+        progress: told each KPI as it is begun.
+
+    Raises:
+        FactsError: a KPI's SQL is refused; names report, KPI and Trino's words.
+        TrinoUnreachableError: Trino does not answer.
+    """
+    pins = pin(settings, definition.tables(), snapshots)
+
+    def one(name: str) -> Findings:
+        progress(name)
+        kpi = definition.kpi(name)
+        try:
+            return analyse(KpiReader(settings, kpi, definition.statements[name], pins), period)
+        except WeirError as error:
+            raise FactsError(
+                f"{definition.name}: KPI {name} ({kpi.sql}): {error.message}", error.hint
+            ) from error
+
+    with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
+        found = list(pool.map(one, [kpi.id for kpi in definition.kpis]))
+    facts = tuple(fact for findings in found for fact in findings.facts)
+    valued = {fact.id for fact in facts if fact.value is not None}
+    notices = tuple(notice for findings in found for notice in findings.notices)
+    return FactSheet(
+        name=definition.name,
+        period=period.key,
+        snapshots=dict(pins.snapshots),
+        data_until=pins.until(),
+        headline=tuple([name for name in definition.headline if name in valued][:HEADLINE]),
+        facts=facts,
+        series={f.kpi.id: tuple((p.key, v) for p, v in f.series) for f in found},
+        members={f.kpi.id: tuple(f.members) for f in found},
+        notices=notices,
+        late=tuple(
+            f.kpi.id for f in found if any(notice.rule == "freshness" for notice in f.notices)
+        ),
+    )
