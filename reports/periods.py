@@ -92,7 +92,7 @@ class Period:
         return Period(self.start + timedelta(days=days * periods), self.grain)
 
     def year_before(self) -> Period:
-        """The same period a year before; 52 weeks before, so that weekdays agree, but for months."""
+        """The same month a year before; else 52 weeks before, so that weekdays agree."""
         if self.grain is Grain.MONTH:
             return self.shift(-12)
         return Period.of(self.start - timedelta(weeks=52), self.grain)

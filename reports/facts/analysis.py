@@ -13,9 +13,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.definition import Kpi
-from reports.document import Notice
 from reports.facts.model import Derivation, Fact, Kind, Source
-from reports.facts.query import PLACES, Cell, KpiReader
+from reports.facts.query import Cell, KpiReader, exact
 from reports.periods import Grain, Period
 
 HISTORY = {Grain.DAY: 56, Grain.WEEK: 16, Grain.MONTH: 13}
@@ -42,14 +41,14 @@ class Findings:
         facts: in the order of telling; the first is the value of the period.
         series: the last periods, oldest first; None is a gap.
         members: this period's breakdown, greatest first.
-        notices: gaps and late data, a sentence each.
+        notices: gaps and late data, as rule and what is wrong.
     """
 
     kpi: Kpi
     facts: list[Fact] = field(default_factory=list)
     series: list[tuple[Period, Decimal | None]] = field(default_factory=list)
     members: list[tuple[str, Decimal]] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[tuple[str, str]] = field(default_factory=list)
 
 
 def analyse(reader: KpiReader, period: Period) -> Findings:
@@ -61,8 +60,9 @@ def analyse(reader: KpiReader, period: Period) -> Findings:
     """
     kpi, found = reader.kpi, Findings(reader.kpi)
     if reader.missing:
-        found.facts.append(_gap(kpi, period, f"table {reader.missing[0]} is not there"))
-        found.notices.append(_notice("gap", kpi, f"table {reader.missing[0]} is not there"))
+        reason = f"table {reader.missing[0]} is not there"
+        found.facts.append(_gap(kpi, period, reason))
+        found.notices.append(("gap", reason))
         return found
     first = period.shift(1 - HISTORY[period.grain])
     cells = reader.series(period.grain, first.start, period.end)
@@ -89,7 +89,7 @@ class _Kpi:
         if cell is None or cell.value is None:
             reason = f"no data for {self.period.key}"
             self.found.facts.append(_gap(self.kpi, self.period, reason))
-            self.found.notices.append(_notice("gap", self.kpi, reason))
+            self.found.notices.append(("gap", reason))
             return
         value = self._value(self.kpi.id, self.period, cell.value)
         self.found.facts.append(value)
@@ -125,13 +125,9 @@ class _Kpi:
         last = self.reader.last_day()
         final = max(_expected(self.kpi, self.period), default=self.period.start)
         if last is not None and last < final:
-            self.found.notices.append(
-                _notice("freshness", self.kpi, f"rows end on {last}, the period on {final}")
-            )
+            self.found.notices.append(("freshness", f"rows end on {last}, the period on {final}"))
         if cell.days < expected:
-            self.found.notices.append(
-                _notice("gap", self.kpi, f"rows on {cell.days} of {expected} expected days")
-            )
+            self.found.notices.append(("gap", f"rows on {cell.days} of {expected} expected days"))
         return _covered(cell, expected)
 
     def _target(self, value: Fact) -> None:
@@ -316,7 +312,7 @@ def derive(op: str, a: Decimal | None, b: Decimal | None) -> Decimal | None:
         value = _HUNDRED * (a - b) / abs(b)
     else:
         value = _HUNDRED * a / b
-    return value.quantize(PLACES).normalize() + 0
+    return exact(value)
 
 
 def trend(
@@ -412,7 +408,3 @@ def _gap(kpi: Kpi, period: Period, reason: str, fact_id: str = "", good: str = "
         good=kpi.good,
         gap=reason,
     )
-
-
-def _notice(rule: str, kpi: Kpi, message: str) -> Notice:
-    return Notice(rule=rule, message=f"{kpi.label}: {message}")

@@ -96,7 +96,6 @@ def collect(
         found = list(pool.map(one, [kpi.id for kpi in definition.kpis]))
     facts = tuple(fact for findings in found for fact in findings.facts)
     valued = {fact.id for fact in facts if fact.value is not None}
-    notices = tuple(notice for findings in found for notice in findings.notices)
     return FactSheet(
         name=definition.name,
         period=period.key,
@@ -106,8 +105,18 @@ def collect(
         facts=facts,
         series={f.kpi.id: tuple((p.key, v) for p, v in f.series) for f in found},
         members={f.kpi.id: tuple(f.members) for f in found},
-        notices=notices,
-        late=tuple(
-            f.kpi.id for f in found if any(notice.rule == "freshness" for notice in f.notices)
-        ),
+        notices=_notices(found),
+        late=tuple(f.kpi.id for f in found if any(rule == "freshness" for rule, _ in f.notices)),
+    )
+
+
+def _notices(found: list[Findings]) -> tuple[Notice, ...]:
+    """One notice for all KPIs of which the same is to be said."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for findings in found:
+        for notice in findings.notices:
+            labels.setdefault(notice, []).append(findings.kpi.label)
+    return tuple(
+        Notice(rule=rule, message=f"{', '.join(names)}: {text}")
+        for (rule, text), names in labels.items()
     )

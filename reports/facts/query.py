@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from platform_assets.gold.trino import TrinoQueryError, execute
@@ -214,4 +214,13 @@ def to_decimal(value: Any) -> Decimal | None:
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite():
         return None
-    return number.quantize(PLACES).normalize() + 0
+    return exact(number)
+
+
+def exact(number: Decimal) -> Decimal:
+    """A number to six places; all digits before the point are kept, however many."""
+    return number.quantize(PLACES, context=_WIDE).normalize(_WIDE) + 0
+
+
+_WIDE = Context(prec=400)
+"""Trino's doubles reach 309 digits before the point."""

@@ -1,0 +1,314 @@
+"""Reports as assets: facts, context, narrative, charts, document and delivery, by period.
+
+Belongs here: how a report appears in Dagster, and when it is made. Does not belong here: what a
+stage does (:mod:`.make`), what a report is (:mod:`.definition`).
+"""
+
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from reports.definition import Definition, load_definitions
+from reports.periods import Grain, Period
+
+if TYPE_CHECKING:
+    from reports.document import Report
+    from reports.make import Maker
+
+GROUP = "reports"
+POOL = "reports"
+"""Dagster pool: one report's Chromium and queries at a time on a small machine."""
+
+_RETRY = dg.RetryPolicy(
+    max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+)
+_CHECKS = ("guard", "freshness", "completeness")
+
+
+class FactsConfig(dg.Config):
+    """Options of the facts."""
+
+    reproduce: bool = Field(
+        default=False, description="Read the snapshots of the facts that are there."
+    )
+
+
+class DeliveryConfig(dg.Config):
+    """Options of a delivery."""
+
+    send: bool = Field(default=True, description="False: say what would be sent; send nothing.")
+    resend: bool = Field(default=False, description="Send again what was sent before.")
+
+
+def build_report_definitions() -> dg.Definitions:
+    """Assets, job and schedule of every definition; reads the YAML files only."""
+    reports = list(load_definitions().values())
+    jobs = {report.name: _job(report) for report in reports}
+    return dg.Definitions(
+        assets=[asset for report in reports for asset in build_report_assets(report)],
+        jobs=list(jobs.values()),
+        schedules=[_schedule(report, jobs[report.name]) for report in reports],
+    )
+
+
+def job_name(report: str) -> str:
+    """The job that makes a report."""
+    return f"report_{report.replace('-', '_')}"
+
+
+def partitions(definition: Definition) -> dg.TimeWindowPartitionsDefinition:
+    """The report's periods, by their first day; the one under way included."""
+    start = Period.of(date.fromisoformat(definition.first_period), definition.period).start
+    midnight = datetime(start.year, start.month, start.day)  # noqa: DTZ001 (Dagster adds the zone)
+    if definition.period is Grain.DAY:
+        return dg.DailyPartitionsDefinition(midnight, timezone="UTC", end_offset=1)
+    if definition.period is Grain.WEEK:
+        return dg.WeeklyPartitionsDefinition(midnight, timezone="UTC", day_offset=1, end_offset=1)
+    return dg.MonthlyPartitionsDefinition(midnight, timezone="UTC", end_offset=1)
+
+
+def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
+    """The six assets of a report."""
+    name = definition.name.replace("-", "_")
+    prefix = [GROUP, name]
+
+    def key(part: str) -> dg.AssetKey:
+        return dg.AssetKey([*prefix, part])
+
+    common: dict[str, Any] = {
+        "key_prefix": prefix,
+        "group_name": GROUP,
+        "owners": [definition.owner],
+        "partitions_def": partitions(definition),
+        "retry_policy": _RETRY,
+        "tags": {"report": name},
+        "pool": POOL,
+    }
+    gold = [dg.AssetKey(table.split(".")) for table in definition.tables()]
+
+    @dg.asset(
+        name="facts",
+        deps=gold,
+        kinds={"trino"},
+        description=f"Every number of “{definition.title}”, read at pinned snapshots.",
+        **common,
+    )
+    def facts(context: dg.AssetExecutionContext, config: FactsConfig) -> dg.MaterializeResult[Any]:
+        sheet = _maker(context, definition).facts(
+            failed_checks=failed_checks(context, gold),
+            reproduce=config.reproduce,
+            progress=lambda kpi: context.log.info(f"reading {kpi}"),
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "facts": len(sheet.facts),
+                "gaps": sum(1 for fact in sheet.facts if fact.gap),
+                "notices": dg.MetadataValue.md(
+                    "\n".join(f"- {notice.message}" for notice in sheet.notices) or "none"
+                ),
+                "snapshots": dg.MetadataValue.json(sheet.snapshots),
+                "data_until": sheet.data_until,
+            }
+        )
+
+    @dg.asset(
+        name="context",
+        deps=[key("facts")],
+        description="Passages of the knowledge base about what the facts say.",
+        **common,
+    )
+    def passages(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        sheet = _maker(context, definition).context()
+        found = "\n".join(f"- {one.title}: {one.heading}" for one in sheet.passages)
+        return dg.MaterializeResult(
+            metadata={
+                "passages": len(sheet.passages),
+                "found": dg.MetadataValue.md(found or "none"),
+            }
+        )
+
+    @dg.asset(
+        name="narrative",
+        deps=[key("facts"), key("context")],
+        description="Paragraphs, each number of which the number guard has checked.",
+        **common,
+    )
+    def narrative(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        sheet = _maker(context, definition).narrative()
+        return dg.MaterializeResult(
+            metadata={
+                "narrator": sheet.narrator,
+                "tokens": sheet.tokens,
+                "refusals": dg.MetadataValue.md(
+                    "\n".join(f"- {refusal}" for refusal in sheet.refusals) or "none"
+                ),
+                "summary": dg.MetadataValue.md("\n\n".join(p.text for p in sheet.summary)),
+            }
+        )
+
+    @dg.asset(
+        name="charts",
+        deps=[key("facts")],
+        kinds={"altair"},
+        description="Charts, and titles that say their finding.",
+        **common,
+    )
+    def charts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        sheet = _maker(context, definition).charts()
+        titles = "\n".join(f"- {chart.title}" for chart in sheet.charts)
+        return dg.MaterializeResult(
+            metadata={"charts": len(sheet.charts), "titles": dg.MetadataValue.md(titles or "none")}
+        )
+
+    @dg.asset(
+        name="document",
+        deps=[key("facts"), key("context"), key("narrative"), key("charts")],
+        kinds={"pdf"},
+        description=f"“{definition.title}” as a page and a PDF.",
+        check_specs=[
+            dg.AssetCheckSpec(check, asset=key("document"), description=_CHECK_WORDS[check])
+            for check in _CHECKS
+        ],
+        **common,
+    )
+    def document(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        maker = _maker(context, definition)
+        report = maker.document()
+        pdf = maker.pdf()
+        yield dg.MaterializeResult(
+            metadata={
+                "pdf": dg.MetadataValue.path(str(pdf)),
+                "portal": dg.MetadataValue.url(_portal(maker)),
+                "first_page": dg.MetadataValue.md(_preview(pdf.read_bytes())),
+                "held": report.held or "no",
+                "facts": len(report.facts),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=check,
+                    passed=not found,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"found": dg.MetadataValue.md("\n".join(found) or "none")},
+                )
+                for check, found in check_document(report).items()
+            ],
+        )
+
+    @dg.asset(
+        name="delivery",
+        deps=[key("document")],
+        description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once a recipient.",
+        **common,
+    )
+    def delivery(
+        context: dg.AssetExecutionContext, config: DeliveryConfig
+    ) -> dg.MaterializeResult[Any]:
+        from reports.delivery import Recipient, deliver
+
+        maker = _maker(context, definition)
+        report = maker.store.load(definition.name, maker.period.key)
+        outcomes = deliver(
+            report,
+            [Recipient.parse(address) for address in definition.recipients],
+            maker.settings,
+            resend=config.resend,
+            dry_run=not config.send,
+        )
+        lines = [f"- {one.recipient}: {one.state}" for one in outcomes]
+        return dg.MaterializeResult(
+            metadata={
+                "recipients": len(outcomes),
+                "outcomes": dg.MetadataValue.md("\n".join(lines) or "none"),
+            }
+        )
+
+    return [facts, passages, narrative, charts, document, delivery]
+
+
+_CHECK_WORDS = {
+    "guard": "No sentence of the narrative was refused by the number guard.",
+    "freshness": "The tables read reach the end of the period, and their checks passed.",
+    "completeness": "No fact is a gap.",
+}
+
+
+def check_document(report: "Report") -> dict[str, list[str]]:
+    """Check -> what was found, a sentence each."""
+    by_rule: dict[str, list[str]] = {check: [] for check in _CHECKS}
+    rules = {"guard": "guard", "narrator": "guard", "freshness": "freshness",
+             "quality": "freshness", "gap": "completeness"}  # fmt: skip
+    for notice in report.notices:
+        by_rule[rules[notice.rule]].append(notice.message)
+    return by_rule
+
+
+def failed_checks(context: dg.AssetExecutionContext, assets: list[dg.AssetKey]) -> list[str]:
+    """Checks of tables whose last execution failed as an error, as ``table: check``."""
+    graph = context.repository_def.asset_graph
+    keys = [check for check in graph.asset_check_keys if check.asset_key in assets]
+    records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    failed = []
+    for check, record in records.items():
+        evaluation = record.event and record.event.dagster_event  # type: ignore[union-attr]
+        data = evaluation.asset_check_evaluation_data if evaluation else None
+        if data and not data.passed and data.severity is dg.AssetCheckSeverity.ERROR:
+            failed.append(f"{'.'.join(check.asset_key.path)}: {check.name}")
+    return sorted(failed)
+
+
+def latest_period(definition: Definition, now: datetime) -> Period:
+    """The last period that is over."""
+    return Period.of(now.astimezone(UTC).date(), definition.period).shift(-1)
+
+
+def _maker(context: dg.AssetExecutionContext, definition: Definition) -> "Maker":
+    from platform_assets.settings import get_settings
+    from reports.make import Maker
+
+    day = date.fromisoformat(context.partition_key[:10])
+    return Maker(definition, Period.of(day, definition.period), get_settings())
+
+
+def _portal(maker: "Maker") -> str:
+    return f"{maker.settings.portal_url}/reports/{maker.definition.name}/{maker.period.key}"
+
+
+def _preview(pdf: bytes) -> str:
+    """The first page as a picture inside Markdown."""
+    import base64
+
+    from reports.pdf import first_page
+
+    return f"![first page](data:image/png;base64,{base64.b64encode(first_page(pdf)).decode()})"
+
+
+def _job(definition: Definition) -> Any:
+    selection = dg.AssetSelection.key_prefixes([GROUP, definition.name.replace("-", "_")])
+    return dg.define_asset_job(
+        job_name(definition.name),
+        selection,
+        partitions_def=partitions(definition),
+        description=f"“{definition.title}” of one period, from facts to delivery.",
+    )
+
+
+def _schedule(definition: Definition, job: Any) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"{job_name(definition.name)}_schedule",
+        job=job,
+        cron_schedule=definition.schedule.cron,
+        execution_timezone=definition.schedule.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def when_over(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        now = context.scheduled_execution_time
+        period = latest_period(definition, now)
+        if period.start < date.fromisoformat(definition.first_period) - timedelta(days=31):
+            return dg.SkipReason(f"{period.key} is before the first period")
+        return dg.RunRequest(run_key=period.key, partition_key=period.start.isoformat())
+
+    return when_over

@@ -1,0 +1,299 @@
+"""The stages of a report, each from files to a file: what the assets and the shell run.
+
+Belongs here: how the rooms follow one another. Does not belong here: what a room does, Dagster
+(:mod:`.assets`).
+
+``facts.json`` -> ``context.json`` -> ``narrative.json``, ``charts.json`` -> ``report.json``,
+``report.html``, ``report.pdf``. A stage reads what an earlier one wrote, so each can be made again
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+from reports.definition import Definition
+from reports.document import Chart, Notice, Paragraph, Passage, Report, Section
+from reports.facts.collect import FactSheet, collect
+from reports.facts.model import Kind
+from reports.periods import Period
+from reports.store import HTML, PDF, ReportStore
+
+FACTS, CONTEXT, NARRATIVE, CHARTS = (
+    "facts.json",
+    "context.json",
+    "narrative.json",
+    "charts.json",
+)
+REPORTS = "reports"
+"""The collection that past reports join."""
+
+PASSAGES = 4
+"""Passages of the knowledge base that a narrative may lean on."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class MissingStageError(WeirError):
+    """A stage needs what an earlier one has not made."""
+
+
+class ContextSheet(BaseModel):
+    """Passages found; kept as ``context.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    queries: tuple[str, ...]
+    passages: tuple[Passage, ...]
+
+
+class NarrativeSheet(BaseModel):
+    """Paragraphs that passed the guard; kept as ``narrative.json``.
+
+    Attributes:
+        narrator: ``template`` or the model's name.
+        summary: for the first page.
+        sections: section -> paragraphs.
+        refusals: what the guard refused on the way, a sentence each.
+        tokens: tokens used, both ways.
+        notices: that a model failed or was refused.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    narrator: str
+    summary: tuple[Paragraph, ...]
+    sections: dict[str, tuple[Paragraph, ...]]
+    refusals: tuple[str, ...] = ()
+    tokens: int = 0
+    notices: tuple[Notice, ...] = ()
+
+
+class ChartSheet(BaseModel):
+    """Charts drawn; kept as ``charts.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    charts: tuple[Chart, ...]
+
+
+class Maker:
+    """Makes one report of one period, stage by stage.
+
+    Args:
+        definition: the report.
+        period: its period.
+        settings: addresses and folders.
+    """
+
+    def __init__(self, definition: Definition, period: Period, settings: Settings) -> None:
+        self.definition, self.period, self.settings = definition, period, settings
+        self.store = ReportStore(settings)
+
+    def facts(
+        self,
+        *,
+        failed_checks: Sequence[str] = (),
+        reproduce: bool = False,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> FactSheet:
+        """Collect the facts.
+
+        Args:
+            failed_checks: failed checks of the tables read, as ``table: check``.
+            reproduce: read the snapshots of the sheet that is there.
+            progress: told each KPI as it is begun.
+        """
+        known = self._read(FACTS, FactSheet).snapshots if reproduce else None
+        sheet = collect(
+            self.definition, self.period, self.settings, snapshots=known, progress=progress
+        )
+        failed = tuple(
+            Notice(rule="quality", message=f"a check of its data failed: {check}")
+            for check in failed_checks
+        )
+        return self._write(FACTS, sheet.model_copy(update={"notices": (*sheet.notices, *failed)}))
+
+    def context(self) -> ContextSheet:
+        """Find passages about what the facts say moved."""
+        from reports.knowledge import KnowledgeBase
+
+        sheet = self._read(FACTS, FactSheet)
+        queries = _queries(sheet)
+        found: dict[str, Passage] = {}
+        for collection in (*self.definition.knowledge, REPORTS):
+            base = KnowledgeBase(self.settings, collection)
+            folder = knowledge_folder(self.settings) / collection
+            if collection != REPORTS and folder.is_dir():
+                base.sync(folder)
+            for query in queries:
+                for passage in base.search(query, k=2):
+                    # A report must not cite itself, made earlier.
+                    if passage.document != document_id(self.definition.name, self.period.key):
+                        found.setdefault(passage.id, passage)
+        return self._write(
+            CONTEXT, ContextSheet(queries=queries, passages=tuple(found.values())[:PASSAGES])
+        )
+
+    def narrative(self) -> NarrativeSheet:
+        """Write the paragraphs and have the guard check them."""
+        from reports.narrative.brief import Brief, BriefSection
+        from reports.narrative.write import write
+
+        sheet, context = self._read(FACTS, FactSheet), self._read(CONTEXT, ContextSheet)
+        definition = self.definition
+        written = write(
+            Brief(
+                name=definition.name,
+                title=definition.title,
+                audience=definition.audience,
+                language=definition.language,
+                tone=definition.tone,
+                period=self.period.key,
+                period_label=self.period.label(definition.language),
+                headline=sheet.headline,
+                sections=tuple(
+                    BriefSection(section.id, section.heading, section.kpis)
+                    for section in definition.sections
+                ),
+                facts=sheet.facts,
+                passages=context.passages,
+            ),
+            self.settings,
+        )
+        return self._write(
+            NARRATIVE,
+            NarrativeSheet(
+                narrator=written.narrator,
+                summary=tuple(written.summary),
+                sections={name: tuple(texts) for name, texts in written.sections.items()},
+                refusals=tuple(written.refusals),
+                tokens=written.usage.tokens,
+                notices=tuple(written.notices),
+            ),
+        )
+
+    def charts(self) -> ChartSheet:
+        """Draw the charts that say something."""
+        from reports.figures import draw
+
+        sheet = self._read(FACTS, FactSheet)
+        drawn = [draw(chart, self.definition, sheet) for chart in self.definition.charts]
+        return self._write(
+            CHARTS, ChartSheet(charts=tuple(chart for chart in drawn if chart is not None))
+        )
+
+    def document(self) -> Report:
+        """Put the report together; write its JSON and its page."""
+        from reports.page import render
+
+        report = self._report()
+        self.store.save(report)
+        html = render(report, fact_url=lambda fact: fact_url(self.settings, report, fact))
+        self.store.write(report.name, report.period, HTML, html.encode())
+        return report
+
+    def pdf(self) -> Path:
+        """Print the page."""
+        from reports.pdf import PdfPrinter
+
+        page = self.store.path(self.definition.name, self.period.key, HTML)
+        with PdfPrinter() as printer:
+            return printer.print(
+                page.read_text(), self.store.path(self.definition.name, self.period.key, PDF)
+            )
+
+    def _report(self) -> Report:
+        definition, sheet = self.definition, self._read(FACTS, FactSheet)
+        narrative = self._read(NARRATIVE, NarrativeSheet)
+        charts = {chart.id: chart for chart in self._read(CHARTS, ChartSheet).charts}
+        passages = {one.id: one for one in self._read(CONTEXT, ContextSheet).passages}
+        paragraphs = [*narrative.summary, *(p for ps in narrative.sections.values() for p in ps)]
+        cited = dict.fromkeys(name for one in paragraphs for name in one.passages)
+        return Report(
+            name=definition.name,
+            title=definition.title,
+            audience=definition.audience,
+            language=definition.language,
+            period=self.period.key,
+            period_label=self.period.label(definition.language),
+            data_until=sheet.data_until,
+            narrator=narrative.narrator,
+            headline=sheet.headline,
+            summary=narrative.summary,
+            sections=tuple(
+                Section(
+                    id=section.id,
+                    heading=section.heading,
+                    paragraphs=narrative.sections.get(section.id, ()),
+                    charts=tuple(charts[name] for name in section.charts if name in charts),
+                    table=tuple(
+                        fact.id
+                        for fact in sheet.facts
+                        if fact.kpi in section.kpis and fact.kind is Kind.VALUE
+                    ),
+                )
+                for section in definition.sections
+            ),
+            facts=sheet.facts,
+            passages=tuple(passages[name] for name in cited if name in passages),
+            notices=(*sheet.notices, *narrative.notices),
+            held=held(definition, sheet),
+        )
+
+    def _read(self, file: str, model: type[_Model]) -> _Model:
+        path = self.store.path(self.definition.name, self.period.key, file)
+        if not path.is_file():
+            raise MissingStageError(
+                f"{self.definition.name} {self.period.key}: {file} has not been made",
+                f"make the whole report: weir report {self.definition.name} "
+                f"--period {self.period.key}",
+            )
+        return model.model_validate_json(path.read_bytes())
+
+    def _write(self, file: str, sheet: _Model) -> _Model:
+        content = sheet.model_dump_json(indent=1).encode()
+        self.store.write(self.definition.name, self.period.key, file, content)
+        return sheet
+
+
+def held(definition: Definition, sheet: FactSheet) -> str:
+    """Why a report may not be delivered, by its policy; empty where it may."""
+    reasons = []
+    if definition.late == "hold" and sheet.late:
+        reasons.append(f"late data ({', '.join(sheet.late)})")
+    failed = [notice.message for notice in sheet.notices if notice.rule == "quality"]
+    if definition.failed_checks == "hold" and failed:
+        reasons.append("; ".join(failed))
+    return "; ".join(reasons)
+
+
+def fact_url(settings: Settings, report: Report, fact: str) -> str:
+    """The portal's page of a fact."""
+    return f"{settings.portal_url}/reports/{report.name}/{report.period}/facts/{fact}"
+
+
+def knowledge_folder(settings: Settings) -> Path:
+    """Where documents lie, a folder a collection."""
+    return Path(settings.reports_root).parent / "knowledge" / "documents"
+
+
+def document_id(name: str, period: str) -> str:
+    """The id of a past report in the collection of reports."""
+    return f"report:{name}:{period}"
+
+
+def _queries(sheet: FactSheet) -> tuple[str, ...]:
+    """What to look up: the KPIs on the cover, with the members that moved most."""
+    queries = []
+    for name in sheet.headline:
+        fact = next(fact for fact in sheet.facts if fact.id == name)
+        moved = [f.entity for f in sheet.facts if f.kpi == name and f.kind is Kind.CONTRIBUTION]
+        queries.append(" ".join([fact.label, *moved[:2]]))
+    return tuple(queries)

@@ -1,0 +1,187 @@
+"""Facts on a real Trino: a report that is YAML and SQL only, its snapshots, and its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from platform_assets.gold.bootstrap import bootstrap
+from platform_assets.gold.trino import execute
+from platform_assets.settings import Settings
+from reports.definition import Definition, load_definition
+from reports.facts.collect import FactsError, collect
+from reports.facts.model import Fact, Kind
+from reports.facts.query import to_decimal
+from reports.periods import Grain, Period
+
+DEFINITION = """\
+title: Garden
+audience: Gardeners
+owner: garden@weir.example
+schedule: {cron: "0 6 * * 1"}
+period: week
+kpis:
+  - id: sales
+    label: Sales
+    sql: sales.sql
+    value: sum(amount)
+    unit: GBP
+    compare: [previous, year_before]
+    target: 900
+    by: {column: plant, label: plants, top: 2}
+    quiet_days: [sun]
+  - id: mean
+    label: Mean sale
+    sql: sales.sql
+    value: 1e0 * sum(amount) / count(*)
+    unit: GBP
+    decimals: 2
+    quiet_days: [sun]
+  - id: share
+    label: Share of roses
+    sql: sales.sql
+    value: 100e0 * count_if(plant = 'rose') / count(*)
+    unit: "%"
+    quiet_days: [sun]
+  - id: lost
+    label: Lost
+    sql: lost.sql
+    value: count(*)
+    unit: plants
+headline: [sales, mean]
+sections:
+  - {id: sales, heading: Sales, kpis: [sales, mean, share, lost]}
+"""
+SALES = "select day, plant, amount from {{ table('gold.garden.sales') }} where amount < 1000"
+WEEK = Period.parse("2026-W10", Grain.WEEK)
+PLANTS = {"rose": 40, "o'hara tulip": 25, "oak": 9}
+
+
+@pytest.fixture(scope="module")
+def garden(trino_stack: Settings) -> Iterator[Settings]:
+    """Eight weeks of sales, Mondays to Saturdays; the last week is 10 a day worse for roses."""
+    bootstrap(trino_stack)
+    execute(trino_stack, "create schema if not exists gold.garden")
+    execute(trino_stack, "create table gold.garden.sales (day date, plant varchar, amount integer)")
+    rows = []
+    for offset in range(8 * 7):
+        day = WEEK.end - timedelta(days=offset + 1)
+        if day.weekday() == 6:
+            continue
+        for plant, amount in PLANTS.items():
+            worse = 10 if plant == "rose" and day >= WEEK.start else 0
+            rows.append(
+                f"(date '{day}', '{plant.replace(chr(39), chr(39) * 2)}', {amount - worse})"
+            )
+    execute(trino_stack, f"insert into gold.garden.sales values {', '.join(rows)}")
+    yield trino_stack
+    execute(trino_stack, "drop table gold.garden.sales")
+    execute(trino_stack, "drop schema gold.garden")
+
+
+@pytest.fixture(scope="module")
+def definition(tmp_path_factory: pytest.TempPathFactory) -> Definition:
+    folder = tmp_path_factory.mktemp("reports")
+    (folder / "definitions").mkdir()
+    (folder / "kpis").mkdir()
+    (folder / "kpis" / "sales.sql").write_text(SALES)
+    (folder / "kpis" / "lost.sql").write_text("select * from {{ table('gold.garden.lost') }}")
+    path = folder / "definitions" / "garden.yaml"
+    path.write_text(DEFINITION)
+    return load_definition(path)
+
+
+def facts(definition: Definition, settings: Settings, period: Period = WEEK) -> dict[str, Fact]:
+    return {fact.id: fact for fact in collect(definition, period, settings).facts}
+
+
+def test_facts_of_a_week(garden: Settings, definition: Definition) -> None:
+    found = facts(definition, garden)
+    values = {name: fact.value for name, fact in found.items()}
+    assert values["sales"] == 6 * (30 + 25 + 9)
+    assert values["sales.previous"] == 6 * (40 + 25 + 9)
+    assert values["sales.difference.previous"] == -60
+    assert values["sales.growth.previous"] == Decimal("-13.513514")
+    assert values["sales.target"] == 900
+    assert values["sales.rank"] == 8
+    assert values["sales.plant.rose.contribution"] == -60
+    assert values["sales.plant.o-hara-tulip.contribution"] == 0
+    assert values["sales.plant.rose.share"] == Decimal("46.875")
+    assert "sales.plant.oak" not in values
+    trend = values["sales.trend"]
+    assert trend is not None
+    assert trend < 0
+    assert values["share.difference.previous"] == 0
+    assert found["share.difference.previous"].unit == "pp"
+    assert "share.growth.previous" not in values
+
+
+def test_what_is_missing_is_a_gap(garden: Settings, definition: Definition) -> None:
+    sheet = collect(definition, WEEK, garden)
+    gaps = {fact.id: fact.gap for fact in sheet.facts if fact.value is None}
+    assert gaps == {
+        "sales.year_before": "no data for 2025-W10",
+        "lost": "table gold.garden.lost is not there",
+    }
+    assert [notice.rule for notice in sheet.notices] == ["gap"]
+    empty = collect(definition, WEEK.shift(-30), garden)
+    assert all(fact.value is None for fact in empty.facts)
+    assert empty.headline == ()
+
+
+def test_every_value_is_what_its_statement_gives(garden: Settings, definition: Definition) -> None:
+    checked = 0
+    for fact in facts(definition, garden).values():
+        if fact.source is None or fact.kind is Kind.TREND:
+            continue
+        assert to_decimal(execute(garden, fact.source.sql, "analyst").rows[0][0]) == fact.value, (
+            fact
+        )
+        checked += 1
+    assert checked >= 20
+
+
+def test_the_rows_behind_a_value_add_up_to_it(garden: Settings, definition: Definition) -> None:
+    found = facts(definition, garden)
+    for name in ("sales", "sales.plant.rose", "sales.plant.o-hara-tulip", "sales.previous"):
+        source = found[name].source
+        assert source is not None
+        rows = execute(garden, source.rows_sql, "analyst").rows
+        assert sum(row[2] for row in rows) == found[name].value
+        assert len(rows) == (18 if "plant" not in name else 6)
+
+
+def test_a_snapshot_is_read_again_after_the_table_changed(
+    garden: Settings, definition: Definition
+) -> None:
+    before = collect(definition, WEEK, garden)
+    execute(garden, f"insert into gold.garden.sales values (date '{WEEK.start}', 'fern', 500)")
+    after = collect(definition, WEEK, garden)
+    again = collect(definition, WEEK, garden, snapshots=before.snapshots)
+    assert again == before
+    assert after.facts[0].value == (before.facts[0].value or 0) + 500
+
+
+def test_late_and_thin_weeks_say_so(garden: Settings, definition: Definition) -> None:
+    later = WEEK.shift(1)
+    execute(garden, f"insert into gold.garden.sales values (date '{later.start}', 'oak', 5)")
+    sheet = collect(definition, later, garden)
+    words = {notice.message for notice in sheet.notices if notice.message.startswith("Sales")}
+    assert words == {
+        "Sales, Mean sale, Share of roses: rows end on 2026-03-09, the period on 2026-03-14",
+        "Sales, Mean sale, Share of roses: rows on 1 of 6 expected days",
+    }
+    assert "sales" in sheet.late
+    ids = {fact.id for fact in sheet.facts}
+    assert "sales.previous" in ids
+    assert not {"sales.growth.previous", "sales.rank", "sales.trend"} & ids
+
+
+def test_refused_sql_names_the_kpi(garden: Settings, definition: Definition) -> None:
+    wrong = definition.kpis[0].model_copy(update={"value": "sum(amont)"})
+    broken = definition.model_copy(update={"kpis": (wrong, *definition.kpis[1:])})
+    with pytest.raises(FactsError, match=r"garden: KPI sales \(sales.sql\): .*amont"):
+        collect(broken, WEEK, garden)

@@ -1,0 +1,99 @@
+"""Definitions that ship, and how wrong ones are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports.definition import DefinitionError, load_definition, load_definitions, tables_of
+
+GOOD = """\
+title: Garden
+audience: Gardeners
+owner: garden@weir.example
+schedule: {cron: "0 6 1 * *"}
+period: month
+kpis:
+  - id: sales
+    label: Sales
+    sql: sales.sql
+    value: sum(amount)
+    unit: GBP
+    by: {column: plant, label: plants}
+headline: [sales]
+charts:
+  - {id: plants, kind: ranking, kpi: sales}
+sections:
+  - id: sales
+    heading: Sales
+    kpis: [sales]
+    charts: [plants]
+"""
+SQL = "select day, plant, amount from {{ table('gold.garden.sales') }}"
+
+
+def write(folder: Path, text: str = GOOD, sql: str | None = SQL) -> Path:
+    definitions = folder / "definitions"
+    definitions.mkdir(parents=True)
+    path = definitions / "garden.yaml"
+    path.write_text(text)
+    if sql is not None:
+        (folder / "kpis").mkdir()
+        (folder / "kpis" / "sales.sql").write_text(sql)
+    return path
+
+
+def test_what_ships_is_well_formed() -> None:
+    shipped = load_definitions()
+    assert set(shipped) == {"weekly-commerce", "daily-energy"}
+    assert "gold.retail.daily_sales_by_country" in shipped["weekly-commerce"].tables()
+
+
+def test_a_definition_knows_its_tables(tmp_path: Path) -> None:
+    definition = load_definition(write(tmp_path))
+    assert definition.name == "garden"
+    assert definition.tables() == ("gold.garden.sales",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("period: month", "period: fortnight", 5, "'day', 'week' or 'month'"),
+        ("headline: [sales]", "headline: [profit]", 1, "no 'profit'; there are sales"),
+        ("    unit: GBP\n", "    unit: GBP\n    colour: red\n", 12, "kpis.0.colour"),
+        ('cron: "0 6 1 * *"', "cron: monthly", 4, "five cron fields"),
+        ("value: sum(amount)", "value: avg(amount)", 7, "adds up"),
+        ("title: Garden", "titel: Garden", 1, "title"),
+        ("    sql: sales.sql", "    sql: other.sql", 9, "other.sql"),
+        ("kind: ranking", "kind: pie", 15, "'trend', 'ranking' or 'contributions'"),
+        ("period: month", "period: [month", 6, "no YAML"),
+    ],
+)
+def test_a_wrong_definition_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(DefinitionError) as caught:
+        load_definition(path)
+    assert f"{path}:{line}: " in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select 1", "reads no table"),
+        ("select * from {{ table('silver.x.y') }}", "gold.domain.name"),
+        ("select * from {{ tabel('gold.x.y') }}", "tabel"),
+        ("select * from {{ table('gold.x.y; drop') }}", "gold.domain.name"),
+    ],
+)
+def test_wrong_sql_is_refused(tmp_path: Path, sql: str, words: str) -> None:
+    with pytest.raises(DefinitionError, match=words):
+        load_definition(write(tmp_path, sql=sql))
+
+
+def test_a_template_reaches_nothing_of_python() -> None:
+    with pytest.raises(ValueError, match=r"unsafe|undefined|no attribute"):
+        tables_of("{{ table.__globals__['os'].system('true') }}")
