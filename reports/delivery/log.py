@@ -22,6 +22,7 @@ from reports.delivery.database import (
     retry_connection,
     unreachable,
 )
+from reports.delivery.model import Delivery, Key, State
 
 ERROR_LIMIT = 1_000
 _COLUMNS = (
