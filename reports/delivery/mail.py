@@ -1,0 +1,82 @@
+"""A message as mail: subject, plain text, HTML, the PDF attached.
+
+Belongs here: the parts of a mail and its encoding. Does not belong here: handing it over
+(:mod:`.smtp`, :mod:`.sendgrid`).
+"""
+
+from __future__ import annotations
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, parseaddr
+from functools import lru_cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from reports.delivery.message import Message
+from reports.delivery.transport import RefusedError
+
+
+def text_of(message: Message) -> str:
+    """The plain-text part."""
+    parts = [
+        f"{message.title}\n{message.period}",
+        *message.notices,
+        "\n".join(f"{figure.label}: {figure.value}" for figure in message.figures),
+        *message.summary,
+        f"{message.words.open_report}: {message.link}" if message.link else "",
+        f"{message.words.attached} {message.data_until}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def html_of(message: Message) -> str:
+    """The HTML part; every text is escaped."""
+    return _template().render(m=message)
+
+
+def sender_of(mail_from: str) -> Address:
+    """The From address, with a display name where ``WEIR_MAIL_FROM`` has one.
+
+    Raises:
+        RefusedError: it is no address.
+    """
+    name, address = parseaddr(mail_from)
+    try:
+        return Address(display_name=name, addr_spec=address)
+    except (ValueError, IndexError):
+        raise RefusedError(
+            f"WEIR_MAIL_FROM={mail_from!r} is no mail address", "write it as weir@example.com"
+        ) from None
+
+
+def mail_of(message: Message, mail_from: str, address: str, message_id: str) -> EmailMessage:
+    """The whole mail to one address.
+
+    Raises:
+        RefusedError: ``mail_from`` is no address.
+    """
+    mail = EmailMessage(policy=SMTP)
+    mail["Subject"] = message.subject
+    mail["From"] = sender_of(mail_from)
+    mail["To"] = Address(addr_spec=address)
+    mail["Date"] = formatdate(usegmt=True)
+    mail["Message-ID"] = message_id
+    mail["Content-Language"] = message.language
+    # RFC 3834: absence notices are not wanted.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text_of(message))
+    mail.add_alternative(html_of(message), subtype="html")
+    mail.add_attachment(
+        message.pdf, maintype="application", subtype="pdf", filename=message.pdf_name
+    )
+    return mail
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("reports.delivery", "."), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("mail.html.j2")

@@ -1,0 +1,232 @@
+"""Sending a report: each recipient once, retried, recorded.
+
+Belongs here: the order of claim, attempt and record, and which way out serves a recipient. Does
+not belong here: what is sent (:mod:`.message`), how it leaves (:mod:`.smtp`, :mod:`.sendgrid`,
+:mod:`.slack`), how it is kept (:mod:`.log`).
+
+An attempt is recorded before it is made and its end after. A crash between the other side's "yes"
+and the record leaves ``pending``: the next run sends again, under the same Message-ID, by which
+mail servers and clients can drop the double; Slack cannot. Nothing is lost either way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from platform_assets.settings import Settings
+from reports.delivery.log import BusyError, DeliveryLog
+from reports.delivery.message import Message, compose, message_id_of
+from reports.delivery.model import Delivery, Key, State
+from reports.delivery.recipients import Channel, Recipient
+from reports.delivery.transport import (
+    Receipt,
+    RefusedError,
+    RetryPolicy,
+    TemporaryError,
+    Transport,
+)
+from reports.document import Report
+from reports.store import PDF, ReportStore
+
+PARALLEL = 4
+"""Recipients served at a time: a slow one does not keep the others waiting."""
+
+
+class Result(StrEnum):
+    """What one call did for one recipient."""
+
+    SENT = "sent"
+    ALREADY_SENT = "already sent"
+    DEAD = "dead"
+    HELD = "held"
+    BUSY = "busy"
+    """Another run is sending it, and took longer than this one waits."""
+    WOULD_SEND = "would send"
+    """Only in a dry run."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call did for one recipient.
+
+    Attributes:
+        recipient: who.
+        result: what.
+        detail: why, or what is missing from what was sent; may be empty.
+        attempts: attempts of the current sending so far.
+        message_id: as the other side knows it; empty where nothing went out.
+    """
+
+    recipient: Recipient
+    result: Result
+    detail: str = ""
+    attempts: int = 0
+    message_id: str = ""
+
+
+def deliver(
+    report: Report,
+    recipients: Sequence[Recipient],
+    settings: Settings,
+    *,
+    resend: bool = False,
+    dry_run: bool = False,
+    policy: RetryPolicy | None = None,
+) -> list[Outcome]:
+    """Send a finished report to each recipient who has not had it.
+
+    Args:
+        report: the document; its PDF lies in the store.
+        recipients: from the report's definition; one named twice is served once.
+        settings: servers, names of secrets, timeouts.
+        resend: send again what was sent, and try again what is dead.
+        dry_run: say what would be sent; connects to nothing but the log, and writes nothing.
+        policy: how temporary failures are tried again.
+
+    Returns:
+        One outcome a recipient, in their order. A recipient who cannot be reached is an outcome,
+        not an error: the others are served.
+
+    Raises:
+        NoPdfError: there is nothing to attach.
+        DeliveryLogError: PostgreSQL does not answer; nothing was sent to those not yet recorded.
+    """
+    job = _Job(report, settings, policy or RetryPolicy(), resend=resend)
+    served = list(dict.fromkeys(recipients))
+    if dry_run:
+        return [job.foresee(recipient) for recipient in served]
+    if report.held:
+        return [job.hold(recipient) for recipient in served]
+    # Composed before the first goes out: where that fails, nobody has had anything.
+    pdf = ReportStore(settings).path(report.name, report.period, PDF)
+    message = compose(report, pdf, settings)
+    with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="delivery") as pool:
+        return list(pool.map(lambda recipient: job.serve(recipient, message), served))
+
+
+def transport_for(channel: Channel, settings: Settings, policy: RetryPolicy) -> Transport:
+    """The way out to a channel, by the settings."""
+    if channel is Channel.SLACK:
+        from reports.delivery.slack import SlackTransport
+
+        return SlackTransport(settings, policy)
+    if channel is Channel.PORTAL:
+        return _Portal()
+    if settings.sendgrid_url:
+        from reports.delivery.sendgrid import SendGridTransport
+
+        return SendGridTransport(settings)
+    from reports.delivery.smtp import SmtpTransport
+
+    return SmtpTransport(settings)
+
+
+def digest_of(report: Report) -> str:
+    """SHA-256 of a document."""
+    return hashlib.sha256(report.model_dump_json().encode()).hexdigest()
+
+
+class _Portal:
+    """A record is the delivery: the report is read there."""
+
+    def send(self, message: Message, address: str, message_id: str) -> Receipt:
+        """Nothing leaves."""
+        return Receipt(message_id)
+
+
+class _Job:
+    """One report on its way to its recipients."""
+
+    def __init__(
+        self, report: Report, settings: Settings, policy: RetryPolicy, *, resend: bool
+    ) -> None:
+        self._report = report
+        self._settings = settings
+        self._policy = policy
+        self._resend = resend
+        self._digest = digest_of(report)
+        self._log = DeliveryLog(settings)
+
+    def foresee(self, recipient: Recipient) -> Outcome:
+        """What a run without ``dry_run`` would do."""
+        if self._report.held:
+            return Outcome(recipient, Result.HELD, self._report.held)
+        found = self._log.find(**self._key(recipient)._asdict())
+        settled = self._settled(recipient, found[0]) if found else None
+        return settled or Outcome(recipient, Result.WOULD_SEND)
+
+    def hold(self, recipient: Recipient) -> Outcome:
+        """Record that the report may not go out; what went out stays on record as sent."""
+        key = self._key(recipient)
+        with self._turn(key) as mine:
+            if mine and self._log.enter(key).state is not State.SENT:
+                self._log.end(key, State.HELD, self._report.held)
+        return Outcome(recipient, Result.HELD, self._report.held)
+
+    def serve(self, recipient: Recipient, message: Message) -> Outcome:
+        """Send to one recipient, in turn with other runs."""
+        key = self._key(recipient)
+        with self._turn(key) as mine:
+            if not mine:
+                return Outcome(recipient, Result.BUSY, "another run is sending it")
+            delivery = self._log.enter(key)
+            return self._settled(recipient, delivery) or self._send(recipient, delivery, message)
+
+    @contextmanager
+    def _turn(self, key: Key) -> Iterator[bool]:
+        """Whether it is this run's turn."""
+        # As long as another run may take with a recipient: each attempt and each pause.
+        patience = self._policy.attempts * (
+            self._settings.request_timeout_seconds + self._policy.longest_seconds
+        )
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._log.turn(key, patience))
+            except BusyError:
+                yield False
+            else:
+                yield True
+
+    def _settled(self, recipient: Recipient, delivery: Delivery) -> Outcome | None:
+        """The outcome of what needs no sending."""
+        if self._resend or delivery.state not in (State.SENT, State.DEAD):
+            return None
+        if delivery.state is State.DEAD:
+            detail = f"{delivery.last_error}; weir deliveries retry"
+            return Outcome(recipient, Result.DEAD, detail, delivery.attempts)
+        another = delivery.document_digest != self._digest
+        detail = "sent with another document; sending again must be asked for" if another else ""
+        return Outcome(
+            recipient, Result.ALREADY_SENT, detail, delivery.attempts, delivery.message_id
+        )
+
+    def _send(self, recipient: Recipient, delivery: Delivery, message: Message) -> Outcome:
+        key = delivery.key
+        again = self._resend and delivery.sent_at is not None
+        sending = delivery.sendings + again
+        attempts = 0 if again else delivery.attempts
+        message_id = message_id_of(*key, sending=sending, sender=self._settings.mail_from)
+        transport = transport_for(recipient.channel, self._settings, self._policy)
+
+        def attempt() -> Receipt:
+            nonlocal attempts
+            attempts += 1
+            self._log.begin(key, sending, self._digest, message_id)
+            return transport.send(message, recipient.address, message_id)
+
+        retrying = self._policy.retrying(lambda error: self._log.end(key, State.FAILED, str(error)))
+        try:
+            receipt = retrying(attempt)
+        except (TemporaryError, RefusedError) as error:
+            self._log.end(key, State.DEAD, str(error))
+            return Outcome(recipient, Result.DEAD, str(error), attempts)
+        self._log.end(key, State.SENT, receipt.note, receipt.message_id)
+        return Outcome(recipient, Result.SENT, receipt.note, attempts, receipt.message_id)
+
+    def _key(self, recipient: Recipient) -> Key:
+        return Key(self._report.name, self._report.period, str(recipient))
