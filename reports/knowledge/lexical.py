@@ -1,0 +1,74 @@
+"""Finding by words: BM25.
+
+Belongs here: bm25s and PyStemmer, which nothing else imports. Does not belong here: stores; the
+same words rank the same whichever store holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import bm25s  # type: ignore[import-untyped]
+import numpy as np
+import Stemmer  # type: ignore[import-not-found]
+
+from reports.knowledge.model import Entry
+
+_STEMMERS = {
+    "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
+}  # fmt: skip
+_STOPWORDS = {"de", "en", "es", "fr", "it", "nl", "no", "pt", "ru", "sv"}
+_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = rf"[{_IDEOGRAPHS}]|(?:(?![{_IDEOGRAPHS}])\w){{2,}}"
+"""Words of two characters on; scripts without blanks go by the character."""
+
+
+class WordIndex:
+    """BM25 over passages, in memory.
+
+    Scores are Lucene's variant of BM25 with k1 = 1.5 and b = 0.75 (Kamphuis, de Vries, Boytsov
+    and Lin, Which BM25 Do You Mean?, ECIR 2020).
+    """
+
+    def __init__(self, entries: Sequence[Entry], language: str = "en") -> None:
+        """Count the words.
+
+        Args:
+            entries: what is to be found.
+            language: BCP 47; decides stemming and stop words.
+        """
+        base = language.split("-", maxsplit=1)[0]
+        self._stopwords = base if base in _STOPWORDS else None
+        self._stemmer = Stemmer.Stemmer(_STEMMERS[base]) if base in _STEMMERS else None
+        self._entries = list(entries)
+        words = self._words([entry.indexed for entry in self._entries])
+        self._index: bm25s.BM25 | None = None
+        # An index without a single word cannot be built, and finds nothing anyway.
+        if any(words):
+            self._index = bm25s.BM25(method="lucene")
+            self._index.index(words, show_progress=False)
+
+    def search(self, query: str, k: int) -> list[tuple[Entry, float]]:
+        """The best passages that share a word with the query, best first; ties by id."""
+        if self._index is None:
+            return []
+        known = [word for word in self._words([query])[0] if word in self._index.vocab_dict]
+        if not known:
+            return []
+        scores = self._index.get_scores(known)
+        hits = np.flatnonzero(scores > 0)
+        best = sorted(hits, key=lambda at: (-scores[at], self._entries[at].id))[:k]
+        return [(self._entries[at], float(scores[at])) for at in best]
+
+    def _words(self, texts: list[str]) -> list[list[str]]:
+        words: list[list[str]] = bm25s.tokenize(
+            texts,
+            token_pattern=_WORD,
+            stopwords=self._stopwords,
+            stemmer=self._stemmer,
+            return_ids=False,
+            show_progress=False,
+        )
+        return words
