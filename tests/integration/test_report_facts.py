@@ -137,9 +137,11 @@ def test_every_value_is_what_its_statement_gives(garden: Settings, definition: D
     for fact in facts(definition, garden).values():
         if fact.source is None or fact.kind is Kind.TREND:
             continue
-        assert to_decimal(execute(garden, fact.source.sql, "analyst").rows[0][0]) == fact.value, (
-            fact
-        )
+        found = to_decimal(execute(garden, fact.source.sql, "analyst").rows[0][0])
+        assert found is not None
+        # What is computed from two values starts from their six places.
+        tolerance = Decimal("0.0001") if fact.derivation else 0
+        assert abs(found - (fact.value or 0)) <= tolerance, fact
         checked += 1
     assert checked >= 20
 
