@@ -21,7 +21,7 @@ YEAR_BEFORE = WEEK.year_before()
 
 def fact(id_: str, kind: Kind, value: str | None, unit: str = "GBP", **more: object) -> Fact:
     given: dict[str, object] = {
-        "kpi": id_.split(".")[0],
+        "kpi": id_.split(".", maxsplit=1)[0],
         "label": "Net sales",
         "period": WEEK.key,
         "good": "up",
