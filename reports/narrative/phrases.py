@@ -1,0 +1,337 @@
+"""The template's sentences in each language.
+
+Belongs here: wording with places for figures. Does not belong here: which sentence is said when
+(:mod:`.template`), how a figure is written (:mod:`reports.wording`).
+
+Sentences must hold for singular and plural labels of any gender, so subjects are names and verbs
+do not bend. They contain no number, spelt or in digits, but the figures put in: the number guard
+reads "one", "eine" and their like as numbers.
+"""
+
+# ruff: noqa: RUF001 - Japanese and Arabic have punctuation of their own.
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports.periods import Grain
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """One language; places for what is put in are named, as ``{label}`` and ``{value}``.
+
+    Attributes:
+        space: between two sentences.
+        previous: what the period before is called, by grain.
+        year_before: what the period a year before is called, by grain.
+        each: "a week", by grain, for trends.
+        base: the value then, as an insertion.
+        rose: the finding where the value went up; variants.
+        fell: the finding where it went down; variants.
+        held: the finding where the change shown is zero; variants.
+        stood: the finding without a comparison; variants.
+        more: another comparison, upwards.
+        less: another comparison, downwards.
+        level: another comparison, without change.
+        better: verdict on a change whose good direction is down.
+        worse: the other verdict.
+        no_base: the value then is missing.
+        target_met: the target was reached.
+        target_missed: it was not.
+        target_plain: a target of a KPI without a good direction.
+        target_share: how much of it, as an insertion.
+        rank_top: the highest of recent periods.
+        rank: any other place.
+        trend_up: the trend points up.
+        trend_down: it points down.
+        leader: the largest member; variants.
+        share: its share, as an insertion.
+        next: the members after it.
+        made_rise: who made the rise.
+        made_fall: who made the fall.
+        against: who moved the other way.
+        gap: what there is no data for.
+        improved: KPIs that changed for the better.
+        worsened: KPIs that changed for the worse.
+        notice_answer: the model's text was refused to the end.
+        notice_model: the model could not be used.
+        notice_budget: the model's tokens did not suffice.
+        notice_dropped: a paragraph was left out.
+    """
+
+    space: str
+    previous: dict[Grain, str]
+    year_before: dict[Grain, str]
+    each: dict[Grain, str]
+    base: str
+    rose: tuple[str, ...]
+    fell: tuple[str, ...]
+    held: tuple[str, ...]
+    stood: tuple[str, ...]
+    more: str
+    less: str
+    level: str
+    better: str
+    worse: str
+    no_base: str
+    target_met: str
+    target_missed: str
+    target_plain: str
+    target_share: str
+    rank_top: str
+    rank: str
+    trend_up: str
+    trend_down: str
+    leader: tuple[str, ...]
+    share: str
+    next: str
+    made_rise: str
+    made_fall: str
+    against: str
+    gap: str
+    improved: str
+    worsened: str
+    notice_answer: str
+    notice_model: str
+    notice_budget: str
+    notice_dropped: str
+
+
+ENGLISH = Phrases(
+    space=" ",
+    previous={
+        Grain.DAY: "the day before",
+        Grain.WEEK: "the week before",
+        Grain.MONTH: "the month before",
+    },
+    year_before={
+        Grain.DAY: "the same weekday of the year before",
+        Grain.WEEK: "the same week of the year before",
+        Grain.MONTH: "the same month of the year before",
+    },
+    each={Grain.DAY: "a day", Grain.WEEK: "a week", Grain.MONTH: "a month"},
+    base=" ({base})",
+    rose=(
+        "{label} rose by {change} on {relation}{base}, to {value}.",
+        "{label} came to {value}, up {change} on {relation}{base}.",
+    ),
+    fell=(
+        "{label} fell by {change} on {relation}{base}, to {value}.",
+        "{label} came to {value}, down {change} on {relation}{base}.",
+    ),
+    held=(
+        "{label} held at {value}, about level with {relation}.",
+        "{label} came to {value}, about level with {relation}.",
+    ),
+    stood=("{label} came to {value}.", "{label} stood at {value}."),
+    more="Compared with {relation}{base}, that is {change} more.",
+    less="Compared with {relation}{base}, that is {change} less.",
+    level="Compared with {relation}, that is about level.",
+    better="That is an improvement.",
+    worse="That is for the worse.",
+    no_base="There is no data for {relation} to compare with.",
+    target_met="The target of {target} was met{share}.",
+    target_missed="The target of {target} was missed{share}.",
+    target_plain="The target is {target}{share}.",
+    target_share=", with {share} of it reached",
+    rank_top="It is the highest value of recent periods.",
+    rank="Counted from the highest, it ranks number {rank} among recent periods.",
+    trend_up="With the season removed, the trend rises by {trend} {each}.",
+    trend_down="With the season removed, the trend falls by {trend} {each}.",
+    leader=(
+        "{entity} leads in {label} with {value}{share}.",
+        "In {label}, {entity} comes out on top with {value}{share}.",
+    ),
+    share=", {share} of the whole",
+    next="Next: {list}.",
+    made_rise="The rise came above all from {list}.",
+    made_fall="The fall came above all from {list}.",
+    against="The other way moved {list}.",
+    gap="There is no data for {list} in this period.",
+    improved="{list} improved on {relation}.",
+    worsened="{list} got worse than {relation}.",
+    notice_answer=(
+        "The text was written by template: the answers of {name} did not pass the number guard."
+    ),
+    notice_model="The text was written by template: {name} could not be reached or used.",
+    notice_budget="The text was written by template: the tokens allowed for {name} are spent.",
+    notice_dropped="A paragraph was left out: it did not pass the number guard.",
+)
+
+GERMAN = Phrases(
+    space=" ",
+    previous={
+        Grain.DAY: "dem Vortag",
+        Grain.WEEK: "der Vorwoche",
+        Grain.MONTH: "dem Vormonat",
+    },
+    year_before={
+        Grain.DAY: "demselben Wochentag des Vorjahres",
+        Grain.WEEK: "derselben Woche des Vorjahres",
+        Grain.MONTH: "demselben Monat des Vorjahres",
+    },
+    each={Grain.DAY: "je Tag", Grain.WEEK: "je Woche", Grain.MONTH: "je Monat"},
+    base=" ({base})",
+    rose=(
+        "Die Kennzahl {label} stieg gegenüber {relation}{base} um {change} auf {value}.",
+        "{label}: {value}, das sind gegenüber {relation}{base} {change} mehr.",
+    ),
+    fell=(
+        "Die Kennzahl {label} sank gegenüber {relation}{base} um {change} auf {value}.",
+        "{label}: {value}, das sind gegenüber {relation}{base} {change} weniger.",
+    ),
+    held=(
+        "Die Kennzahl {label} liegt bei {value} und hat sich gegenüber {relation} kaum verändert.",
+        "{label}: {value}, gegenüber {relation} nahezu unverändert.",
+    ),
+    stood=("Die Kennzahl {label} liegt bei {value}.", "{label}: {value}."),
+    more="Gegenüber {relation}{base} sind das {change} mehr.",
+    less="Gegenüber {relation}{base} sind das {change} weniger.",
+    level="Gegenüber {relation} hat sich kaum etwas geändert.",
+    better="Das ist besser als zuvor.",
+    worse="Das ist schlechter als zuvor.",
+    no_base="Zum Vergleich mit {relation} fehlen die Daten.",
+    target_met="Das Ziel von {target} wurde erreicht{share}.",
+    target_missed="Das Ziel von {target} wurde verfehlt{share}.",
+    target_plain="Das Ziel beträgt {target}{share}.",
+    target_share=", zu {share}",
+    rank_top="Das ist der höchste Wert der letzten Zeiträume.",
+    rank="Unter den letzten Zeiträumen, vom höchsten Wert an gezählt, ist das Platz {rank}.",
+    trend_up="Ohne die Saison steigt der Trend um {trend} {each}.",
+    trend_down="Ohne die Saison sinkt der Trend um {trend} {each}.",
+    leader=(
+        "An der Spitze bei {label}: {entity} mit {value}{share}.",
+        "Am meisten trägt zu {label} bei: {entity} mit {value}{share}.",
+    ),
+    share=", {share} des Ganzen",
+    next="Es folgen {list}.",
+    made_rise="Zum Anstieg trugen vor allem bei: {list}.",
+    made_fall="Zum Rückgang trugen vor allem bei: {list}.",
+    against="Gegenläufig: {list}.",
+    gap="Für diesen Zeitraum fehlen Daten: {list}.",
+    improved="Verbessert gegenüber {relation}: {list}.",
+    worsened="Verschlechtert gegenüber {relation}: {list}.",
+    notice_answer=(
+        "Der Text stammt aus der Vorlage: Die Antworten von {name} haben die Prüfung der Zahlen "
+        "nicht bestanden."
+    ),
+    notice_model="Der Text stammt aus der Vorlage: {name} war nicht erreichbar oder nutzbar.",
+    notice_budget="Der Text stammt aus der Vorlage: Die Tokens für {name} sind aufgebraucht.",
+    notice_dropped="Ein Absatz fehlt: Er hat die Prüfung der Zahlen nicht bestanden.",
+)
+
+JAPANESE = Phrases(
+    space="",
+    previous={Grain.DAY: "前日", Grain.WEEK: "前週", Grain.MONTH: "前月"},
+    year_before={
+        Grain.DAY: "前年同曜日",
+        Grain.WEEK: "前年同週",
+        Grain.MONTH: "前年同月",
+    },
+    each={Grain.DAY: "日ごとに", Grain.WEEK: "週ごとに", Grain.MONTH: "月ごとに"},
+    base="（{relation}は{base}）",
+    rose=(
+        "{label}は{relation}比{change}増の{value}でした{base}。",
+        "{label}は{value}となり、{relation}比で{change}増加しました{base}。",
+    ),
+    fell=(
+        "{label}は{relation}比{change}減の{value}でした{base}。",
+        "{label}は{value}となり、{relation}比で{change}減少しました{base}。",
+    ),
+    held=("{label}は{value}で、{relation}と同水準でした。",),
+    stood=("{label}は{value}でした。",),
+    more="{relation}比では{change}増です{base}。",
+    less="{relation}比では{change}減です{base}。",
+    level="{relation}とは同水準です。",
+    better="これは改善です。",
+    worse="これは悪化です。",
+    no_base="比較対象となる{relation}のデータはありません。",
+    target_met="目標の{target}を達成しました{share}。",
+    target_missed="目標の{target}には届きませんでした{share}。",
+    target_plain="目標は{target}です{share}。",
+    target_share="（達成率{share}）",
+    rank_top="直近の期間で最も高い値です。",
+    rank="直近の期間では、高い順に{rank}位です。",
+    trend_up="季節要因を除くと、{each}{trend}の上昇傾向です。",
+    trend_down="季節要因を除くと、{each}{trend}の低下傾向です。",
+    leader=("{label}が最も大きいのは{entity}で、{value}でした{share}。",),
+    share="（全体の{share}）",
+    next="{list}が続きます。",
+    made_rise="増加に最も寄与したのは{list}です。",
+    made_fall="減少に最も寄与したのは{list}です。",
+    against="反対の動きをしたのは{list}です。",
+    gap="この期間のデータがないもの：{list}。",
+    improved="{relation}に比べて改善：{list}。",
+    worsened="{relation}に比べて悪化：{list}。",
+    notice_answer="{name}の回答が数値の検証を通らなかったため、本文は定型文で作成しました。",
+    notice_model="{name}を利用できなかったため、本文は定型文で作成しました。",
+    notice_budget="{name}のトークン上限に達したため、本文は定型文で作成しました。",
+    notice_dropped="数値の検証を通らなかった段落を省きました。",
+)
+
+ARABIC = Phrases(
+    space=" ",
+    previous={
+        Grain.DAY: "اليوم السابق",
+        Grain.WEEK: "الأسبوع السابق",
+        Grain.MONTH: "الشهر السابق",
+    },
+    year_before={
+        Grain.DAY: "اليوم نفسه من العام السابق",
+        Grain.WEEK: "الأسبوع نفسه من العام السابق",
+        Grain.MONTH: "الشهر نفسه من العام السابق",
+    },
+    each={Grain.DAY: "في اليوم", Grain.WEEK: "في الأسبوع", Grain.MONTH: "في الشهر"},
+    base=" ({base})",
+    rose=(
+        "{label}: {value}، بارتفاع قدره {change} عن {relation}{base}.",
+        "{label}: ارتفاع قدره {change} عن {relation}{base}، إلى {value}.",
+    ),
+    fell=(
+        "{label}: {value}، بانخفاض قدره {change} عن {relation}{base}.",
+        "{label}: انخفاض قدره {change} عن {relation}{base}، إلى {value}.",
+    ),
+    held=("{label}: {value}، دون تغير يُذكر عن {relation}.",),
+    stood=("{label}: {value}.",),
+    more="مقارنة مع {relation}{base}: ارتفاع قدره {change}.",
+    less="مقارنة مع {relation}{base}: انخفاض قدره {change}.",
+    level="مقارنة مع {relation}: دون تغير يُذكر.",
+    better="وهذا تحسن.",
+    worse="وهذا تراجع في الأداء.",
+    no_base="لا توجد بيانات عن {relation} للمقارنة.",
+    target_met="تحقق الهدف البالغ {target}{share}.",
+    target_missed="لم يتحقق الهدف البالغ {target}{share}.",
+    target_plain="الهدف: {target}{share}.",
+    target_share="، بنسبة {share}",
+    rank_top="وهي أعلى قيمة بين الفترات الأخيرة.",
+    rank="الترتيب بين الفترات الأخيرة من الأعلى: {rank}.",
+    trend_up="بعد استبعاد أثر الموسم، الاتجاه: ارتفاع قدره {trend} {each}.",
+    trend_down="بعد استبعاد أثر الموسم، الاتجاه: انخفاض قدره {trend} {each}.",
+    leader=("الأعلى في {label}: {entity}، {value}{share}.",),
+    share=" ({share} من المجموع)",
+    next="يليه: {list}.",
+    made_rise="أبرز أسباب الارتفاع: {list}.",
+    made_fall="أبرز أسباب الانخفاض: {list}.",
+    against="في الاتجاه المعاكس: {list}.",
+    gap="لا توجد بيانات لهذه الفترة عن: {list}.",
+    improved="تحسن مقارنة مع {relation}: {list}.",
+    worsened="تراجع مقارنة مع {relation}: {list}.",
+    notice_answer="كُتب النص من القالب: لم تجتز إجابات {name} فحص الأرقام.",
+    notice_model="كُتب النص من القالب: تعذر استخدام {name}.",
+    notice_budget="كُتب النص من القالب: نفدت الرموز المخصصة لـ {name}.",
+    notice_dropped="حُذفت فقرة لم تجتز فحص الأرقام.",
+)
+
+PHRASES = {"en": ENGLISH, "de": GERMAN, "ja": JAPANESE, "ar": ARABIC}
+"""By language without region."""
+
+
+def language_of(language: str) -> str:
+    """The language that the template writes for a BCP 47 tag: its own if known, else English."""
+    primary = language.replace("_", "-").split("-")[0].lower()
+    return language if primary in PHRASES else "en"
+
+
+def phrases_of(language: str) -> Phrases:
+    """The sentences of a BCP 47 language, in English where there are none."""
+    return PHRASES[language_of(language).replace("_", "-").split("-")[0].lower()]

@@ -1,0 +1,224 @@
+"""The template narrator: what it says, in four languages, and that it says nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from reports.facts.model import Fact, Kind
+from reports.narrative.brief import Brief, BriefSection, Draft, Story
+from reports.narrative.template import tell
+from reports.periods import Grain, Period
+
+WEEK = Period(date(2010, 12, 13), Grain.WEEK)
+BEFORE = WEEK.shift(-1)
+YEAR_BEFORE = WEEK.year_before()
+
+
+def fact(id_: str, kind: Kind, value: str | None, unit: str = "GBP", **more: object) -> Fact:
+    given: dict[str, object] = {
+        "kpi": id_.split(".", maxsplit=1)[0],
+        "label": "Net sales",
+        "period": WEEK.key,
+        "good": "up",
+    }
+    number = None if value is None else Decimal(value)
+    return Fact.model_validate(
+        {**given, **more, "id": id_, "kind": kind, "value": number, "unit": unit}
+    )
+
+
+def sales(sign: int = -1) -> tuple[Fact, ...]:
+    """A KPI with everything: it fell by a tenth, or rose by a ninth."""
+    now, before = ("900", "1000") if sign < 0 else ("1000", "900")
+    growth = "-10" if sign < 0 else "11.11"
+    to = {"compared_to": BEFORE.key}
+    last_year = {"compared_to": YEAR_BEFORE.key}
+    return (
+        fact("sales", Kind.VALUE, now),
+        fact("sales.previous", Kind.VALUE, before, period=BEFORE.key),
+        fact("sales.year_before", Kind.VALUE, "800", period=YEAR_BEFORE.key),
+        fact("sales.growth.previous", Kind.GROWTH, growth, "%", decimals=1, **to),
+        fact("sales.growth.year_before", Kind.GROWTH, "12.5", "%", decimals=1, **last_year),
+        fact("sales.difference.previous", Kind.DIFFERENCE, f"{sign * 100}", **to),
+        fact("sales.target", Kind.TARGET, "950"),
+        fact("sales.share_of_target", Kind.SHARE, "94.74", "%", decimals=1),
+        fact("sales.trend", Kind.TREND, "4.5", decimals=1),
+        fact("sales.rank", Kind.RANK, "3", ""),
+        fact("sales.country.france", Kind.VALUE, "300", entity="France"),
+        fact("sales.country.france.share", Kind.SHARE, "33.3", "%", decimals=1, entity="France"),
+        fact("sales.country.germany", Kind.VALUE, "600", entity="Germany"),
+        fact("sales.country.germany.share", Kind.SHARE, "66.7", "%", decimals=1, entity="Germany"),
+        fact(
+            "sales.country.germany.contribution", Kind.CONTRIBUTION, "-120", entity="Germany", **to
+        ),
+        fact("sales.country.france.contribution", Kind.CONTRIBUTION, "20", entity="France", **to),
+    )
+
+
+def brief(facts: tuple[Fact, ...], language: str = "en", **more: object) -> Brief:
+    kpis = tuple(dict.fromkeys(one.kpi for one in facts))
+    plain = Brief(
+        name="weekly-commerce",
+        title="Commerce",
+        audience="board",
+        language=language,
+        tone="plain",
+        period=WEEK,
+        compared=(BEFORE, YEAR_BEFORE),
+        sections=(BriefSection("sales", "Sales", kpis),),
+        facts=facts,
+        series={kpi: (kpi,) * 12 for kpi in kpis},
+    )
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+def text(drafts: object) -> str:
+    assert isinstance(drafts, list | tuple)
+    return " ".join(draft.text for draft in drafts).replace("\u00a0", " ")
+
+
+def body(story: Story) -> str:
+    return text(story.sections["sales"])
+
+
+def test_a_fall_comes_first_with_its_size_and_who_made_it() -> None:
+    said = body(tell(brief(sales())))
+    assert re.match(r"Net sales (fell by 10\.0%|came to £900, down 10\.0%)", said)
+    assert "(£1,000)" in said
+    assert "Compared with the same week of the year before (£800), that is 12.5% more." in said
+    assert "The target of £950 was missed, with 94.7% of it reached." in said
+    assert "number 3 among recent periods" in said
+    assert "the trend rises by £4.5 a week" in said
+    assert "The fall came above all from Germany (-£120)." in said
+    assert "The other way moved France (+£20)." in said
+    assert "Germany" in said.split("£600, 66.7% of the whole")[0]
+
+
+def test_a_rise_is_called_one() -> None:
+    said = body(tell(brief(sales(1))))
+    assert re.match(r"Net sales (rose by 11\.1%|came to £1,000, up 11\.1%)", said)
+    assert "target of £950 was met" in said
+    assert "The rise came above all from France (+£20)." in said
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        ("de", ["10,0 %", "900 £", "gegenüber der Vorwoche", "verfehlt", "Germany (-120 £)"]),
+        ("de-AT", ["gegenüber der Vorwoche", "verfehlt"]),
+        ("ja", ["前週比", "10.0%減", "届きませんでした", "3位"]),
+        ("ar", ["الأسبوع السابق", "10.0", "لم يتحقق الهدف"]),
+        ("fr", ["on the week before", "was missed"]),
+    ],
+)
+def test_each_language_says_it_in_its_own_words(language: str, parts: list[str]) -> None:
+    # Both variants of the finding may come first; together they hold every part.
+    story = tell(brief(sales(), language))
+    said = f"{text(story.summary)} {body(story)}"
+    assert [part for part in parts if part not in said] == []
+
+
+def test_the_verdict_follows_the_good_direction() -> None:
+    returns = tuple(
+        one.model_copy(update={"kpi": "returns", "label": "Returns", "good": "down"})
+        for one in sales()
+    )
+    worse = tuple(
+        one.model_copy(
+            update={"id": f"{one.id}.x", "kpi": "costs", "label": "Costs", "good": "down"}
+        )
+        for one in sales(1)
+    )
+    story = tell(brief((*returns, *worse)))
+    assert "Returns improved on the week before." in text(story.summary)
+    assert "Costs got worse than the week before." in text(story.summary)
+    assert "That is an improvement." in body(story)
+    assert "That is for the worse." in body(story)
+
+
+def test_the_target_of_a_kpi_that_should_be_low() -> None:
+    low = tuple(one.model_copy(update={"good": "down"}) for one in sales())
+    assert "The target of £950 was met" in body(tell(brief(low)))
+
+
+def test_a_change_in_points_is_not_given_in_percent() -> None:
+    to = {"compared_to": BEFORE.key, "label": "Return rate", "decimals": 1}
+    facts = (
+        fact("rate", Kind.VALUE, "4.6", "%", label="Return rate", decimals=1),
+        fact("rate.growth.previous", Kind.GROWTH, "35.3", "%", **to),
+        fact("rate.difference.previous", Kind.DIFFERENCE, "1.2", "pp", **to),
+    )
+    said = body(tell(brief(facts)))
+    assert "1.2 pp" in said
+    assert "35.3" not in said
+
+
+def test_a_change_that_rounds_to_nothing_has_no_direction() -> None:
+    facts = tuple(
+        one.model_copy(update={"value": Decimal("0.04")})
+        if one.id == "sales.growth.previous"
+        else one
+        for one in sales()
+    )
+    said = body(tell(brief(facts)))
+    assert "about level with the week before" in said
+    assert "0.0%" not in said
+
+
+def test_gaps_are_stated_and_never_filled() -> None:
+    facts = tuple(
+        one.model_copy(update={"value": None, "gap": "only 3 of 7 days"})
+        if one.id in {"sales", "sales.growth.previous", "sales.country.germany"}
+        else one
+        for one in sales()
+    )
+    story = tell(brief(facts))
+    assert "There is no data for Net sales in this period." in text(story.summary)
+    assert "There is no data for Net sales in this period." in body(story)
+    assert "There is no data for Germany in this period." in body(story)
+    assert "7 days" not in body(story)
+
+
+def test_a_kpi_without_facts_is_a_gap_too() -> None:
+    story = tell(brief((), sections=(BriefSection("sales", "Sales", ("net_sales",)),)))
+    assert body(story) == "There is no data for net sales in this period."
+
+
+def test_a_missing_year_before_is_said() -> None:
+    facts = tuple(
+        one.model_copy(update={"value": None, "gap": "no data"}) if "year_before" in one.id else one
+        for one in sales()
+    )
+    said = body(tell(brief(facts)))
+    assert "There is no data for the same week of the year before to compare with." in said
+
+
+def test_the_same_brief_gives_the_same_text_and_periods_differ() -> None:
+    assert tell(brief(sales())) == tell(brief(sales()))
+    findings = set()
+    for shift in range(6):
+        period = WEEK.shift(shift)
+        moved = tuple(
+            one.model_copy(update={"period": period.key}) if one.period == WEEK.key else one
+            for one in sales()
+        )
+        told = tell(brief(moved, period=period, compared=()))
+        findings.add(body(told).split(".")[0])
+    assert findings == {"Net sales came to £900", "Net sales stood at £900"}
+
+
+def test_every_fact_whose_figure_is_shown_is_cited() -> None:
+    drafts: list[Draft] = list(tell(brief(sales())).sections["sales"])
+    assert {
+        "sales",
+        "sales.previous",
+        "sales.growth.previous",
+        "sales.target",
+        "sales.rank",
+    } <= set(drafts[0].facts)
+    assert "sales.country.germany.contribution" in drafts[1].facts
