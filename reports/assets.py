@@ -5,7 +5,7 @@ stage does (:mod:`.make`), what a report is (:mod:`.definition`).
 """
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -88,14 +88,22 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
         "tags": {"report": name},
         "pool": POOL,
     }
+
+    def part(
+        part_name: str, **more: Any
+    ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+        decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+            name=part_name, **common, **more
+        )
+        return decorate
+
     gold = [dg.AssetKey(table.split(".")) for table in definition.tables()]
 
-    @dg.asset(
-        name="facts",
+    @part(
+        "facts",
         deps=gold,
         kinds={"trino"},
         description=f"Every number of “{definition.title}”, read at pinned snapshots.",
-        **common,
     )
     def facts(context: dg.AssetExecutionContext, config: FactsConfig) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).facts(
@@ -115,11 +123,10 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             }
         )
 
-    @dg.asset(
-        name="context",
+    @part(
+        "context",
         deps=[key("facts")],
         description="Passages of the knowledge base about what the facts say.",
-        **common,
     )
     def passages(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).context()
@@ -131,11 +138,10 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             }
         )
 
-    @dg.asset(
-        name="narrative",
+    @part(
+        "narrative",
         deps=[key("facts"), key("context")],
         description="Paragraphs, each number of which the number guard has checked.",
-        **common,
     )
     def narrative(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).narrative()
@@ -150,12 +156,11 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             }
         )
 
-    @dg.asset(
-        name="charts",
+    @part(
+        "charts",
         deps=[key("facts")],
         kinds={"altair"},
         description="Charts, and titles that say their finding.",
-        **common,
     )
     def charts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).charts()
@@ -164,8 +169,8 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             metadata={"charts": len(sheet.charts), "titles": dg.MetadataValue.md(titles or "none")}
         )
 
-    @dg.asset(
-        name="document",
+    @part(
+        "document",
         deps=[key("facts"), key("context"), key("narrative"), key("charts")],
         kinds={"pdf"},
         description=f"“{definition.title}” as a page and a PDF.",
@@ -173,7 +178,6 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             dg.AssetCheckSpec(check, asset=key("document"), description=_CHECK_WORDS[check])
             for check in _CHECKS
         ],
-        **common,
     )
     def document(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         maker = _maker(context, definition)
@@ -198,16 +202,16 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             ],
         )
 
-    @dg.asset(
-        name="delivery",
+    @part(
+        "delivery",
         deps=[key("document")],
         description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once a recipient.",
-        **common,
     )
     def delivery(
         context: dg.AssetExecutionContext, config: DeliveryConfig
     ) -> dg.MaterializeResult[Any]:
-        from reports.delivery import Recipient, deliver
+        from reports.delivery.recipients import Recipient
+        from reports.delivery.send import deliver
 
         maker = _maker(context, definition)
         report = maker.store.load(definition.name, maker.period.key)
@@ -253,7 +257,7 @@ def failed_checks(context: dg.AssetExecutionContext, assets: list[dg.AssetKey]) 
     records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     failed = []
     for check, record in records.items():
-        evaluation = record.event and record.event.dagster_event  # type: ignore[union-attr]
+        evaluation = record.event and record.event.dagster_event
         data = evaluation.asset_check_evaluation_data if evaluation else None
         if data and not data.passed and data.severity is dg.AssetCheckSeverity.ERROR:
             failed.append(f"{'.'.join(check.asset_key.path)}: {check.name}")

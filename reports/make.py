@@ -22,6 +22,7 @@ from reports.definition import Definition
 from reports.document import Chart, Notice, Paragraph, Passage, Report, Section
 from reports.facts.collect import FactSheet, collect
 from reports.facts.model import Kind
+from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
 from reports.store import HTML, PDF, ReportStore
 
@@ -143,39 +144,21 @@ class Maker:
 
     def narrative(self) -> NarrativeSheet:
         """Write the paragraphs and have the guard check them."""
-        from reports.narrative.brief import Brief, BriefSection
         from reports.narrative.write import write
 
         sheet, context = self._read(FACTS, FactSheet), self._read(CONTEXT, ContextSheet)
-        definition = self.definition
-        written = write(
-            Brief(
-                name=definition.name,
-                title=definition.title,
-                audience=definition.audience,
-                language=definition.language,
-                tone=definition.tone,
-                period=self.period.key,
-                period_label=self.period.label(definition.language),
-                headline=sheet.headline,
-                sections=tuple(
-                    BriefSection(section.id, section.heading, section.kpis)
-                    for section in definition.sections
-                ),
-                facts=sheet.facts,
-                passages=context.passages,
-            ),
-            self.settings,
-        )
+        written = write(brief(self.definition, self.period, sheet, context), self.settings)
         return self._write(
             NARRATIVE,
             NarrativeSheet(
                 narrator=written.narrator,
-                summary=tuple(written.summary),
-                sections={name: tuple(texts) for name, texts in written.sections.items()},
-                refusals=tuple(written.refusals),
+                summary=written.summary,
+                sections=written.sections,
+                refusals=tuple(
+                    f"{one.sentence} ({one.rule}: {one.message})" for one in written.refusals
+                ),
                 tokens=written.usage.tokens,
-                notices=tuple(written.notices),
+                notices=written.notices,
             ),
         )
 
@@ -184,7 +167,8 @@ class Maker:
         from reports.figures import draw
 
         sheet = self._read(FACTS, FactSheet)
-        drawn = [draw(chart, self.definition, sheet) for chart in self.definition.charts]
+        told = brief(self.definition, self.period, sheet, ContextSheet(queries=(), passages=()))
+        drawn = [draw(chart, self.definition, sheet, told) for chart in self.definition.charts]
         return self._write(
             CHARTS, ChartSheet(charts=tuple(chart for chart in drawn if chart is not None))
         )
@@ -261,6 +245,39 @@ class Maker:
         content = sheet.model_dump_json(indent=1).encode()
         self.store.write(self.definition.name, self.period.key, file, content)
         return sheet
+
+
+def brief(definition: Definition, period: Period, sheet: FactSheet, context: ContextSheet) -> Brief:
+    """What a narrator is told."""
+    compared = {
+        fact.period for fact in sheet.facts if fact.id.endswith((".previous", ".year_before"))
+    }
+    others = (period.shift(-1), period.year_before())
+    by_kpi: dict[str, dict[str, str]] = {}
+    for fact in sheet.facts:
+        if fact.kind is Kind.VALUE and not fact.entity:
+            by_kpi.setdefault(fact.kpi, {}).setdefault(fact.period, fact.id)
+    return Brief(
+        name=definition.name,
+        title=definition.title,
+        audience=definition.audience,
+        language=definition.language,
+        tone=definition.tone,
+        period=period,
+        compared=tuple(other for other in others if other.key in compared),
+        sections=tuple(
+            BriefSection(section.id, section.heading, section.kpis)
+            for section in definition.sections
+        ),
+        facts=sheet.facts,
+        passages=context.passages,
+        series={
+            kpi: tuple(by_kpi[kpi][key] for key, value in points if value is not None)
+            for kpi, points in sheet.series.items()
+            if kpi in by_kpi
+        },
+        headline=sheet.headline,
+    )
 
 
 def held(definition: Definition, sheet: FactSheet) -> str:

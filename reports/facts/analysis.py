@@ -98,11 +98,20 @@ class _Kpi:
         for name in self.kpi.compare:
             other = self.period.shift(-1) if name == "previous" else self.period.year_before()
             self._compare(value, name, other, whole)
+        self._past()
         if whole:
             self._rank(value)
             self._trend()
         if self.kpi.by:
             self._members(value, whole)
+
+    def _past(self) -> None:
+        """A fact for each period of the series that has none yet."""
+        known = {fact.period for fact in self.found.facts if fact.kind is Kind.VALUE}
+        for period, number in self.found.series:
+            if number is not None and period.key not in known:
+                fact = self._value(f"{self.kpi.id}.at.{period.key}", period, number)
+                self.found.facts.append(fact)
 
     def _value(self, name: str, period: Period, value: Decimal, entity: str = "") -> Fact:
         return Fact(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 from zlib import crc32
 
 from babel.lists import format_list
@@ -35,6 +36,21 @@ def tell(brief: Brief) -> Story:
     (:func:`reports.narrative.phrases.language_of`).
     """
     return _Teller(brief).story()
+
+
+About = Literal["finding", "movers", "leaders"]
+"""What one sentence on a KPI may be about."""
+
+
+def sentence(brief: Brief, kpi: str, about: About) -> Draft | None:
+    """One sentence on a KPI, for the title of a chart; None where there is nothing to say.
+
+    Args:
+        brief: the report's.
+        kpi: id of the KPI.
+        about: its value and change, who made the change, or who is largest.
+    """
+    return _Teller(brief).sentence(kpi, about)
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,20 @@ class _Teller:
             for section in self._brief.sections
         }
         return Story(self._paragraphs(summary), sections)
+
+    def sentence(self, kpi: str, about: About) -> Draft | None:
+        """See :func:`sentence`."""
+        reading = self._reading(kpi)
+        said: list[_Sentence | None] = [self._finding(reading)]
+        if about != "finding":
+            if not reading.dimensions:
+                return None
+            members = reading.dimensions[0]
+            said = [*self._movers(reading, members)]
+            if about == "leaders":
+                said = self._members(reading, members)[len(said) :]
+        drafts = self._paragraphs([said[:1]])
+        return drafts[0] if drafts else None
 
     def _about(self, reading: Reading) -> list[list[_Sentence | None]]:
         """The paragraphs on one KPI: what happened, then who made it."""

@@ -1,0 +1,171 @@
+"""``weir report``: a report of one period, from facts to delivery, as Dagster would make it.
+
+Belongs here: the command, and how its outcome is shown. Does not belong here: stages
+(:mod:`.make`), assets (:mod:`.assets`), deliveries made before (:mod:`.delivery.cli`).
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from platform_assets.errors import WeirError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from platform_assets.settings import Settings
+    from reports.definition import Definition
+    from reports.facts.collect import FactSheet
+    from reports.periods import Period
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``weir``."""
+    app.command("report", no_args_is_help=False)(report)
+
+
+def report(
+    name: Annotated[str | None, typer.Argument(help="A report; none: list them.")] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(help="Its period: 2010-W50, 2010-12-13 or 2010-12. Default: the last over."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the facts; make and send nothing.")
+    ] = False,
+    deliver: Annotated[bool, typer.Option(help="Send it to its recipients.")] = True,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="Send again to those who have had it.")
+    ] = False,
+    reproduce: Annotated[
+        bool, typer.Option("--reproduce", help="Read the snapshots of the report that is there.")
+    ] = False,
+) -> None:
+    """Make a report: weir report weekly-commerce --period 2010-W50."""
+    from platform_assets.settings import get_settings
+    from reports.assets import latest_period
+    from reports.definition import load_definitions
+    from reports.periods import Period
+
+    definitions = load_definitions()
+    if name is None:
+        _list(definitions, get_settings())
+        return
+    if name not in definitions:
+        raise WeirError(f"there is no report {name!r}", f"one of {', '.join(definitions)}")
+    definition = definitions[name]
+    wanted = (
+        Period.parse(period, definition.period)
+        if period
+        else latest_period(definition, datetime.now(UTC))
+    )
+    if dry_run:
+        _facts(definition, wanted, get_settings())
+        return
+    _make(definition, wanted, get_settings(), deliver=deliver, resend=resend, reproduce=reproduce)
+
+
+def _make(
+    definition: Definition,
+    period: Period,
+    settings: Settings,
+    *,
+    deliver: bool,
+    resend: bool,
+    reproduce: bool,
+) -> None:
+    from rich.console import Console
+
+    from platform_assets.definitions import build_defs
+    from reports.assets import GROUP, job_name
+    from reports.store import PDF, ReportStore
+    from reports.wording import format_fact
+
+    console = Console(stderr=True)
+    job = build_defs().resolve_job_def(job_name(definition.name))
+    stem = f"{GROUP}__{definition.name.replace('-', '_')}"
+    result = job.execute_in_process(
+        instance=_instance(settings, console),
+        partition_key=period.start.isoformat(),
+        raise_on_error=False,
+        run_config={
+            "ops": {
+                f"{stem}__facts": {"config": {"reproduce": reproduce}},
+                f"{stem}__delivery": {"config": {"send": deliver, "resend": resend}},
+            }
+        },
+    )
+    for event in result.all_events:
+        if event.is_step_failure:
+            cause = event.step_failure_data.error
+            words = (cause.cause or cause).message.strip() if cause else "no reason given"
+            raise WeirError(
+                f"{definition.name} {period.key}: {(event.step_key or '').split('__')[-1]} failed: {words}",
+                f"the run: {settings.dagster_url}/runs/{result.run_id}",
+            )
+    store = ReportStore(settings)
+    done = store.load(definition.name, period.key)
+    for notice in done.notices:
+        console.print(f"[yellow]{notice.rule}[/]: {notice.message}", highlight=False)
+    if done.held:
+        console.print(f"[yellow]held back[/]: {done.held}", highlight=False)
+    for fact_id in done.headline:
+        fact = done.fact(fact_id)
+        console.print(f"  {fact.label}: [bold]{format_fact(fact, done.language)}[/]")
+    typer.echo(f"PDF:     {store.path(done.name, done.period, PDF)}")
+    typer.echo(f"Portal:  {settings.portal_url}/reports/{done.name}/{done.period}")
+    typer.echo(f"Run:     {settings.dagster_url}/runs/{result.run_id}")
+
+
+def _instance(settings: Settings, console: Any) -> DagsterInstance:
+    """The lake's own instance, so that the run and its assets are seen in the UI."""
+    from dagster import DagsterInstance
+
+    home = os.environ.get("DAGSTER_HOME") or str(settings.dagster_home)
+    if not os.path.isfile(os.path.join(home, "dagster.yaml")):
+        raise WeirError(f"no Dagster instance in {home}", "start the servers: weir up")
+    os.environ["DAGSTER_HOME"] = home
+    console.print(f"[dim]recorded in {settings.dagster_url}[/]", highlight=False)
+    return DagsterInstance.get()
+
+
+def _facts(definition: Definition, period: Period, settings: Settings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from reports.facts.collect import collect
+    from reports.wording import format_fact
+
+    console = Console()
+    sheet: FactSheet = collect(
+        definition, period, settings, progress=lambda kpi: typer.echo(f"reading {kpi}", err=True)
+    )
+    table = Table("fact", "what", "value", "period", title=f"{definition.title}, {period.key}")
+    for fact in sheet.facts:
+        value = format_fact(fact, definition.language)
+        table.add_row(fact.id, fact.entity or fact.label, value, fact.period)
+    console.print(table)
+    for notice in sheet.notices:
+        console.print(f"{notice.rule}: {notice.message}", highlight=False)
+
+
+def _list(definitions: dict[str, Definition], settings: Settings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from reports.store import ReportStore
+
+    store = ReportStore(settings)
+    table = Table("report", "title", "every", "schedule", "made", "last")
+    for definition in definitions.values():
+        made = store.periods(definition.name)
+        when = f"{definition.schedule.cron} {definition.schedule.timezone}"
+        last = made[-1] if made else "-"
+        table.add_row(
+            definition.name, definition.title, definition.period, when, str(len(made)), last
+        )
+    Console().print(table)
