@@ -68,8 +68,7 @@ def format_value(
     locale = locale_of(language)
     if value is None:
         return GAP
-    # Quantised here, because CLDR's patterns round halves to even; + 0 makes -0 a 0.
-    shown = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
+    shown = rounded(value, decimals)
     plus = signed and shown > 0
     # A plus goes where the language puts its minus. Babel leaves the pattern's own "-", which
     # would stand on the wrong side in Arabic: CLDR's sign carries a mark of direction there.
@@ -78,6 +77,12 @@ def format_value(
         return text
     sign = locale.number_symbols["latn"]["plusSign" if plus else "minusSign"]
     return text.replace("-", sign, 1)
+
+
+def rounded(value: Decimal, decimals: int) -> Decimal:
+    """A value as it is shown: halves away from zero (CLDR's patterns would round them to even)."""
+    # + 0 makes a 0 of -0.
+    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
 
 
 def format_fact(fact: Fact, language: str, *, signed: bool = False) -> str:
