@@ -10,11 +10,12 @@ in a table and in a formula.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_skeleton
+from babel.dates import format_interval, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent, list_currencies
 
 from platform_assets.errors import WeirError
@@ -68,8 +69,7 @@ def format_value(
     locale = locale_of(language)
     if value is None:
         return GAP
-    # Quantised here, because CLDR's patterns round halves to even; + 0 makes -0 a 0.
-    shown = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
+    shown = rounded(value, decimals)
     plus = signed and shown > 0
     # A plus goes where the language puts its minus. Babel leaves the pattern's own "-", which
     # would stand on the wrong side in Arabic: CLDR's sign carries a mark of direction there.
@@ -78,6 +78,12 @@ def format_value(
         return text
     sign = locale.number_symbols["latn"]["plusSign" if plus else "minusSign"]
     return text.replace("-", sign, 1)
+
+
+def rounded(value: Decimal, decimals: int) -> Decimal:
+    """A value as it is shown: halves away from zero (CLDR's patterns would round them to even)."""
+    # + 0 makes a 0 of -0.
+    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
 
 
 def format_fact(fact: Fact, language: str, *, signed: bool = False) -> str:
@@ -90,7 +96,7 @@ def format_fact(fact: Fact, language: str, *, signed: bool = False) -> str:
 
 
 def format_period(key: str, language: str) -> str:
-    """A period's key in words, e.g. ``2010-12`` as ``December 2010``.
+    """A period's key in words: ``December 2010``, ``Dec 6 - 12, 2010``, ``Dec 6, 2010``.
 
     Raises:
         LanguageError: the language is unknown.
@@ -99,11 +105,14 @@ def format_period(key: str, language: str) -> str:
     grain = Grain.WEEK if "-W" in key else Grain.MONTH if key.count("-") == 1 else Grain.DAY
     period = Period.parse(key, grain)
     locale = locale_of(language)
-    if grain is Grain.MONTH:
-        # By skeleton: Japanese puts the year first, and Babel 2.18 gives the stand-alone month
-        # (LLLL) of every language read after Japanese in Japanese.
-        return format_skeleton("yMMMM", period.start, locale=locale)
-    return period.label(str(locale))
+    # By skeletons: they put year, month and day in the language's order. (Babel 2.18 writes the
+    # stand-alone month, LLLL, of every language read after Japanese in Japanese.)
+    if grain is Grain.WEEK:
+        last = period.end - timedelta(days=1)
+        return format_interval(period.start, last, "yMMMd", locale=locale)
+    return format_skeleton(
+        "yMMMM" if grain is Grain.MONTH else "yMMMd", period.start, locale=locale
+    )
 
 
 def _written(value: Decimal, unit: str, decimals: int, locale: Locale) -> str:

@@ -1,0 +1,195 @@
+"""Printing a page to a tagged PDF with Chromium; the only importer of Playwright here.
+
+Belongs here: a browser that stays warm, its limits, its failures. Does not belong here: what is
+printed (:mod:`reports.page`; sheet, margins and page numbers are its style's), where it goes
+(:mod:`reports.store`).
+
+The browser reads no address: the page is handed to it whole, and every request is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from platform_assets.errors import WeirError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright, Route
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ATTEMPTS = 3
+CLOSE_SECONDS = 5.0
+
+_T = TypeVar("_T")
+
+
+class PdfError(WeirError):
+    """A page could not be printed."""
+
+
+class PdfPrinter:
+    """A warm Chromium that prints one page after another; use it as a context manager.
+
+    It may be called from any thread, also from one that runs an event loop: the browser has a
+    loop in a thread of its own, which is what gives every step a timeout.
+
+    Args:
+        timeout_seconds: of one print, and of one start of the browser.
+        executable: the browser; found on ``PATH`` when not given.
+
+    Raises:
+        PdfError: there is no Chromium, or it does not start or print, after three attempts.
+    """
+
+    def __init__(self, *, timeout_seconds: float = 60.0, executable: str | None = None) -> None:
+        self._timeout = timeout_seconds
+        self._executable = executable
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pdf", daemon=True)
+        self._lock = asyncio.Lock()
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._call(self._retrying(self._start))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._call(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def print(self, html: str, path: Path) -> Path:
+        """Print a page: tagged, with bookmarks of its headings; the file is replaced as a whole.
+
+        Args:
+            html: a whole document; nothing outside it is read.
+            path: of the PDF; its folder is made.
+
+        Raises:
+            PdfError: it could not be printed.
+        """
+
+        async def once() -> bytes:
+            await self._start()
+            return await self._pdf(html)
+
+        content = self._call(self._retrying(once))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+        return Path(temporary).replace(path)
+
+    def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _retrying(self, once: Callable[[], Awaitable[_T]]) -> _T:
+        """Try with a fresh browser after each failure; one caller at a time."""
+        from playwright.async_api import Error
+
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            retry=retry_if_exception_type((Error, TimeoutError)),
+            reraise=True,
+        )
+        async with self._lock:
+            try:
+                async for attempt in attempts:
+                    with attempt:
+                        try:
+                            async with asyncio.timeout(self._timeout):
+                                result = await once()
+                        except (Error, TimeoutError):
+                            await self._stop()
+                            raise
+            except TimeoutError:
+                raise PdfError(
+                    f"Chromium took over {self._timeout:g} s, {ATTEMPTS} times",
+                    "look for memory and processors: the report may be too large for this machine",
+                ) from None
+            except Error as error:
+                said = error.message.splitlines()[0]
+                raise PdfError(f"Chromium failed {ATTEMPTS} times: {said}", self._advice()) from error
+        return result
+
+    async def _start(self) -> None:
+        if self._browser and self._browser.is_connected():
+            return
+        await self._stop()
+        executable = self._executable or next(filter(None, map(shutil.which, NAMES)), None)
+        if executable is None:
+            raise PdfError("no Chromium on PATH, so no PDF", "apt install chromium")
+        from playwright.async_api import async_playwright
+
+        self._playwright = await async_playwright().start()
+        arguments = ["--disable-background-networking", "--disable-dev-shm-usage"]
+        # Chromium's sandbox refuses root; any other user keeps it.
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")
+        self._browser = await self._playwright.chromium.launch(
+            executable_path=executable, args=arguments, timeout=self._timeout * 1000
+        )
+
+    async def _pdf(self, html: str) -> bytes:
+        if self._browser is None:
+            raise PdfError("the printer is not open", "use it in a with statement")
+        context = await self._browser.new_context(java_script_enabled=False, offline=True)
+        try:
+            await context.route("**/*", _refuse)
+            page = await context.new_page()
+            await page.set_content(html, timeout=self._timeout * 1000)
+            return await page.pdf(
+                tagged=True, outline=True, prefer_css_page_size=True, print_background=True
+            )
+        finally:
+            await context.close()
+
+    async def _stop(self) -> None:
+        """End browser and driver, whatever state they are in."""
+        browser, playwright = self._browser, self._playwright
+        self._browser = self._playwright = None
+        for end in (browser and browser.close, playwright and playwright.stop):
+            if end:
+                # One that hangs or is gone already is left to the end of its driver.
+                with suppress(Exception):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await end()
+
+    def _advice(self) -> str:
+        return f"try `{self._executable or NAMES[0]} --headless --version`; apt install chromium"
+
+
+async def _refuse(route: Route) -> None:
+    if route.request.url.startswith(("about:", "data:")):
+        await route.continue_()
+    else:
+        await route.abort()
