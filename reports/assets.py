@@ -89,9 +89,7 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
         "pool": POOL,
     }
 
-    def part(
-        part_name: str, **more: Any
-    ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    def part(part_name: str, **more: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
         decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
             name=part_name, **common, **more
         )
@@ -222,7 +220,7 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             resend=config.resend,
             dry_run=not config.send,
         )
-        lines = [f"- {one.recipient}: {one.state}" for one in outcomes]
+        lines = [f"- {one.recipient}: {one.result} {one.detail}" for one in outcomes]
         return dg.MaterializeResult(
             metadata={
                 "recipients": len(outcomes),
@@ -285,7 +283,7 @@ def _preview(pdf: bytes) -> str:
     """The first page as a picture inside Markdown."""
     import base64
 
-    from reports.pdf import first_page
+    from reports.preview import first_page
 
     return f"![first page](data:image/png;base64,{base64.b64encode(first_page(pdf)).decode()})"
 

@@ -103,8 +103,9 @@ def _make(
         if event.is_step_failure:
             cause = event.step_failure_data.error
             words = (cause.cause or cause).message.strip() if cause else "no reason given"
+            part = (event.step_key or "").split("__")[-1]
             raise WeirError(
-                f"{definition.name} {period.key}: {(event.step_key or '').split('__')[-1]} failed: {words}",
+                f"{definition.name} {period.key}: {part} failed: {words}",
                 f"the run: {settings.dagster_url}/runs/{result.run_id}",
             )
     store = ReportStore(settings)

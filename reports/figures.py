@@ -6,6 +6,8 @@ chart looks (:mod:`.charts`), how a sentence is written (:mod:`.narrative.templa
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from reports import charts
 from reports.definition import ChartDefinition, Definition, Kpi
 from reports.document import Chart, Span
@@ -54,15 +56,15 @@ def draw(
     title, spans = _title(chart, kpi, brief)
     if chart.kind == "trend":
         return _trend(chart, kpi, facts, sheet, brief, title, spans)
-    drawn = [
-        fact
-        for fact in facts
-        if fact.entity
-        and fact.period == sheet.period
-        and fact.kind is (Kind.CONTRIBUTION if chart.kind == "contributions" else Kind.VALUE)
-        and fact.value
-    ]
-    drawn.sort(key=lambda fact: (-abs(fact.value or 0), fact.id))
+    wanted = Kind.CONTRIBUTION if chart.kind == "contributions" else Kind.VALUE
+    drawn = sorted(
+        (
+            fact
+            for fact in facts
+            if fact.entity and fact.period == sheet.period and fact.kind is wanted and fact.value
+        ),
+        key=lambda fact: (-abs(fact.value or Decimal(0)), fact.id),
+    )
     drawn = drawn[: kpi.by.top] if kpi.by else drawn
     bars = [charts.Bar(fact.entity, fact.value) for fact in drawn if fact.value is not None]
     draw_bars = charts.contributions if chart.kind == "contributions" else charts.ranking
@@ -93,10 +95,7 @@ def _trend(
     points = [charts.Point(key, Period.parse(key, grain).start, value) for key, value in shown]
     ids = {fact.period: fact.id for fact in reversed(facts) if _plain(fact)}
     target = next((fact.value for fact in facts if fact.kind is Kind.TARGET), None)
-    words = {
-        "first": format_period(shown[0][0], language),
-        "last": format_period(shown[-1][0], language),
-    }
+    first, last = (format_period(key, language) for key in (shown[0][0], shown[-1][0]))
     return charts.trend(
         chart.id,
         title,

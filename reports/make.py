@@ -123,7 +123,7 @@ class Maker:
 
     def context(self) -> ContextSheet:
         """Find passages about what the facts say moved."""
-        from reports.knowledge import KnowledgeBase
+        from reports.knowledge.base import KnowledgeBase
 
         sheet = self._read(FACTS, FactSheet)
         queries = _queries(sheet)
