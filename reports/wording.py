@@ -1,0 +1,129 @@
+"""How a value, a fact and a period are written in a language.
+
+Belongs here: figures with their unit, digits and signs, by the rules of Unicode CLDR (through
+Babel). Does not belong here: sentences (:mod:`reports.narrative`), labels of the page
+(:mod:`reports.page`), what a period is (:mod:`reports.periods`).
+
+Digits are Western (0-9) in every language, so that a number reads the same to the number guard,
+in a table and in a formula.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_skeleton
+from babel.numbers import format_currency, format_decimal, format_percent, list_currencies
+
+from platform_assets.errors import WeirError
+from reports.facts.model import Fact
+from reports.periods import Grain, Period
+
+GAP = "—"
+"""Stands where there is no value."""
+
+_NO_BREAK = "\u00a0"
+_POINTS = {"de": "Prozentpunkte", "ja": "ポイント", "ar": "نقطة مئوية"}
+"""What ``pp`` is called; ``pp`` elsewhere."""
+_FIRST_CJK = "\u2e80"
+"""Scripts from here on put no space between a number and what is counted."""
+
+
+class LanguageError(WeirError):
+    """A text is no BCP 47 language that Babel knows."""
+
+
+@lru_cache(maxsize=64)
+def locale_of(language: str) -> Locale:
+    """The locale of a BCP 47 language.
+
+    Raises:
+        LanguageError: it is malformed or unknown.
+    """
+    try:
+        return Locale.parse(language.replace("_", "-"), sep="-")
+    except (ValueError, UnknownLocaleError):
+        raise LanguageError(
+            f"report language {language!r} is unknown", "write a BCP 47 tag such as en, de or ja"
+        ) from None
+
+
+def format_value(
+    value: Decimal | None, unit: str, decimals: int, language: str, *, signed: bool = False
+) -> str:
+    """A value with its unit, e.g. ``£1,234``, ``4,2 %``, ``1.234 orders``.
+
+    Args:
+        value: in ``unit``; None gives :data:`GAP`.
+        unit: ISO currency code, ``%``, ``pp``, another unit, a plural noun, or empty.
+        decimals: digits after the point; halves are rounded away from zero.
+        language: BCP 47.
+        signed: write a plus before what is above zero (for changes).
+
+    Raises:
+        LanguageError: the language is unknown.
+    """
+    locale = locale_of(language)
+    if value is None:
+        return GAP
+    # Quantised here, because CLDR's patterns round halves to even; + 0 makes -0 a 0.
+    shown = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
+    plus = signed and shown > 0
+    # A plus goes where the language puts its minus. Babel leaves the pattern's own "-", which
+    # would stand on the wrong side in Arabic: CLDR's sign carries a mark of direction there.
+    text = _written(-shown if plus else shown, unit, decimals, locale)
+    if not plus and shown >= 0:
+        return text
+    sign = locale.number_symbols["latn"]["plusSign" if plus else "minusSign"]
+    return text.replace("-", sign, 1)
+
+
+def format_fact(fact: Fact, language: str, *, signed: bool = False) -> str:
+    """A fact's value with its unit and its own number of decimals; :data:`GAP` where it has none.
+
+    Raises:
+        LanguageError: the language is unknown.
+    """
+    return format_value(fact.value, fact.unit, fact.decimals, language, signed=signed)
+
+
+def format_period(key: str, language: str) -> str:
+    """A period's key in words, e.g. ``2010-12`` as ``December 2010``.
+
+    Raises:
+        LanguageError: the language is unknown.
+        reports.periods.PeriodError: the key is of no grain.
+    """
+    grain = Grain.WEEK if "-W" in key else Grain.MONTH if key.count("-") == 1 else Grain.DAY
+    period = Period.parse(key, grain)
+    locale = locale_of(language)
+    if grain is Grain.MONTH:
+        # By skeleton: Japanese puts the year first, and Babel 2.18 gives the stand-alone month
+        # (LLLL) of every language read after Japanese in Japanese.
+        return format_skeleton("yMMMM", period.start, locale=locale)
+    return period.label(str(locale))
+
+
+def _written(value: Decimal, unit: str, decimals: int, locale: Locale) -> str:
+    if unit in _currencies():
+        pattern = _with_decimals(locale.currency_formats["standard"].pattern, decimals)
+        return format_currency(value, unit, pattern, locale=locale, currency_digits=False)
+    if unit == "%":
+        pattern = _with_decimals(locale.percent_formats[None].pattern, decimals)
+        return format_percent(value.scaleb(-2), pattern, locale=locale)
+    number = format_decimal(value, _with_decimals("#,##0", decimals), locale=locale)
+    name = _POINTS.get(locale.language, unit) if unit == "pp" else unit
+    space = "" if not name or name[0] >= _FIRST_CJK else _NO_BREAK
+    return f"{number}{space}{name}"
+
+
+def _with_decimals(pattern: str, decimals: int) -> str:
+    """A CLDR pattern with exactly so many digits after the point."""
+    return pattern.replace("0.00", "0").replace("0", "0." + "0" * decimals if decimals else "0")
+
+
+@lru_cache(maxsize=1)
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())
