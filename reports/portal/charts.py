@@ -15,7 +15,7 @@ from pathlib import Path
 from platform_assets.settings import Settings
 
 # The interpreter (`ast`) evaluates Vega's expressions without `eval`, as the pages' policy asks.
-_SNIPPET = "import vegaEmbed from 'vega-embed'; window.vegaEmbed = vegaEmbed;"
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
 @lru_cache(maxsize=4)
