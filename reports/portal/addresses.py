@@ -1,0 +1,54 @@
+"""Where a report and a fact are found in the portal.
+
+Belongs here: addresses that documents outside the portal link to, and what a valid name in one
+is. Does not belong here: answering them (:mod:`.reading`, :mod:`.evidence`).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from platform_assets.settings import Settings
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""Names of reports: no dot and no slash, so no address leads out of the store."""
+PERIOD_PATTERN = r"^[0-9]{4}-(W[0-9]{2}|[0-9]{2}(-[0-9]{2})?)$"
+FACT_PATTERN = r"^[^\x00-\x1f\x7f]{1,200}$"
+
+
+def report_path(name: str, period: str) -> str:
+    """The page of a report, from the portal's root."""
+    return f"/reports/{quote(name, safe='')}/{quote(period, safe='')}"
+
+
+def fact_path(name: str, period: str, fact_id: str, view: str = "facts") -> str:
+    """The page of a fact, or another view of it (``csv``, ``parquet``)."""
+    return f"{report_path(name, period)}/{view}/{quote(fact_id, safe='')}"
+
+
+def fact_url(settings: Settings, name: str, period: str, fact_id: str) -> str:
+    """What a number in a PDF or a message links to; needs ``settings.portal_url``."""
+    return settings.portal_url.rstrip("/") + fact_path(name, period, fact_id)
+
+
+def asset_url(settings: Settings, asset: str) -> str:
+    """An asset in Dagster's UI, e.g. of ``gold/retail/daily_sales``; empty without an address."""
+    if not settings.dagster_url:
+        return ""
+    return f"{settings.dagster_url.rstrip('/')}/assets/{quote(asset)}"
+
+
+def safe_next(target: str) -> str:
+    """A path of the portal itself to go to after signing in; ``/`` for anything else.
+
+    Browsers read a backslash as a slash and skip control characters, so neither may occur.
+    """
+    if len(target) > 1000 or "\\" in target or any(ord(letter) <= 32 for letter in target):
+        return "/"
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return "/"
+    if parts.scheme or parts.netloc or not parts.path.startswith("/"):
+        return "/"
+    return "/" if parts.path.startswith("//") else target

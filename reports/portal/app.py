@@ -1,0 +1,134 @@
+"""The portal as an application.
+
+Belongs here: putting the rooms together, and what an error looks like. Does not belong here: any
+page (:mod:`.login`, :mod:`.reading`, :mod:`.evidence`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from platform_assets.errors import WeirError
+from platform_assets.gold.trino import TrinoQueryError
+from platform_assets.settings import LOOPBACK, Settings
+from reports.portal import charts, evidence, login, reading
+from reports.portal.access import CurrentPortal, Portal, SignInNeededError
+from reports.portal.audit import Audit
+from reports.portal.database import Database
+from reports.portal.openid import OpenIdProvider
+from reports.portal.render import page
+from reports.portal.rows import RowReader, TrinoRows
+from reports.portal.security import Shield
+from reports.portal.sessions import Sessions
+from reports.portal.shelf import Shelf
+from reports.portal.throttle import Throttle, TooOftenError
+from reports.portal.users import Users
+from reports.store import NoSuchReportError
+
+_LOG = logging.getLogger(__name__)
+_STATIC = Path(__file__).with_name("static")
+_KEEP = {"Cache-Control": "public, max-age=3600"}
+
+
+def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
+    """The portal, ready to serve; its database and tables are made where they are missing.
+
+    Args:
+        settings: addresses, the reports' folder, the OpenID provider if any.
+        rows: reads the rows behind a number; from Trino if not given.
+
+    Raises:
+        PortalDatabaseError: PostgreSQL does not answer.
+        OpenIdError: a provider is set, its client's id or secret is not.
+    """
+    openid = OpenIdProvider(settings) if settings.portal_oidc_issuer else None
+    database = Database(settings)
+    portal = Portal(
+        settings=settings,
+        database=database,
+        users=Users(database),
+        sessions=Sessions(database),
+        audit=Audit(database),
+        throttle=Throttle(),
+        shelf=Shelf(settings),
+        rows=rows or TrinoRows(settings),
+        openid=openid,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.portal = portal
+    for room in (login, reading, evidence):
+        app.include_router(room.router)
+    app.get("/static/vega.js")(_vega)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    _errors(app)
+    own = urlsplit(settings.portal_url).hostname
+    # Another site's name that resolves to this machine must not be answered.
+    hosts = [LOOPBACK, "localhost", *([own] if own else [])]
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app.add_middleware(Shield, https=portal.https)
+    return app
+
+
+def _vega(portal: CurrentPortal) -> FileResponse:
+    path = charts.bundle(portal.settings)
+    return FileResponse(path, media_type="text/javascript", headers=_KEEP)
+
+
+def _errors(app: FastAPI) -> None:
+    @app.exception_handler(SignInNeededError)
+    def sign_in(request: Request, _error: Exception) -> Response:
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        # A form that was sent is not sent again by itself.
+        back = target if request.method == "GET" else "/"
+        return RedirectResponse(f"/login?next={quote(back, safe='')}", 303)
+
+    @app.exception_handler(WeirError)
+    def weir(request: Request, error: Exception) -> Response:
+        if isinstance(error, NoSuchReportError):
+            return _missing(request)
+        if isinstance(error, TooOftenError):
+            answer = _error(request, 429, error.message, error.hint)
+            answer.headers["Retry-After"] = str(error.seconds)
+            return answer
+        if isinstance(error, TrinoQueryError):
+            return _error(request, 502, "The rows cannot be read", error.message)
+        # What is wrong inside is for the log; a reader cannot mend it.
+        _LOG.error("%s %s: %s", request.method, request.url.path, error)
+        return _error(request, 503, "The portal is not well", "Please try again in a minute.")
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, _error: Exception) -> Response:
+        return _missing(request)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == 404:
+            return _missing(request)
+        return _error(request, status, "That is not possible here", "")
+
+
+def _missing(request: Request) -> Response:
+    hint = "It may have moved, or it is not yours to read."
+    return _error(request, 404, "There is no such page", hint)
+
+
+def _error(request: Request, status: int, title: str, hint: str) -> Response:
+    return page(request, "error.html", status=status, title=title, hint=hint)

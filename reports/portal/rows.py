@@ -1,0 +1,159 @@
+"""The rows behind a number, read under the reader's own permissions.
+
+Belongs here: paging, counting and streaming the rows of a fact's ``rows_sql``. Does not belong
+here: who may ask (:mod:`.access`), file formats (:mod:`.exports`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from platform_assets.gold.trino import Result, TrinoQueryError, connect, execute
+from platform_assets.settings import Settings
+
+Row = tuple[Any, ...]
+
+PAGE_ROWS = 50
+MAX_PAGE = 2000
+"""Pages that may be asked for: as many rows as an export holds."""
+EXPORT_ROWS = PAGE_ROWS * MAX_PAGE
+"""Most rows of an export."""
+_FETCH_ROWS = 2000
+
+_UNORDERED = ("map", "json", "geometry", "sphericalgeography", "row", "array", "unknown")
+"""Trino types that have no order, or might hold one that has none."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows.
+
+    Attributes:
+        columns: names, in order.
+        types: Trino type names, in order.
+        rows: values.
+        more: whether there are rows after these.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: Sequence[Row]
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows that arrive in chunks.
+
+    Attributes:
+        columns: names, in order.
+        types: Trino type names, in order.
+        chunks: lists of rows; to be read once.
+        cut: whether there are more rows than the limit.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    chunks: Iterator[Sequence[Row]]
+    cut: bool
+
+
+class RowReader(Protocol):
+    """Reads the rows of a statement as somebody."""
+
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+        """Rows from ``offset`` on, at most ``limit``, in an order that is always the same.
+
+        Raises:
+            WeirError: they cannot be read; the message may be shown to the reader.
+        """
+        ...
+
+    def stream(self, rows_sql: str, user: str, limit: int) -> Stream:
+        """All rows, at most ``limit``, in the same order.
+
+        Raises:
+            WeirError: they cannot be read; the message may be shown to the reader.
+        """
+        ...
+
+
+class TrinoRows:
+    """Rows from Trino, which decides what the reader's Trino user may see.
+
+    Each statement runs under Trino's time limit for people, and is retried only while Trino is
+    not reached.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # A fact's statement is pinned to snapshots, so its columns stay what they are.
+        self._shape = lru_cache(maxsize=256)(self._read_shape)
+
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+        """See :class:`RowReader`.
+
+        Raises:
+            TrinoUnreachableError: no answer.
+            TrinoQueryError: Trino refused the statement.
+        """
+        shape = self._shape(rows_sql, user)
+        sql = paged_sql(rows_sql, shape.types, offset, limit + 1)
+        found = execute(self._settings, sql, user, limit=limit)
+        return Page(found.columns, found.types, found.rows, found.more)
+
+    def stream(self, rows_sql: str, user: str, limit: int) -> Stream:
+        """See :class:`RowReader`.
+
+        Raises:
+            TrinoUnreachableError: no answer.
+            TrinoQueryError: Trino refused the statement.
+        """
+        shape = self._shape(rows_sql, user)
+        inner = f"SELECT 1 FROM ({_bare(rows_sql)}) LIMIT {int(limit) + 1}"  # noqa: S608
+        count = f"SELECT count(*) FROM ({inner})"  # noqa: S608 (Weir wrote it, a reader runs it)
+        total = int(execute(self._settings, count, user).rows[0][0])
+        sql = paged_sql(rows_sql, shape.types, 0, limit)
+        return Stream(shape.columns, shape.types, self._chunks(sql, user), cut=total > limit)
+
+    def _read_shape(self, rows_sql: str, user: str) -> Result:
+        sql = f"SELECT * FROM ({_bare(rows_sql)}) LIMIT 0"  # noqa: S608 (as above)
+        return execute(self._settings, sql, user)
+
+    def _chunks(self, sql: str, user: str) -> Iterator[Sequence[Row]]:
+        from requests.exceptions import RequestException
+        from trino.exceptions import Error
+
+        try:
+            with closing(connect(self._settings, user)) as connection:
+                cursor = connection.cursor()
+                cursor.execute(sql)
+                while chunk := cursor.fetchmany(_FETCH_ROWS):
+                    yield [tuple(row) for row in chunk]
+        except (RequestException, Error) as error:
+            raise TrinoQueryError(str(error), type(error).__name__) from error
+
+
+def paged_sql(rows_sql: str, types: Sequence[str], offset: int, limit: int) -> str:
+    """A statement's rows from ``offset`` on, at most ``limit``, ordered by every column.
+
+    Rows that agree in all columns are alike, so pages neither repeat nor leave out any.
+    """
+    order = ", ".join(
+        str(number)
+        for number, kind in enumerate(types, start=1)
+        if not kind.lower().startswith(_UNORDERED)
+    )
+    by = f" ORDER BY {order}" if order else ""
+    inner = _bare(rows_sql)
+    # The statement is Weir's own, from a finished report; Trino lets the reader only read.
+    return f"SELECT * FROM ({inner}){by} OFFSET {int(offset)} ROWS LIMIT {int(limit)}"  # noqa: S608
+
+
+def _bare(sql: str) -> str:
+    # The line break ends a comment that the statement may end with.
+    return sql.strip().rstrip(";").rstrip() + "\n"

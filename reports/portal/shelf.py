@@ -1,0 +1,159 @@
+"""What somebody may read, found and searched.
+
+Belongs here: listing, loading and searching reports for one user. Does not belong here: files
+(:mod:`reports.store`), roles (:mod:`.users`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from platform_assets.settings import Settings
+from reports.document import Report
+from reports.portal.addresses import NAME_PATTERN, PERIOD_PATTERN
+from reports.portal.users import User
+from reports.store import JSON, PDF, NoSuchReportError, ReportStore
+
+_AROUND = 90
+"""Characters shown on either side of a hit."""
+_MOST_WORDS = 8
+
+
+@dataclass(frozen=True)
+class Card:
+    """A report in a list.
+
+    Attributes:
+        held: why it may not be delivered; only admins see such a report.
+        texts: its headings and paragraphs, to search in.
+    """
+
+    name: str
+    period: str
+    title: str
+    period_label: str
+    language: str
+    audience: str
+    held: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A report that holds every word searched for.
+
+    Attributes:
+        card: which.
+        excerpt: the passage of the first hit, in pieces; every second piece is a hit.
+    """
+
+    card: Card
+    excerpt: tuple[str, ...]
+
+
+class Shelf:
+    """Reports of the store as users see them; a report is read again only when it changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = ReportStore(settings)
+        self._report = lru_cache(maxsize=32)(self._read_report)
+        self._card = lru_cache(maxsize=4096)(self._read_card)
+
+    def open(self, user: User, name: str, period: str) -> Report:
+        """A report for a user.
+
+        Raises:
+            NoSuchReportError: it has not been made, or is not theirs to read: which of the two
+                is not told.
+        """
+        _refuse_odd(name, period)
+        if not user.may_read(name):
+            raise NoSuchReportError(f"no report {name} of {period}")
+        report = self._report(name, period, self._changed(name, period))
+        if report.held and not user.admin:
+            raise NoSuchReportError(f"no report {name} of {period}")
+        return report
+
+    def pdf(self, user: User, name: str, period: str) -> bytes | None:
+        """The PDF of a report for a user; None where it has none.
+
+        Raises:
+            NoSuchReportError: as :meth:`open`.
+        """
+        self.open(user, name, period)
+        path = self._store.path(name, period, PDF)
+        return path.read_bytes() if path.is_file() else None
+
+    def cards(self, user: User) -> list[Card]:
+        """What a user may read: reports by name, the newest period first."""
+        return list(self._cards(user))
+
+    def search(self, user: User, words: str) -> list[Hit]:
+        """Reports whose title or text hold every word; title hits first, then the newest."""
+        wanted = [word.casefold() for word in words.split()[:_MOST_WORDS]]
+        if not wanted:
+            return []
+        hits: list[tuple[bool, Hit]] = []
+        for card in sorted(self._cards(user), key=lambda card: card.period, reverse=True):
+            title = f"{card.title} {card.period_label} {card.name} {card.period}"
+            everything = " ".join((title, *card.texts)).casefold()
+            if all(word in everything for word in wanted):
+                in_title = any(word in title.casefold() for word in wanted)
+                hits.append((not in_title, Hit(card, excerpt(card.texts, wanted))))
+        return [hit for _, hit in sorted(hits, key=lambda found: found[0])]
+
+    def _cards(self, user: User) -> Iterator[Card]:
+        for name in self._store.names():
+            if not re.fullmatch(NAME_PATTERN, name) or not user.may_read(name):
+                continue
+            for period in reversed(self._store.periods(name)):
+                if re.fullmatch(PERIOD_PATTERN, period):
+                    card = self._card(name, period, self._changed(name, period))
+                    if user.admin or not card.held:
+                        yield card
+
+    def _changed(self, name: str, period: str) -> int:
+        path = self._store.path(name, period, JSON)
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
+    def _read_report(self, name: str, period: str, _changed: int) -> Report:
+        return self._store.load(name, period)
+
+    def _read_card(self, name: str, period: str, _changed: int) -> Card:
+        report = self._store.load(name, period)
+        texts = [paragraph.text for paragraph in report.summary]
+        for section in report.sections:
+            texts.append(section.heading)
+            texts += [paragraph.text for paragraph in section.paragraphs]
+            texts += [chart.title for chart in section.charts]
+        return Card(
+            name=name,
+            period=period,
+            title=report.title,
+            period_label=report.period_label,
+            language=report.language,
+            audience=report.audience,
+            held=report.held,
+            texts=tuple(texts),
+        )
+
+
+def excerpt(texts: tuple[str, ...], words: list[str]) -> tuple[str, ...]:
+    """The passage around the first hit, cut at each hit: plain, hit, plain, … , plain."""
+    pattern = re.compile("|".join(re.escape(word) for word in words), re.IGNORECASE)
+    for text in texts:
+        if found := pattern.search(text):
+            start = max(0, found.start() - _AROUND)
+            end = min(len(text), found.end() + _AROUND)
+            passage = ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+            pieces = re.split(f"({pattern.pattern})", passage, flags=re.IGNORECASE)
+            return tuple(pieces)
+    return ()
+
+
+def _refuse_odd(name: str, period: str) -> None:
+    if not re.fullmatch(NAME_PATTERN, name) or not re.fullmatch(PERIOD_PATTERN, period):
+        raise NoSuchReportError("no report of that name and period")
