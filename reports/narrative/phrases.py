@@ -4,8 +4,8 @@ Belongs here: wording with places for figures. Does not belong here: which sente
 (:mod:`.template`), how a figure is written (:mod:`reports.wording`).
 
 Sentences must hold for singular and plural labels of any gender, so subjects are names and verbs
-do not bend. They contain no number, spelt or in digits, but the figures put in: the number guard
-reads "one", "eine" and their like as numbers.
+do not bend. They contain no number, spelt or in digits, but the figures put in, and no superlative
+but that of a rank: the number guard reads "one" as a number and "top" as a rank.
 """
 
 # ruff: noqa: RUF001 - Japanese and Arabic have punctuation of their own.
@@ -135,12 +135,12 @@ ENGLISH = Phrases(
     target_plain="The target is {target}{share}.",
     target_share=", with {share} of it reached",
     rank_top="It is the highest value of recent periods.",
-    rank="Counted from the highest, it ranks number {rank} among recent periods.",
+    rank="By size, it ranks number {rank} among recent periods.",
     trend_up="With the season removed, the trend rises by {trend} {each}.",
     trend_down="With the season removed, the trend falls by {trend} {each}.",
     leader=(
         "{entity} leads in {label} with {value}{share}.",
-        "In {label}, {entity} comes out on top with {value}{share}.",
+        "In {label}, {entity} is in the lead with {value}{share}.",
     ),
     share=", {share} of the whole",
     next="Next: {list}.",
@@ -196,12 +196,12 @@ GERMAN = Phrases(
     target_plain="Das Ziel beträgt {target}{share}.",
     target_share=", zu {share}",
     rank_top="Das ist der höchste Wert der letzten Zeiträume.",
-    rank="Unter den letzten Zeiträumen, vom höchsten Wert an gezählt, ist das Platz {rank}.",
+    rank="Nach Größe ist das Platz {rank} unter den letzten Zeiträumen.",
     trend_up="Ohne die Saison steigt der Trend um {trend} {each}.",
     trend_down="Ohne die Saison sinkt der Trend um {trend} {each}.",
     leader=(
         "An der Spitze bei {label}: {entity} mit {value}{share}.",
-        "Am meisten trägt zu {label} bei: {entity} mit {value}{share}.",
+        "Bei {label} führt {entity} mit {value}{share}.",
     ),
     share=", {share} des Ganzen",
     next="Es folgen {list}.",
