@@ -158,7 +158,7 @@ class _Teller:
 
     def _rank(self, reading: Reading) -> _Sentence | None:
         rank = reading.rank
-        if rank is None or reading.value is None:
+        if rank is None or reading.value is None or not self._brief.series.get(reading.kpi):
             return None
         pattern = self._phrases.rank_top if rank.value == 1 else self._phrases.rank
         return _Sentence(pattern.format(rank=self._figure(rank)), (rank.id,))
