@@ -47,6 +47,7 @@ class Phrases:
         leader: the largest member; variants.
         share: its share, as an insertion.
         next: the members after it.
+        item: a member with its figure, in a list.
         made_rise: who made the rise.
         made_fall: who made the fall.
         against: who moved the other way.
@@ -85,6 +86,7 @@ class Phrases:
     leader: tuple[str, ...]
     share: str
     next: str
+    item: str
     made_rise: str
     made_fall: str
     against: str
@@ -144,6 +146,7 @@ ENGLISH = Phrases(
     ),
     share=", {share} of the whole",
     next="Next: {list}.",
+    item="{entity} ({figure})",
     made_rise="The rise came above all from {list}.",
     made_fall="The fall came above all from {list}.",
     against="The other way moved {list}.",
@@ -205,6 +208,7 @@ GERMAN = Phrases(
     ),
     share=", {share} des Ganzen",
     next="Es folgen {list}.",
+    item="{entity} ({figure})",
     made_rise="Zum Anstieg trugen vor allem bei: {list}.",
     made_fall="Zum Rückgang trugen vor allem bei: {list}.",
     against="Gegenläufig: {list}.",
@@ -257,6 +261,7 @@ JAPANESE = Phrases(
     leader=("{label}が最も大きいのは{entity}で、{value}でした{share}。",),
     share="（全体の{share}）",
     next="{list}が続きます。",
+    item="{entity}（{figure}）",
     made_rise="増加に最も寄与したのは{list}です。",
     made_fall="減少に最も寄与したのは{list}です。",
     against="反対の動きをしたのは{list}です。",
@@ -310,6 +315,7 @@ ARABIC = Phrases(
     leader=("الأعلى في {label}: {entity}، {value}{share}.",),
     share=" ({share} من المجموع)",
     next="يليه: {list}.",
+    item="{entity} ({figure})",
     made_rise="أبرز أسباب الارتفاع: {list}.",
     made_fall="أبرز أسباب الانخفاض: {list}.",
     against="في الاتجاه المعاكس: {list}.",
