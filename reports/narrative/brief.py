@@ -50,7 +50,8 @@ class Brief:
         sections: in order.
         facts: every number there is, with ids that are unique.
         passages: quotations from the knowledge base; for models only.
-        series: KPI -> ids of the facts of its past periods, oldest first; for models only.
+        series: KPI -> ids of the facts of the periods that its rank is among, oldest first; a KPI
+            without a series has no rank that may be told.
         headline: KPIs that the summary speaks of; empty: those of the sections, in order.
     """
 

@@ -4,8 +4,8 @@ Belongs here: wording with places for figures. Does not belong here: which sente
 (:mod:`.template`), how a figure is written (:mod:`reports.wording`).
 
 Sentences must hold for singular and plural labels of any gender, so subjects are names and verbs
-do not bend. They contain no number, spelt or in digits, but the figures put in: the number guard
-reads "one", "eine" and their like as numbers.
+do not bend. They contain no number, spelt or in digits, but the figures put in, and no superlative
+but that of a rank: the number guard reads "one" as a number and "top" as a rank.
 """
 
 # ruff: noqa: RUF001 - Japanese and Arabic have punctuation of their own.
@@ -47,6 +47,7 @@ class Phrases:
         leader: the largest member; variants.
         share: its share, as an insertion.
         next: the members after it.
+        item: a member with its figure, in a list.
         made_rise: who made the rise.
         made_fall: who made the fall.
         against: who moved the other way.
@@ -85,6 +86,7 @@ class Phrases:
     leader: tuple[str, ...]
     share: str
     next: str
+    item: str
     made_rise: str
     made_fall: str
     against: str
@@ -135,15 +137,16 @@ ENGLISH = Phrases(
     target_plain="The target is {target}{share}.",
     target_share=", with {share} of it reached",
     rank_top="It is the highest value of recent periods.",
-    rank="Counted from the highest, it ranks number {rank} among recent periods.",
+    rank="By size, it ranks number {rank} among recent periods.",
     trend_up="With the season removed, the trend rises by {trend} {each}.",
     trend_down="With the season removed, the trend falls by {trend} {each}.",
     leader=(
         "{entity} leads in {label} with {value}{share}.",
-        "In {label}, {entity} comes out on top with {value}{share}.",
+        "In {label}, {entity} is in the lead with {value}{share}.",
     ),
     share=", {share} of the whole",
     next="Next: {list}.",
+    item="{entity} ({figure})",
     made_rise="The rise came above all from {list}.",
     made_fall="The fall came above all from {list}.",
     against="The other way moved {list}.",
@@ -196,15 +199,16 @@ GERMAN = Phrases(
     target_plain="Das Ziel beträgt {target}{share}.",
     target_share=", zu {share}",
     rank_top="Das ist der höchste Wert der letzten Zeiträume.",
-    rank="Unter den letzten Zeiträumen, vom höchsten Wert an gezählt, ist das Platz {rank}.",
+    rank="Nach Größe ist das Platz {rank} unter den letzten Zeiträumen.",
     trend_up="Ohne die Saison steigt der Trend um {trend} {each}.",
     trend_down="Ohne die Saison sinkt der Trend um {trend} {each}.",
     leader=(
         "An der Spitze bei {label}: {entity} mit {value}{share}.",
-        "Am meisten trägt zu {label} bei: {entity} mit {value}{share}.",
+        "Bei {label} führt {entity} mit {value}{share}.",
     ),
     share=", {share} des Ganzen",
     next="Es folgen {list}.",
+    item="{entity} ({figure})",
     made_rise="Zum Anstieg trugen vor allem bei: {list}.",
     made_fall="Zum Rückgang trugen vor allem bei: {list}.",
     against="Gegenläufig: {list}.",
@@ -257,6 +261,7 @@ JAPANESE = Phrases(
     leader=("{label}が最も大きいのは{entity}で、{value}でした{share}。",),
     share="（全体の{share}）",
     next="{list}が続きます。",
+    item="{entity}（{figure}）",
     made_rise="増加に最も寄与したのは{list}です。",
     made_fall="減少に最も寄与したのは{list}です。",
     against="反対の動きをしたのは{list}です。",
@@ -310,6 +315,7 @@ ARABIC = Phrases(
     leader=("الأعلى في {label}: {entity}، {value}{share}.",),
     share=" ({share} من المجموع)",
     next="يليه: {list}.",
+    item="{entity} ({figure})",
     made_rise="أبرز أسباب الارتفاع: {list}.",
     made_fall="أبرز أسباب الانخفاض: {list}.",
     against="في الاتجاه المعاكس: {list}.",

@@ -188,7 +188,7 @@ class _Teller:
 
     def _rank(self, reading: Reading) -> _Sentence | None:
         rank = reading.rank
-        if rank is None or reading.value is None:
+        if rank is None or reading.value is None or not self._brief.series.get(reading.kpi):
             return None
         pattern = self._phrases.rank_top if rank.value == 1 else self._phrases.rank
         return _Sentence(pattern.format(rank=self._figure(rank)), (rank.id,))
@@ -219,7 +219,7 @@ class _Teller:
             )
             parts.append(_Sentence(text, tuple(facts)))
         if after := values[1:TOP]:
-            named = self._list(f"{fact.entity} ({self._figure(fact)})" for fact in after)
+            named = self._list(self._item(fact, self._figure(fact)) for fact in after)
             facts = [fact.id for fact in after]
             parts.append(_Sentence(self._phrases.next.format(list=named), tuple(facts)))
         if members.missing:
@@ -241,7 +241,7 @@ class _Teller:
             ]
             if movers:
                 named = self._list(
-                    f"{fact.entity} ({format_fact(fact, self._language, signed=True)})"
+                    self._item(fact, format_fact(fact, self._language, signed=True))
                     for fact in movers
                 )
                 facts = tuple(fact.id for fact in movers)
@@ -281,6 +281,9 @@ class _Teller:
     def _size(self, fact: Fact) -> str:
         """A change without its sign, which the words say."""
         return format_value(abs(shown(fact)), fact.unit, fact.decimals, self._language)
+
+    def _item(self, fact: Fact, figure: str) -> str:
+        return self._phrases.item.format(entity=fact.entity, figure=figure)
 
     def _list(self, names: Iterable[str]) -> str:
         return format_list(list(names), locale=self._language.replace("-", "_"))
