@@ -104,6 +104,9 @@ def retry(
 def _send(name: str, period: str, keys: Sequence[Key]) -> list[tuple[str, bool]]:
     """Send one report to recipients on record; a line and its success for each."""
     from platform_assets.settings import get_settings
+    from reports.delivery.database import DeliveryLogError
+    from reports.delivery.log import DeliveryLog
+    from reports.delivery.model import State
     from reports.delivery.recipients import Recipient
     from reports.delivery.send import Result, deliver
     from reports.store import ReportStore
@@ -112,8 +115,13 @@ def _send(name: str, period: str, keys: Sequence[Key]) -> list[tuple[str, bool]]
     try:
         document = ReportStore(settings).load(name, period)
         outcomes = deliver(document, [Recipient.parse(key.recipient) for key in keys], settings)
+    except DeliveryLogError:
+        raise
     except WeirError as error:
-        # The other reports are tried all the same.
+        # Nothing went out: they are as dead as before, and the other reports are tried.
+        log = DeliveryLog(settings)
+        for key in keys:
+            log.end(key, State.DEAD, str(error))
         return [(f"{name} {period} {key.recipient}: {error}", False) for key in keys]
     return [
         (

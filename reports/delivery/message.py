@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
+
+from babel.dates import format_date
 
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
@@ -114,7 +117,7 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
     return Message(
         title=_line(report.title),
         period=_line(report.period_label),
-        data_until=words.data_until.format(time=report.data_until),
+        data_until=words.data_until.format(time=_time(report.data_until, report.language)),
         language=report.language,
         direction="rtl" if locale_of(report.language).text_direction == "rtl" else "ltr",
         figures=tuple(_figure(report, fact_id) for fact_id in report.headline),
@@ -172,6 +175,18 @@ def _read(pdf: Path, report: Report) -> bytes:
             f"report {report.name} of {report.period} has no PDF ({pdf}: {error.strerror})",
             f"make it: weir report {report.name} --period {report.period}",
         ) from None
+
+
+def _time(moment: str, language: str) -> str:
+    """A moment in words; what is no moment stays as it is."""
+    try:
+        at = datetime.fromisoformat(moment).astimezone(UTC)
+    except ValueError:
+        return moment
+    locale = locale_of(language)
+    shown = f"{format_date(at, 'medium', locale=locale)}, {at:%H:%M} UTC"
+    # Isolated: a script from right to left would turn its parts around.
+    return f"\u2068{shown}\u2069"
 
 
 def _line(text: str) -> str:

@@ -65,7 +65,7 @@ class SmtpTransport:
             ) from None
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryError(
-                f"{self._name} cannot be reached ({type(error).__name__})",
+                f"{self._name} cannot be reached ({type(error).__name__}: {error})",
                 "check WEIR_SMTP_HOST and WEIR_SMTP_PORT",
             ) from None
         return Receipt(message_id)

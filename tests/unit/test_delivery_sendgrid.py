@@ -1,0 +1,202 @@
+"""Mail through SendGrid, against a local server; and the server that Slack's tests use too."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from reports.delivery.sendgrid import SendGridTransport
+from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
+from tests.unit.test_delivery_message import (
+    MESSAGE_ID,
+    PDF_BYTES,
+    message,
+    settings_of,
+)
+
+ADDRESS = "board@example.com"
+QUICK = RetryPolicy(attempts=4, first_seconds=0.001, longest_seconds=0.01)
+
+
+@dataclass
+class Answer:
+    status: int = 200
+    body: Any = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Request:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def form(self) -> dict[str, str]:
+        """Slack's client sends JSON where there are blocks, else a form."""
+        if self.headers["content-type"].startswith("application/json"):
+            return dict(self.json())
+        return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_args: object) -> None:
+        """A client that left before its answer is what some tests are about."""
+
+
+class Peer:
+    """An HTTP server: a function answers, every request is kept."""
+
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        self.requests: list[Request] = []
+        peer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Request(self.path, headers, body)
+                peer.requests.append(request)
+                made = answer(request)
+                content = json.dumps(made.body).encode()
+                self.send_response(made.status)
+                for name, value in made.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[Peer]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+    def to(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path == path]
+
+
+@contextmanager
+def scripted(*answers: Answer) -> Iterator[Peer]:
+    """A peer with these answers, in turn; the last one stays."""
+    waiting = list(answers)
+    with Peer(lambda _: waiting.pop(0) if len(waiting) > 1 else waiting[0]).serving() as peer:
+        yield peer
+
+
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEIR_SENDGRID_KEY", "SG.s3cret")
+
+
+def by_sendgrid(home: Path, peer: Peer, **changes: Any) -> Receipt:
+    transport = SendGridTransport(settings_of(home, sendgrid_url=peer.url, **changes))
+    return QUICK.retrying()(transport.send, message(home), ADDRESS, MESSAGE_ID)
+
+
+def test_sendgrid_gets_its_key_one_recipient_and_the_pdf(tmp_path: Path) -> None:
+    with scripted(Answer(202)) as peer:
+        assert by_sendgrid(tmp_path, peer) == Receipt(MESSAGE_ID)
+    [request] = peer.requests
+    assert request.path == "/v3/mail/send"
+    assert request.headers["authorization"] == "Bearer SG.s3cret"
+    body = request.json()
+    assert body["personalizations"] == [{"to": [{"email": ADDRESS}]}]
+    assert body["from"] == {"email": "weir@example.com", "name": "Weir"}
+    assert body["headers"]["Message-ID"] == MESSAGE_ID
+    assert [part["type"] for part in body["content"]] == ["text/plain", "text/html"]
+    [attached] = body["attachments"]
+    assert base64.b64decode(attached["content"]) == PDF_BYTES
+    assert attached["filename"] == "weekly-commerce-2010-W50.pdf"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_sendgrid_is_tried_again(tmp_path: Path, status: int) -> None:
+    with scripted(Answer(status, headers={"Retry-After": "0"}), Answer(202)) as peer:
+        by_sendgrid(tmp_path, peer)
+    assert len(peer.requests) == 2
+
+
+def test_sendgrid_s_500s_end_after_so_many_attempts(tmp_path: Path) -> None:
+    with scripted(Answer(500)) as peer, pytest.raises(TemporaryError, match="answered 500"):
+        by_sendgrid(tmp_path, peer)
+    assert len(peer.requests) == QUICK.attempts
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+def test_sendgrid_s_refusal_is_final_and_says_why(tmp_path: Path, status: int) -> None:
+    refusal = Answer(status, {"errors": [{"message": "The from address is not verified"}]})
+    with (
+        scripted(refusal) as peer,
+        pytest.raises(RefusedError, match=f"answered {status}: The from address") as error,
+    ):
+        by_sendgrid(tmp_path, peer)
+    assert len(peer.requests) == 1
+    assert "s3cret" not in str(error.value)
+
+
+def test_an_answer_that_is_no_list_of_errors_is_survived(tmp_path: Path) -> None:
+    with scripted(Answer(400, ["odd"])) as peer, pytest.raises(RefusedError, match="answered 400;"):
+        by_sendgrid(tmp_path, peer)
+
+
+@contextmanager
+def hanging() -> Iterator[Peer]:
+    """A peer that takes requests and answers none before it is shut down."""
+    leave = threading.Event()
+
+    def wait(_: Request) -> Answer:
+        leave.wait(30)
+        return Answer()
+
+    with Peer(wait).serving() as peer:
+        try:
+            yield peer
+        finally:
+            leave.set()
+
+
+def test_a_sendgrid_that_never_answers_is_left(tmp_path: Path) -> None:
+    with hanging() as peer, pytest.raises(TemporaryError, match="ReadTimeout"):
+        SendGridTransport(
+            settings_of(tmp_path, sendgrid_url=peer.url, request_timeout_seconds=0.05)
+        ).send(message(tmp_path), ADDRESS, MESSAGE_ID)
+
+
+def test_what_the_other_side_asks_to_wait_is_waited_within_bounds() -> None:
+    waits: list[float] = []
+    policy = RetryPolicy(attempts=3, first_seconds=0.001, longest_seconds=7)
+    retrying = policy.retrying().copy(sleep=waits.append)
+    asked = iter([3.0, 3600.0])
+
+    def refuse() -> None:
+        raise TemporaryError("busy", retry_after=next(asked, 0.0))
+
+    with pytest.raises(TemporaryError):
+        retrying(refuse)
+    assert 3.0 <= waits[0] <= 3.002
+    assert waits[1] == 7
