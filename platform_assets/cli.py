@@ -22,6 +22,9 @@ COMMAND_MODULES = (
     "platform_assets.cli_data",
     "platform_assets.cli_streams",
     "platform_assets.cli_sql",
+    "reports.cli",
+    "reports.delivery.cli",
+    "reports.portal.cli",
 )
 
 _HELP = """A lakehouse that Dagster runs: live events in, governed tables out.
@@ -35,6 +38,8 @@ Examples:
   weir run --once --json        simulate, materialise everything, report, stop
 
   weir sql "select count(*) from silver.commerce.clickstream"
+
+  weir report weekly-commerce --period 2010-W50
 
   weir logs kafka -f            follow one server's log
 

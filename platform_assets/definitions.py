@@ -20,6 +20,8 @@ from platform_assets.silver.assets import build_silver_assets
 from platform_assets.sources.lineage import load_sources
 from platform_assets.specs import topic_spec
 from platform_assets.stream_run import stream_job
+from reports.assets import build_report_definitions
+from sensors.deliveries import build_delivery_sensor
 from sensors.failures import build_failure_sensor
 from sensors.micro_batches import check_closed_windows, keep_alive
 
@@ -50,12 +52,15 @@ def build_defs() -> Definitions:
             keep_alive("fresh_gold", "fresh_gold"),
             check_closed_windows,
             build_failure_sensor(),
+            build_delivery_sensor(),
             automation_sensor(),
         ],
         resources={"dbt": build_dbt_resource()},
         executor=in_process_executor,
     )
-    return Definitions.merge(lake, maintenance_definitions(contracts), load_sources())
+    return Definitions.merge(
+        lake, maintenance_definitions(contracts), load_sources(), build_report_definitions()
+    )
 
 
 defs = build_defs()

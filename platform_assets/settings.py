@@ -98,7 +98,6 @@ class Settings(BaseSettings):
 
     reports_root: str = ""
     """Folder of finished reports and of the embedded vector store."""
-    report_timezone: str = "UTC"
     portal_port: int = 0
     portal_url: str = ""
     """Address of the portal as readers see it: what a number in a PDF links to."""

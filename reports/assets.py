@@ -293,7 +293,6 @@ def _job(definition: Definition) -> Any:
     return dg.define_asset_job(
         job_name(definition.name),
         selection,
-        partitions_def=partitions(definition),
         description=f"“{definition.title}” of one period, from facts to delivery.",
     )
 

@@ -24,6 +24,7 @@ from reports.facts.collect import FactSheet, collect
 from reports.facts.model import Kind
 from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
+from reports.portal.addresses import fact_url
 from reports.store import HTML, PDF, ReportStore
 
 FACTS, CONTEXT, NARRATIVE, CHARTS = (
@@ -179,7 +180,7 @@ class Maker:
 
         report = self._report()
         self.store.save(report)
-        html = render(report, fact_url=lambda fact: fact_url(self.settings, report, fact))
+        html = render(report, fact_url=lambda fact: fact_url(self.settings, report.name, report.period, fact))
         self.store.write(report.name, report.period, HTML, html.encode())
         return report
 
@@ -289,11 +290,6 @@ def held(definition: Definition, sheet: FactSheet) -> str:
     if definition.failed_checks == "hold" and failed:
         reasons.append("; ".join(failed))
     return "; ".join(reasons)
-
-
-def fact_url(settings: Settings, report: Report, fact: str) -> str:
-    """The portal's page of a fact."""
-    return f"{settings.portal_url}/reports/{report.name}/{report.period}/facts/{fact}"
 
 
 def knowledge_folder(settings: Settings) -> Path:

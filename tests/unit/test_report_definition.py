@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from platform_assets.settings import REPOSITORY
 from reports.definition import DefinitionError, load_definition, load_definitions, tables_of
 
 GOOD = """\
@@ -97,3 +99,13 @@ def test_wrong_sql_is_refused(tmp_path: Path, sql: str, words: str) -> None:
 def test_a_template_reaches_nothing_of_python() -> None:
     with pytest.raises(ValueError, match=r"unsafe|undefined|no attribute"):
         tables_of("{{ table.__globals__['os'].system('true') }}")
+
+
+def test_the_how_to_is_a_report_that_loads(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "how-to" / "reports.md").read_text()
+    blocks = dict(re.findall(r"^```(sql|yaml)\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    path = write(tmp_path, blocks["yaml"])
+    (tmp_path / "kpis" / "countries.sql").write_text(blocks["sql"])
+    definition = load_definition(path)
+    assert definition.tables() == ("gold.retail.daily_sales_by_country",)
+    assert len(definition.recipients) == 3

@@ -1,0 +1,41 @@
+"""The portal's process.
+
+Belongs here: its command and readiness. Does not belong here: any import of it (it is started as
+a command; it lives in ``reports/portal``).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+from platform_assets.local.model import Server
+from platform_assets.local.postgres import NAME as POSTGRES
+from platform_assets.settings import REPOSITORY, Settings
+
+NAME = "portal"
+
+
+def server(settings: Settings) -> Server:
+    """The catalogue's entry."""
+    return Server(
+        name=NAME,
+        version=importlib.metadata.version("weir"),
+        command=(sys.executable, "-m", "reports.portal"),
+        ports=(settings.portal_port,),
+        probe=lambda: _answers(settings),
+        folder=REPOSITORY,
+        needs=(POSTGRES,),
+        environment=lambda: {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"},
+        prepare=lambda: None,
+        scheme="http",
+        timeout=120,
+        memory_mb=150,
+    )
+
+
+def _answers(settings: Settings) -> bool:
+    import httpx
+
+    address = f"http://127.0.0.1:{settings.portal_port}/login"
+    return httpx.get(address, timeout=5).status_code == 200
