@@ -5,8 +5,8 @@ sentences (:mod:`.phrases`), finding the facts of a KPI (:mod:`.reading`), judgi
 (:mod:`reports.guard`).
 
 The same brief gives the same text. Every figure shown is a fact's value as
-:func:`reports.wording.format_value` writes it; a fall is said by words, so its figure stands
-without a sign, and a contribution keeps its sign.
+:func:`reports.wording.format_value` writes it; where words say a fall its figure
+stands without a sign, and a contribution keeps its sign.
 """
 
 from __future__ import annotations
@@ -119,22 +119,22 @@ class _Teller:
             return _Sentence(self._vary(phrases.stood).format(**said), (value.id,))
         change = reading.changes[0]
         variants = {1: phrases.rose, -1: phrases.fell, 0: phrases.held}[change.direction]
-        compared, facts = self._compared(change)
-        return _Sentence(self._vary(variants).format(**said, **compared), (value.id, *facts))
+        pattern = self._vary(variants)
+        compared, facts = self._compared(change, pattern)
+        return _Sentence(pattern.format(**said, **compared), (value.id, *facts))
 
     def _comparison(self, change: Change) -> _Sentence:
         phrases = self._phrases
         pattern = {1: phrases.more, -1: phrases.less, 0: phrases.level}[change.direction]
-        compared, facts = self._compared(change)
+        compared, facts = self._compared(change, pattern)
         return _Sentence(pattern.format(**compared), facts)
 
-    def _compared(self, change: Change) -> tuple[dict[str, str], tuple[str, ...]]:
-        relation = self._relation(change.to)
-        said = {"relation": relation, "change": self._size(change.fact), "base": ""}
-        if change.base is None or not change.direction:
+    def _compared(self, change: Change, pattern: str) -> tuple[dict[str, str], tuple[str, ...]]:
+        """What a pattern says of a change, and the facts that it shows."""
+        said = {"relation": self._relation(change.to), "base": "", **self._sizes(change.fact)}
+        if change.base is None or not self._phrases.base or "{base}" not in pattern:
             return said, (change.fact.id,)
-        base = self._figure(change.base)
-        said["base"] = self._phrases.base.format(relation=relation, base=base)
+        said["base"] = self._phrases.base.format(base=self._figure(change.base))
         return said, (change.fact.id, change.base.id)
 
     def _verdict(self, reading: Reading) -> _Sentence | None:
@@ -199,7 +199,7 @@ class _Teller:
             return None
         pattern = self._phrases.trend_up if shown(trend) > 0 else self._phrases.trend_down
         each = self._phrases.each[self._brief.period.grain]
-        return _Sentence(pattern.format(trend=self._size(trend), each=each), (trend.id,))
+        return _Sentence(pattern.format(each=each, **self._sizes(trend)), (trend.id,))
 
     def _members(self, reading: Reading, members: Members) -> list[_Sentence | None]:
         values = members.values
@@ -245,7 +245,7 @@ class _Teller:
                     for fact in movers
                 )
                 facts = tuple(fact.id for fact in movers)
-                told.append(_Sentence(pattern.format(list=named), facts))
+                told.append(_Sentence(pattern.format(label=reading.label, list=named), facts))
         return told
 
     def _gaps(self) -> _Sentence | None:
@@ -278,9 +278,10 @@ class _Teller:
     def _figure(self, fact: Fact) -> str:
         return format_fact(fact, self._language)
 
-    def _size(self, fact: Fact) -> str:
-        """A change without its sign, which the words say."""
-        return format_value(abs(shown(fact)), fact.unit, fact.decimals, self._language)
+    def _sizes(self, fact: Fact) -> dict[str, str]:
+        """A change without its sign, where words say it, and with it."""
+        size = format_value(abs(shown(fact)), fact.unit, fact.decimals, self._language)
+        return {"change": size, "signed": format_fact(fact, self._language, signed=True)}
 
     def _item(self, fact: Fact, figure: str) -> str:
         return self._phrases.item.format(entity=fact.entity, figure=figure)
