@@ -49,7 +49,7 @@ def delivery_notification(delivery: Delivery) -> Notification:
         body=f"The delivery of {name} {happened}\nNext: {step}",
         severity=Severity.ERROR,
         source="deliveries",
-        key=f"delivery-{key.report}-{key.period}-{key.recipient}-{delivery.updated_at:%Y%m%dT%H%M%S}",
+        key=f"delivery-{key.report}-{key.period}-{key.recipient}-{delivery.updated_at:%Y%m%dT%H%M%S%f}",
     )
 
 

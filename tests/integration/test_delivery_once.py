@@ -26,6 +26,8 @@ from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, Tempo
 from reports.document import Report
 from reports.store import ReportStore
 from tests.unit.test_delivery_message import report, stored
+from tests.unit.test_delivery_sendgrid import Answer, scripted
+from tests.unit.test_delivery_slack import Slack
 from tests.unit.test_delivery_smtp import Inbox, serving
 
 QUICK = RetryPolicy(attempts=3, first_seconds=0.001, longest_seconds=0.01)
@@ -342,3 +344,20 @@ def test_a_report_that_is_gone_is_said_and_stays_dead(stack: Settings, document:
     assert done.returncode == 1
     assert "no report" in done.stdout
     assert row(stack, document).state is State.DEAD
+
+
+def test_mail_goes_by_sendgrid_where_it_is_set_and_slack_is_waited_for(
+    stack: Settings, document: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIR_SENDGRID_KEY", "SG.key")
+    monkeypatch.setenv("WEIR_SLACK_TOKEN", "xoxb-s3cret")
+    limited = Answer(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "0"})
+    fake = Slack(chat_postMessage=[limited])
+    channel = Recipient.parse("slack:#board")
+    with scripted(Answer(500), Answer(202)) as mail, fake.peer.serving() as peer:
+        settings = to(stack, {"sendgrid_url": mail.url, "slack_url": peer.url})
+        outcomes = deliver(document, [BOARD, channel], settings, policy=QUICK)
+    assert [(each.result, each.attempts) for each in outcomes] == [(Result.SENT, 2)] * 2
+    assert len(mail.requests) == 2
+    assert len(fake.posted) == 1
+    assert row(stack, document, channel).message_id == "C0000000001/1.2"
