@@ -181,5 +181,7 @@ def _judgements() -> dict[str, set[str]]:
     for line in (CACM / "qrels" / "qrels.cacm.txt").read_text().splitlines():
         number, _, name, relevance = line.split()
         if int(relevance) > 0:
-            judged.setdefault(number, set()).add(name)
+            # The judgements leave out the zeros that the files' names have.
+            record = f"CACM-{int(name.removeprefix('CACM-')):04}"
+            judged.setdefault(number, set()).add(record)
     return judged

@@ -69,6 +69,8 @@ class SentenceEmbedder:
         folder = model_folder(self._name)
         # A document's text must never leave the machine, nor a missing file be fetched silently.
         os.environ["HF_HUB_OFFLINE"] = "1"
+        # Bars would stand in logs as lines of carriage returns.
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(str(folder), device="cpu")

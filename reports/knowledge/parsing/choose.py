@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from reports.knowledge.chunks import clean
 from reports.knowledge.model import Document, RefusedError
 
 MAX_BYTES = 100 * 1024 * 1024
@@ -61,11 +62,10 @@ def parse(path: Path) -> Document:
     except Exception as error:
         # Broken files break parsers in ways that no list of exceptions covers.
         raise _damaged(path, error) from error
-    if not any(block.text.strip() for block in document.blocks):
+    if not any(clean(block.text) for block in document.blocks):
         lost = f" ({'; '.join(document.flaws)})" if document.flaws else ""
-        raise RefusedError(
-            "empty", f"{path.name}: no text; a scan needs text recognition first{lost}"
-        )
+        scan = "; a scan needs text recognition first" if suffix == ".pdf" else ""
+        raise RefusedError("empty", f"{path.name}: no text{scan}{lost}")
     return document
 
 

@@ -5,6 +5,7 @@ Belongs here: pypdf. Does not belong here: recognising text in images.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from pypdf.generic import Destination
 
 from reports.knowledge.model import Block, Document, RefusedError
 from reports.knowledge.parsing.headings import Headings
+
+# It warns of every oddity of a file, with dumps of its fonts; what matters comes as an error.
+logging.getLogger("pypdf").setLevel(logging.ERROR)
 
 
 def parse_pdf(path: Path) -> Document:
