@@ -138,7 +138,9 @@ class PdfPrinter:
                 ) from None
             except Error as error:
                 said = error.message.splitlines()[0]
-                raise PdfError(f"Chromium failed {ATTEMPTS} times: {said}", self._advice()) from error
+                raise PdfError(
+                    f"Chromium failed {ATTEMPTS} times: {said}", self._advice()
+                ) from error
         return result
 
     async def _start(self) -> None:
