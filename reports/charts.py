@@ -24,7 +24,7 @@ from babel.dates import format_skeleton
 from reports.chart_style import BLUE, INK, MUTED, QUIET, VERMILLION, WIDTH, Layered, drawn
 from reports.document import Chart, Span
 from reports.page.labels import labels
-from reports.wording import format_value, locale_of
+from reports.wording import RIGHT_TO_LEFT, format_value, locale_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -95,14 +95,14 @@ def trend(
     ticks = _ticks([*values, *([] if target is None else [target])])
     first, last = points[0].start, points[-1].start
     # Room after the last point for its value.
-    final = format_value(known[-1][1], unit, decimals, language)
+    final = _written(known[-1][1], unit, decimals, language)
     end = last + timedelta(days=max(1, round((last - first).days * _room(final, ["1,000,000"]))))
     marked = {known[-1][0].key, highlight}
     rows = [
         {
             "start": point.start.isoformat(),
             "value": None if point.value is None else float(point.value),
-            "shown": format_value(point.value, unit, decimals, language)
+            "shown": _written(point.value, unit, decimals, language)
             if point.key in marked and point.value is not None
             else "",
         }
@@ -144,7 +144,11 @@ def trend(
         )
     if target is not None:
         name = f"{labels(language).target} {format_value(target, unit, decimals, language)}"
-        row = {"start": first.isoformat(), "value": float(target), "shown": name}
+        row = {
+            "start": first.isoformat(),
+            "value": float(target),
+            "shown": _isolated(name, language),
+        }
         aim = _chart([row]).encode(y=y)
         layers.insert(0, aim.mark_rule(color=MUTED, strokeDash=[4, 3]))
         layers.append(
@@ -180,7 +184,7 @@ def ranking(
         {
             "label": bar.label,
             "value": float(bar.value),
-            "shown": format_value(bar.value, unit, decimals, language),
+            "shown": _written(bar.value, unit, decimals, language),
             "color": BLUE if highlight in {"", bar.label} else QUIET,
         }
         for bar in ordered
@@ -215,7 +219,7 @@ def contributions(
         {
             "label": bar.label,
             "value": float(bar.value),
-            "shown": format_value(bar.value, unit, decimals, language, signed=True),
+            "shown": _written(bar.value, unit, decimals, language, signed=True),
             "color": color,
         }
         for bar, color in shown
@@ -279,7 +283,7 @@ def _numbers(ticks: Sequence[Decimal], unit: str, language: str) -> alt.Axis:
     exponent = (ticks[1] - ticks[0]).normalize().as_tuple().exponent
     decimals = max(0, -int(exponent))
     shown = [
-        format_value(tick, unit if tick == ticks[-1] else "", decimals, language) for tick in ticks
+        _written(tick, unit if tick == ticks[-1] else "", decimals, language) for tick in ticks
     ]
     return altair.Axis(
         values=[float(tick) for tick in ticks],
@@ -303,7 +307,7 @@ def _dates(points: Sequence[Point], language: str) -> alt.Axis:
     for point in chosen:
         month = point.key.count("-") == 1 and "-W" not in point.key
         parts = ("y" if point.start.year != year else "") + ("MMM" if month else "MMMd")
-        shown.append(format_skeleton(parts, point.start, locale=locale))
+        shown.append(_isolated(format_skeleton(parts, point.start, locale=locale), language))
         year = point.start.year
     return altair.Axis(
         values=[point.start.isoformat() for point in chosen],
@@ -322,7 +326,7 @@ def _gaps(points: Sequence[Point], low: Decimal, language: str) -> list[dict[str
             if before is None or before.value is not None:
                 runs.append([])
             runs[-1].append(point)
-    said = labels(language).no_data
+    said = _isolated(labels(language).no_data, language)
     return [
         {"start": run[len(run) // 2].start.isoformat(), "value": float(low), "shown": said}
         for run in runs
@@ -339,6 +343,19 @@ def _room(text: str, names: Sequence[str]) -> float:
 def _pixels(text: str) -> float:
     """About how wide a text is drawn: a full-width letter is as wide as it is high."""
     return sum(11.0 if unicodedata.east_asian_width(letter) in "WF" else 6.6 for letter in text)
+
+
+def _written(
+    value: Decimal, unit: str, decimals: int, language: str, *, signed: bool = False
+) -> str:
+    return _isolated(format_value(value, unit, decimals, language, signed=signed), language)
+
+
+def _isolated(text: str, language: str) -> str:
+    """A text that runs from right to left in an Arabic chart, whose own sides do not turn."""
+    if locale_of(language).character_order != RIGHT_TO_LEFT:
+        return text
+    return f"\u2067{text}\u2069"
 
 
 def _lookup(values: Sequence[float], shown: Sequence[str], of: str) -> str:

@@ -25,6 +25,9 @@ from reports.periods import Grain, Period
 GAP = "—"
 """Stands where there is no value."""
 
+RIGHT_TO_LEFT = "right-to-left"
+"""What Babel calls the order of Arabic or Hebrew letters."""
+
 _NO_BREAK = "\u00a0"
 _POINTS = {"de": "Prozentpunkte", "ja": "ポイント", "ar": "نقطة مئوية"}
 """What ``pp`` is called; ``pp`` elsewhere."""
@@ -118,6 +121,9 @@ def format_period(key: str, language: str) -> str:
 def _written(value: Decimal, unit: str, decimals: int, locale: Locale) -> str:
     if unit in _currencies():
         pattern = _with_decimals(locale.currency_formats["standard"].pattern, decimals)
+        if locale.character_order == RIGHT_TO_LEFT:
+            # A symbol such as UK£ is torn apart there (£UK); its ISO code is not.
+            pattern = pattern.replace("¤", "¤¤")
         return format_currency(value, unit, pattern, locale=locale, currency_digits=False)
     if unit == "%":
         pattern = _with_decimals(locale.percent_formats[None].pattern, decimals)

@@ -4,6 +4,8 @@ Belongs here: documents for tests and benches of the page. Does not belong here:
 tables.
 """
 
+# Other scripts have marks that look like ASCII ones, and are written without spaces.
+# ruff: noqa: RUF001, E501
 from __future__ import annotations
 
 from datetime import date, timedelta

@@ -19,11 +19,18 @@ from reports.document import Passage, Report, Section, Span
 from reports.facts.model import Fact, Kind, Source
 from reports.page.labels import Labels, labels
 from reports.periods import Grain, Period, PeriodError
-from reports.wording import GAP, format_fact, format_period, format_value, locale_of, rounded
+from reports.wording import (
+    GAP,
+    RIGHT_TO_LEFT,
+    format_fact,
+    format_period,
+    format_value,
+    locale_of,
+    rounded,
+)
 
 FactUrl = Callable[[str], str]
 
-_RIGHT_TO_LEFT = "right-to-left"
 _SIGNS = {"difference": "-", "growth": "/", "share": "/", "ratio": "/", "sum": "+", "mean": "+"}
 
 
@@ -101,7 +108,7 @@ class View:
         self.language = report.language
         self.labels: Labels = labels(report.language)
         locale = locale_of(report.language)
-        self.direction = "rtl" if locale.character_order == _RIGHT_TO_LEFT else "ltr"
+        self.direction = "rtl" if locale.character_order == RIGHT_TO_LEFT else "ltr"
         self._url = fact_url
         self._facts = {fact.id: fact for fact in report.facts}
         self._passages = {passage.id: passage for passage in report.passages}
