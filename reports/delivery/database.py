@@ -44,12 +44,15 @@ class DeliveryLogError(WeirError):
 
 
 def connect(settings: Settings, database: str = DATABASE) -> Connection:
-    """Open an autocommit connection.
+    """Open an autocommit connection; a statement ends after ``request_timeout_seconds``.
 
     Raises:
         psycopg.OperationalError: PostgreSQL does not answer, or there is no such database.
     """
-    return psycopg.connect(settings.postgres_dsn(database), autocommit=True, **_OPTIONS)
+    connection = psycopg.connect(settings.postgres_dsn(database), autocommit=True, **_OPTIONS)
+    limit = f"{round(settings.request_timeout_seconds * 1000)}ms"
+    connection.execute("SELECT set_config('statement_timeout', %s, false)", (limit,))
+    return connection
 
 
 @lru_cache(maxsize=4)

@@ -212,8 +212,10 @@ class DeliveryLog:
 
 
 def _lock(connection: Connection, key: Key, wait_seconds: float) -> None:
+    # The wait for the lock has its own bound, longer than that of a statement.
     connection.execute(
-        "SELECT set_config('lock_timeout', %s, false)", (f"{round(wait_seconds * 1000)}ms",)
+        "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', %s, false)",
+        (f"{round(wait_seconds * 1000)}ms",),
     )
     name = "weir delivery\n" + "\n".join(key)
     connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))

@@ -16,7 +16,7 @@ import pytest
 
 from platform_assets.settings import Settings
 from reports.delivery import send
-from reports.delivery.database import DeliveryLogError
+from reports.delivery.database import DeliveryLogError, connect
 from reports.delivery.log import BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
 from reports.delivery.model import Delivery, Key, State
@@ -280,6 +280,16 @@ def test_the_database_is_made_where_there_is_none_and_a_dead_one_is_named(
     with pytest.raises(DeliveryLogError, match=r"127\.0\.0\.1:9: .*start it \(weir up\)") as error:
         DeliveryLog(stack.model_copy(update={"postgres_port": 9}))
     assert stack.postgres_password() not in str(error.value)
+
+
+def test_a_log_that_hangs_is_left_and_said(stack: Settings, document: Report) -> None:
+    quick = stack.model_copy(update={"request_timeout_seconds": 0.1})
+    log, hasty = DeliveryLog(stack), DeliveryLog(quick)
+    with connect(stack) as connection, connection.transaction():
+        connection.execute("LOCK TABLE deliveries")
+        with pytest.raises(DeliveryLogError, match="statement timeout"):
+            hasty.find(report=document.name)
+    assert log.find(report=document.name) == []
 
 
 def weir(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
