@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pydantic import Field
 
 from reports.definition import Definition, load_definitions
@@ -24,8 +25,9 @@ POOL = "reports"
 """Dagster pool: one report's Chromium and queries at a time on a small machine."""
 
 _RETRY = dg.RetryPolicy(
-    max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+    max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
 )
+_ENDED = (AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED)
 _CHECKS = ("guard", "freshness", "completeness")
 
 
@@ -250,13 +252,18 @@ def check_document(report: "Report") -> dict[str, list[str]]:
 
 def failed_checks(context: dg.AssetExecutionContext, assets: list[dg.AssetKey]) -> list[str]:
     """Checks of tables whose last execution failed as an error, as ``table: check``."""
-    graph = context.repository_def.asset_graph
+    # The context knows the graph only in a code location, not in a run from the shell.
+    from platform_assets.definitions import defs
+
+    graph = defs.resolve_asset_graph()
     keys = [check for check in graph.asset_check_keys if check.asset_key in assets]
-    records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     failed = []
-    for check, record in records.items():
-        evaluation = record.event and record.event.dagster_event
-        data = evaluation.asset_check_evaluation_data if evaluation else None
+    for check in keys:
+        # The newest that came to an end: one that only is planned says nothing.
+        history = context.instance.event_log_storage.get_asset_check_execution_history(check, 5)
+        ended = (one for one in history if one.status in _ENDED)
+        last = next((one.event.dagster_event for one in ended if one.event), None)
+        data = last.asset_check_evaluation_data if last else None
         if data and not data.passed and data.severity is dg.AssetCheckSeverity.ERROR:
             failed.append(f"{'.'.join(check.asset_key.path)}: {check.name}")
     return sorted(failed)

@@ -125,13 +125,24 @@ def _make(
 def _instance(settings: Settings, console: Any) -> DagsterInstance:
     """The lake's own instance, so that the run and its assets are seen in the UI."""
     from dagster import DagsterInstance
+    from dagster_postgres.utils import DagsterPostgresException
 
-    home = os.environ.get("DAGSTER_HOME") or str(settings.dagster_home)
-    if not os.path.isfile(os.path.join(home, "dagster.yaml")):
-        raise WeirError(f"no Dagster instance in {home}", "start the servers: weir up")
-    os.environ["DAGSTER_HOME"] = home
+    from platform_assets.local.dagster import environment
+    from platform_assets.settings import Profile
+
+    if settings.profile is Profile.LOCAL:
+        if not (settings.dagster_home / "dagster.yaml").is_file():
+            raise WeirError(f"no Dagster instance in {settings.home}", "start the servers: weir up")
+        os.environ.update(environment(settings))
+    elif "DAGSTER_HOME" not in os.environ:
+        raise WeirError("DAGSTER_HOME is not set", "set it to your instance's folder")
     console.print(f"[dim]recorded in {settings.dagster_url}[/]", highlight=False)
-    return DagsterInstance.get()
+    try:
+        return DagsterInstance.get()
+    except DagsterPostgresException as error:
+        raise WeirError(
+            "Dagster's database does not answer", "start the servers: weir up"
+        ) from error
 
 
 def _facts(definition: Definition, period: Period, settings: Settings) -> None:

@@ -180,7 +180,9 @@ class Maker:
 
         report = self._report()
         self.store.save(report)
-        html = render(report, fact_url=lambda fact: fact_url(self.settings, report.name, report.period, fact))
+        html = render(
+            report, fact_url=lambda fact: fact_url(self.settings, report.name, report.period, fact)
+        )
         self.store.write(report.name, report.period, HTML, html.encode())
         return report
 

@@ -14,7 +14,34 @@ from reports.guard import when
 from reports.guard.model import Value
 from reports.guard.text import plain, words
 
-_LINKS = frozenset("the a an of and in for to at der die das des dem den und von im in & , - ' –".split())
+_LINKS = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "and",
+        "in",
+        "for",
+        "to",
+        "at",
+        "der",
+        "die",
+        "das",
+        "des",
+        "dem",
+        "den",
+        "und",
+        "von",
+        "im",
+        "in",
+        "&",
+        ",",
+        "-",
+        "'",
+        "–",
+    ]
+)
 _MAX_VARIANTS = 24
 
 
@@ -69,8 +96,12 @@ class Vocabulary:
             start, end = tokens[index][0], tokens[index + length - 1][1]
             found.append(
                 Label(
-                    start, end, frozenset(ids.names), frozenset(ids.entities),
-                    frozenset(ids.periods), text[start:end],
+                    start,
+                    end,
+                    frozenset(ids.names),
+                    frozenset(ids.entities),
+                    frozenset(ids.periods),
+                    text[start:end],
                 )  # fmt: skip
             )
             taken.update(range(start, end))
@@ -122,7 +153,7 @@ class Vocabulary:
             texts.add(f"{before} {after}")
             rest = re.sub(r"^\s*\S+", "", after)
             texts.add(f"{before} {inner} {rest}")
-            for variant in list(texts):
+            for variant in texts:
                 texts.add(re.sub(r"\([^()]*\)", " ", variant))
         for variant in sorted(texts)[:_MAX_VARIANTS]:
             stems = [stem(word, self._language) for _, _, word in words(variant)]
