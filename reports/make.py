@@ -18,10 +18,10 @@ from pydantic import BaseModel, ConfigDict
 
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
-from reports.definition import Definition
+from reports.definition import Definition, SectionDefinition
 from reports.document import Chart, Notice, Paragraph, Passage, Report, Section
 from reports.facts.collect import FactSheet, collect
-from reports.facts.model import Kind
+from reports.facts.model import Fact, Kind
 from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
 from reports.portal.addresses import fact_url
@@ -203,7 +203,7 @@ class Maker:
         passages = {one.id: one for one in self._read(CONTEXT, ContextSheet).passages}
         paragraphs = [*narrative.summary, *(p for ps in narrative.sections.values() for p in ps)]
         cited = dict.fromkeys(name for one in paragraphs for name in one.passages)
-        return Report(
+        report = Report(
             name=definition.name,
             title=definition.title,
             audience=definition.audience,
@@ -220,11 +220,7 @@ class Maker:
                     heading=section.heading,
                     paragraphs=narrative.sections.get(section.id, ()),
                     charts=tuple(charts[name] for name in section.charts if name in charts),
-                    table=tuple(
-                        fact.id
-                        for fact in sheet.facts
-                        if fact.kpi in section.kpis and fact.kind is Kind.VALUE
-                    ),
+                    table=tuple(fact.id for fact in sheet.facts if self._shown(fact, section)),
                 )
                 for section in definition.sections
             ),
@@ -232,6 +228,16 @@ class Maker:
             passages=tuple(passages[name] for name in cited if name in passages),
             notices=(*sheet.notices, *narrative.notices),
             held=held(definition, sheet),
+        )
+        return report.model_copy(update={"facts": used(report)})
+
+    def _shown(self, fact: Fact, section: SectionDefinition) -> bool:
+        """Whether a section's table has a line for a fact: this period's values that say much."""
+        return (
+            fact.kpi in section.kpis
+            and fact.kind is Kind.VALUE
+            and fact.period == self.period.key
+            and bool(fact.value if fact.entity else fact.value is not None)
         )
 
     def _read(self, file: str, model: type[_Model]) -> _Model:
@@ -281,6 +287,28 @@ def brief(definition: Definition, period: Period, sheet: FactSheet, context: Con
         },
         headline=sheet.headline,
     )
+
+
+def used(report: Report) -> tuple[Fact, ...]:
+    """The facts that a report shows, and those that they follow from; gaps too."""
+    paragraphs = [*report.summary, *(p for section in report.sections for p in section.paragraphs)]
+    charts = [chart for section in report.sections for chart in section.charts]
+    spans = [span for paragraph in paragraphs for span in paragraph.spans]
+    spans += [span for chart in charts for span in chart.spans]
+    names = {*report.headline, *(name for span in spans for name in span.facts)}
+    names.update(name for chart in charts for name in chart.facts)
+    names.update(name for section in report.sections for name in section.table)
+    # The cover and the tables show the change beside a value.
+    names.update(f.id for f in report.facts if not f.entity and f.kind is not Kind.VALUE)
+    names.update(fact.id for fact in report.facts if fact.gap)
+    by_id = {fact.id: fact for fact in report.facts}
+    todo = list(names)
+    while todo:
+        derivation = by_id[todo.pop()].derivation
+        new = set(derivation.of if derivation else ()) - names
+        names.update(new)
+        todo.extend(new)
+    return tuple(fact for fact in report.facts if fact.id in names)
 
 
 def held(definition: Definition, sheet: FactSheet) -> str:

@@ -69,7 +69,7 @@ def analyse(reader: KpiReader, period: Period) -> Findings:
     before = period.year_before()
     if "year_before" in kpi.compare and before < first:
         cells.update(reader.series(period.grain, before.start, before.end))
-    found.series = _series(cells, first, period)
+    found.series = _series(kpi, cells, first, period)
     _Kpi(reader, period, cells, found).tell()
     return found
 
@@ -386,14 +386,15 @@ def _covered(cell: Cell, expected: int) -> bool:
 
 
 def _series(
-    cells: Mapping[date, Cell], first: Period, last: Period
+    kpi: Kpi, cells: Mapping[date, Cell], first: Period, last: Period
 ) -> list[tuple[Period, Decimal | None]]:
-    """From the first period with a value on; what is missing between is None."""
+    """From the first period with a value on; what is missing or thin between is None."""
     series: list[tuple[Period, Decimal | None]] = []
     period = first
     while period <= last:
         cell = cells.get(period.start)
-        value = cell.value if cell else None
+        known = cell and (period == last or _covered(cell, len(_expected(kpi, period))))
+        value = cell.value if cell and known else None
         if series or value is not None:
             series.append((period, value))
         period = period.shift(1)

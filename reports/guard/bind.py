@@ -95,8 +95,7 @@ def _numeric(
         return Objection(rule, f"{_label(candidate)} is {exact.normalize():f} {unit}".rstrip())
     if not quantity.multiple and not _unit_agrees(reading, quantity, candidate):
         return Objection(
-            "unit",
-            f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}",
+            "unit", f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}"
         )
     return objection or _bound_holds(quantity, stated, target, candidate)
 
@@ -225,9 +224,7 @@ def _is_negative_noun(reading: Reading, quantity: Quantity) -> bool:
     pattern = re.compile(sentence.words.negative, re.IGNORECASE)
     if not any(pattern.fullmatch(word) for word in words):
         return False
-    return not any(
-        re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words
-    )
+    return not any(re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words)
 
 
 def _unit_agrees(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
@@ -252,7 +249,7 @@ def _noun_agrees(reading: Reading, quantity: Quantity, unit: str, candidate: Can
         stem(v.unit.split()[-1], reading.language) for v in reading.values
         if v.unit and not units.known(v.unit)
     }  # fmt: skip
-    own = stem(unit.rsplit(maxsplit=1)[-1], reading.language) if unit else ""
+    own = stem(unit.split()[-1], reading.language) if unit else ""
     if own in said:
         return True
     if any(word in nouns for word in said[:2]):

@@ -14,34 +14,7 @@ from reports.guard import when
 from reports.guard.model import Value
 from reports.guard.text import plain, words
 
-_LINKS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "and",
-        "in",
-        "for",
-        "to",
-        "at",
-        "der",
-        "die",
-        "das",
-        "des",
-        "dem",
-        "den",
-        "und",
-        "von",
-        "im",
-        "in",
-        "&",
-        ",",
-        "-",
-        "'",
-        "–",
-    ]
-)
+_LINKS = frozenset("the a an of and in for to at der die das des dem den und von im in & , - ' –".split())
 _MAX_VARIANTS = 24
 
 
@@ -96,12 +69,8 @@ class Vocabulary:
             start, end = tokens[index][0], tokens[index + length - 1][1]
             found.append(
                 Label(
-                    start,
-                    end,
-                    frozenset(ids.names),
-                    frozenset(ids.entities),
-                    frozenset(ids.periods),
-                    text[start:end],
+                    start, end, frozenset(ids.names), frozenset(ids.entities),
+                    frozenset(ids.periods), text[start:end],
                 )  # fmt: skip
             )
             taken.update(range(start, end))
@@ -153,7 +122,7 @@ class Vocabulary:
             texts.add(f"{before} {after}")
             rest = re.sub(r"^\s*\S+", "", after)
             texts.add(f"{before} {inner} {rest}")
-            for variant in texts:
+            for variant in list(texts):
                 texts.add(re.sub(r"\([^()]*\)", " ", variant))
         for variant in sorted(texts)[:_MAX_VARIANTS]:
             stems = [stem(word, self._language) for _, _, word in words(variant)]

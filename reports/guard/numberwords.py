@@ -26,29 +26,11 @@ class NumberWord:
     turns: int = 0
 
 
-_ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _SMALL = {word: number for number, word in enumerate(_ONES)} | {
     word: (number + 2) * 10 for number, word in enumerate(_TENS)
 }
@@ -73,9 +55,7 @@ _DE_TENS = {
     "zwanzig": 20, "dreißig": 30, "dreissig": 30, "vierzig": 40, "fünfzig": 50, "sechzig": 60,
     "siebzig": 70, "achtzig": 80, "neunzig": 90,
 }  # fmt: skip
-_DE_PART = "|".join(
-    sorted([*_DE_ONES, *_DE_TENS, "hundert", "tausend", "und"], key=len, reverse=True)
-)
+_DE_PART = "|".join(sorted([*_DE_ONES, *_DE_TENS, "hundert", "tausend", "und"], key=len, reverse=True))
 _DE_WORD = re.compile(rf"(?<![\w-])(?:{_DE_PART})+(?![\w])", re.IGNORECASE)
 
 _M = Decimal("0.05")
@@ -123,46 +103,24 @@ _ORDINALS: dict[str, dict[str, int]] = {
     "en": {
         word: number
         for number, word in enumerate(
-            [
-                "first",
-                "second",
-                "third",
-                "fourth",
-                "fifth",
-                "sixth",
-                "seventh",
-                "eighth",
-                "ninth",
-                "tenth",
-                "eleventh",
-                "twelfth",
-            ],
+            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh "
+            "twelfth".split(),
             1,
         )
     },
     "de": {
         stem: number
         for number, stem in enumerate(
-            [
-                "erst",
-                "zweit",
-                "dritt",
-                "viert",
-                "fünft",
-                "sechst",
-                "siebt",
-                "acht",
-                "neunt",
-                "zehnt",
-            ],
-            1,
+            "erst zweit dritt viert fünft sechst siebt acht neunt zehnt".split(), 1
         )
     },
 }
 _HALF = Decimal("0.5")
 
 
-def find_words(text: str, language: str, words: Lexicon, taken: set[int]) -> Iterator[NumberWord]:
+def find_words(
+    text: str, language: str, words: Lexicon, taken: set[int]
+) -> Iterator[NumberWord]:
     """Number words that are not part of something else.
 
     Args:

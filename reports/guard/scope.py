@@ -117,8 +117,8 @@ def number_is_base(reading: Reading, number: int) -> bool:
     quantity = sentence.numbers[number]
     before = sentence.text[sentence.start : quantity.start]
     if not re.search(
-        r"(?<!\w)(?:from|against|versus|vs\.?|than|compared (?:with|to)|von|gegenüber|nach|als|"
-        r"verglichen mit|ggü\.?)\s(?:(?:the|a|an|some|about|around|just)\s)?$",
+        rf"(?<!\w)(?:from|against|versus|vs\.?|than|compared (?:with|to)|von|gegenüber|nach|als|"
+        rf"verglichen mit|ggü\.?)\s(?:(?:the|a|an|some|about|around|just)\s)?$",
         before,
         re.IGNORECASE,
     ):  # fmt: skip
@@ -380,12 +380,8 @@ def _share_order(reading: Reading, number: int, derived: Derived) -> Objection |
     sentence = reading.sentence
     for what in ("names", "entities"):
         labels = [m for m in sentence.labels if getattr(m, what)]
-        parts = [
-            m for m in labels if part.id in getattr(m, what) and whole.id not in getattr(m, what)
-        ]
-        wholes = [
-            m for m in labels if whole.id in getattr(m, what) and part.id not in getattr(m, what)
-        ]
+        parts = [m for m in labels if part.id in getattr(m, what) and whole.id not in getattr(m, what)]
+        wholes = [m for m in labels if whole.id in getattr(m, what) and part.id not in getattr(m, what)]
         if not parts or not wholes:
             continue
         lead = sentence.text[sentence.start : wholes[0].start]
@@ -483,9 +479,7 @@ def _change_period(reading: Reading, number: int, now: str, then: str) -> Object
         if not fits:
             return Objection("period", message)
     if base is not None and not base.same(current) and ends.count("either") == 2:
-        if not any(base.same(p.when) for p in plain) or not any(
-            current.same(p.when) for p in plain
-        ):
+        if not any(base.same(p.when) for p in plain) or not any(current.same(p.when) for p in plain):
             return Objection("period", message)
     return None
 

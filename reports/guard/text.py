@@ -17,53 +17,8 @@ _OTHER = {
     "\u2019": "'", "\u02bc": "'", "\u060c": ",", "\u3001": ",", "\u2014": "\u2013",
 }  # fmt: skip
 _ABBREVIATIONS = frozenset(
-    [
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "mär",
-        "okt",
-        "dez",
-        "vs",
-        "approx",
-        "no",
-        "nr",
-        "ca",
-        "bzw",
-        "mio",
-        "mrd",
-        "tsd",
-        "bio",
-        "inc",
-        "ltd",
-        "corp",
-        "co",
-        "st",
-        "mr",
-        "mrs",
-        "dr",
-        "e.g",
-        "i.e",
-        "u.s",
-        "u.k",
-        "z.b",
-        "rd",
-        "est",
-        "resp",
-        "incl",
-        "excl",
-        "ggü",
-        "tsd",
-    ]
+    "jan feb mar apr jun jul aug sep sept oct nov dec mär okt dez vs approx no nr ca bzw mio mrd "
+    "tsd bio inc ltd corp co st mr mrs dr e.g i.e u.s u.k z.b rd est resp incl excl ggü tsd".split()
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['&][^\W\d_]+)*|\d+(?:[.,]\d+)*|[^\s\w]", re.UNICODE)
 
@@ -127,4 +82,6 @@ def _abbreviated(text: str, dot: int) -> bool:
     if word in _ABBREVIATIONS and follows:
         return True
     # A single capital is an initial; digits before a lower-case word or a noun are an ordinal.
-    return bool(follows) and (re.fullmatch(r"[a-z]", word) is not None or follows[0].islower())
+    return bool(follows) and (
+        re.fullmatch(r"[a-z]", word) is not None or follows[0].islower()
+    )

@@ -151,7 +151,7 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
         ("days", rf"{month}\s+(?P<d1>[0-3]?\d)\s*(?:-|–|to)\s*{day},?\s+{_Y}"),
         ("day", mdy),
         ("day", dmy),
-        ("week", r"(?:(?:calendar\s+)?week|KW|Kalenderwoche|Woche)\s*(?P<w>\d\d?)(?!\d)(?:\s*/\s*|,?\s*(?:of|von|in|des Jahres)?\s*)(?P<y>(?:19|20)\d\d)"),
+        ("week", rf"(?:(?:calendar\s+)?week|KW|Kalenderwoche|Woche)\s*(?P<w>\d\d?)(?!\d)(?:\s*/\s*|,?\s*(?:of|von|in|des Jahres)?\s*)(?P<y>(?:19|20)\d\d)"),
         ("week", r"(?:(?:calendar\s+)?weeks?|KW|Kalenderwoche|Woche|W)\s*(?P<w>\d\d?)(?![\d.,]*\d)"),
         ("quarter", rf"(?:Q(?P<q>[1-4])|(?P<o>{_ORD})[- ](?:fiscal\s+)?(?:quarter|Quartal)s?(?!\s+of\s+(?:the|all|our)\b)){_OPT_Y}(?!\d)"),
         ("half", rf"(?:H(?P<q>[12])|(?P<o>{_ORD})[- ](?:half|Halbjahr|Hälfte)(?:\s+year)?){_OPT_Y}(?!\d)"),
@@ -164,7 +164,9 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
         ("bare_year", rf"(?<![\d.,$£€¥+#/-])(?:(?:the\s+)?(?:calendar\s+)?(?:year|Jahre?)\s+)?{_Y}s?(?!\d|[.,/]\d|\s*(?:%|percent|million|billion|thousand|Mio|Mrd|[kKmMbB]n?\b|€|\$|£))"),
         ("month", month),
     ]  # fmt: skip
-    return [(kind, re.compile(rf"(?<![A-Za-z]){pattern}", re.IGNORECASE)) for kind, pattern in raw]
+    return [
+        (kind, re.compile(rf"(?<![A-Za-z]){pattern}", re.IGNORECASE)) for kind, pattern in raw
+    ]
 
 
 _BACK = re.compile(
