@@ -39,11 +39,10 @@ _TIMESTAMP = re.compile(r"timestamp(?:\((\d+)\))?( with time zone)?")
 def csv_lines(stream: Stream) -> Iterator[bytes]:
     """RFC 4180 with a header, UTF-8; texts that a spreadsheet would run begin with an apostrophe.
 
-    A null is an empty field, an empty text a quoted one.
+    A null and an empty text are both an empty field; Parquet tells them apart.
     """
     text = io.StringIO()
-    # QUOTE_NOTNULL would tell null from "" but comes with Python 3.12; texts are quoted instead.
-    writer = csv.writer(text, quoting=csv.QUOTE_MINIMAL)
+    writer = csv.writer(text)
     writer.writerow([_csv_text(name) for name in stream.columns])
     yield _taken(text)
     for chunk in stream.chunks:
