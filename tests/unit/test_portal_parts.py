@@ -24,10 +24,10 @@ from reports.portal.charts import bundle
 from reports.portal.compare import compare
 from reports.portal.openid import OpenIdError, OpenIdProvider
 from reports.portal.render import direction, pieces
-from reports.portal.shelf import Shelf, excerpt
+from reports.portal.shelf import Shelf, UnreadableReportError, excerpt
 from reports.portal.throttle import Throttle, TooOftenError
 from reports.portal.users import User
-from reports.store import NoSuchReportError, ReportStore
+from reports.store import JSON, NoSuchReportError, ReportStore
 
 TEXT = st.text(max_size=40)
 
@@ -188,6 +188,17 @@ def test_a_report_made_anew_is_read_anew(tmp_path: Path) -> None:
     assert path.stat().st_mtime_ns != before
     assert shelf.open(user, "r", "2010-12").title == "After"
     assert [card.title for card in shelf.cards(user)] == ["After"]
+
+
+def test_a_malformed_report_leaves_the_others(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    store, shelf, user = ReportStore(found), Shelf(found), User("root", admin=True)
+    store.save(report())
+    store.write("r", "2011-01", JSON, b'{"name": "r"}')
+    store.write("r", "2011-02", JSON, b"no JSON")
+    assert [card.period for card in shelf.cards(user)] == ["2010-12"]
+    with pytest.raises(UnreadableReportError, match=r"report r of 2011-01 .* malformed at title"):
+        shelf.open(user, "r", "2011-01")
 
 
 @pytest.mark.parametrize("name", ["..", "../r", "r/../r", "", "r\n", ".r"])
