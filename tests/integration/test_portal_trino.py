@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from platform_assets.gold.bootstrap import bootstrap
 from platform_assets.gold.trino import TrinoQueryError, execute
 from platform_assets.settings import Settings
 from reports.portal.rows import TrinoRows
@@ -20,6 +21,7 @@ def pinned(trino_stack: Settings) -> Iterator[str]:
     values = ", ".join(
         f"('c{number % 3}', {number}, map(array['k'], array[{number}]))" for number in range(ROWS)
     )
+    bootstrap(trino_stack)
     execute(trino_stack, "CREATE SCHEMA IF NOT EXISTS gold.portal_rows")
     execute(
         trino_stack,
