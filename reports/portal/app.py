@@ -26,7 +26,7 @@ from reports.portal import charts, evidence, login, reading
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import Database
-from reports.portal.openid import OpenIdProvider
+from reports.portal.openid import OpenIdError, OpenIdProvider
 from reports.portal.render import page
 from reports.portal.rows import RowReader, TrinoRows
 from reports.portal.security import Shield
@@ -107,6 +107,9 @@ def _errors(app: FastAPI) -> None:
             answer = _error(request, 429, error.message, error.hint)
             answer.headers["Retry-After"] = str(error.seconds)
             return answer
+        if isinstance(error, OpenIdError):
+            _LOG.warning("%s", error)
+            return _error(request, 502, "Signing in did not work", error.message)
         if isinstance(error, TrinoQueryError):
             return _error(request, 502, "The rows cannot be read", error.message)
         # What is wrong inside is for the log; a reader cannot mend it.

@@ -38,7 +38,7 @@ class Line:
 
 
 def compare(before: Report, after: Report) -> list[Line]:
-    """Values read from tables, and targets, in the order of the later report."""
+    """Values of the two periods themselves, and targets, in the order of the later report."""
     earlier, later = _values(before), _values(after)
     order = [*later, *(fact_id for fact_id in earlier if fact_id not in later)]
     return [_line(earlier.get(key), later.get(key), after.language) for key in order]
@@ -47,7 +47,9 @@ def compare(before: Report, after: Report) -> list[Line]:
 def _values(report: Report) -> dict[str, Fact]:
     # Changes are facts too, but the change of a change says nothing to a reader.
     kept = (Kind.VALUE, Kind.SHARE, Kind.TARGET)
-    return {fact.id: fact for fact in report.facts if fact.kind in kept}
+    return {
+        fact.id: fact for fact in report.facts if fact.kind in kept and fact.period == report.period
+    }
 
 
 def _line(before: Fact | None, after: Fact | None, language: str) -> Line:

@@ -44,7 +44,8 @@ def show_fact(
 ) -> Response:
     """A fact: value, statement, snapshots, lineage, derivation, rows."""
     report, fact = _fact(visit, name, period, fact_id)
-    visit.record(Action.FACT, name, period, fact_id)
+    part = f" page {number}" if number > 1 else ""
+    visit.record(Action.FACT, name, period, fact_id + part)
     rows, trouble = _rows(visit, fact, number)
     return page(
         request,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
@@ -39,11 +40,10 @@ _TIMESTAMP = re.compile(r"timestamp(?:\((\d+)\))?( with time zone)?")
 def csv_lines(stream: Stream) -> Iterator[bytes]:
     """RFC 4180 with a header, UTF-8; texts that a spreadsheet would run begin with an apostrophe.
 
-    A null is an empty field, an empty text a quoted one.
+    A null and an empty text are both an empty field; Parquet tells them apart.
     """
     text = io.StringIO()
-    # QUOTE_NOTNULL would tell null from "" but comes with Python 3.12; texts are quoted instead.
-    writer = csv.writer(text, quoting=csv.QUOTE_MINIMAL)
+    writer = csv.writer(text)
     writer.writerow([_csv_text(name) for name in stream.columns])
     yield _taken(text)
     for chunk in stream.chunks:
@@ -82,7 +82,7 @@ def _table(chunk: Sequence[Row], schema: pa.Schema) -> pa.Table:
     for index, field in enumerate(schema):
         values = [row[index] for row in chunk]
         if pa.types.is_string(field.type):
-            values = [value if value is None else str(value) for value in values]
+            values = [value if value is None else _text(value) for value in values]
         arrays.append(pa.array(values, type=field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -94,7 +94,14 @@ def _csv_cell(value: Any) -> Any:
         return value.isoformat()
     if value is None or isinstance(value, bool | int | float | Decimal):
         return value
-    return _csv_text(str(value))
+    return _csv_text(_text(value))
+
+
+def _text(value: Any) -> str:
+    # Arrays, maps and rows are JSON, which other tools read again.
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)
 
 
 def _csv_text(text: str) -> str:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 
 from reports.portal.access import CurrentVisit
 from reports.portal.addresses import NAME_PATTERN, PERIOD_PATTERN, report_path
@@ -75,7 +75,7 @@ def compare_periods(
         before=before,
         after=after,
         lines=compare(before, after),
-        periods=_periods(visit, name),
+        periods=visit.portal.shelf.periods(visit.user, name),
     )
 
 
@@ -86,7 +86,7 @@ def newest(visit: CurrentVisit, name: Name) -> Response:
     Raises:
         NoSuchReportError: there is none for the visitor.
     """
-    periods = _periods(visit, name)
+    periods = visit.portal.shelf.periods(visit.user, name)
     if not periods:
         visit.record(Action.REFUSED, name)
         raise NoSuchReportError(f"no report {name}")
@@ -105,7 +105,7 @@ def read(request: Request, visit: CurrentVisit, name: Name, period: PeriodKey) -
         facts={fact.id: fact for fact in report.facts},
         passages={passage.id: passage for passage in report.passages},
         pdf=visit.portal.shelf.pdf(visit.user, name, period) is not None,
-        periods=_periods(visit, name),
+        periods=visit.portal.shelf.periods(visit.user, name),
     )
 
 
@@ -133,16 +133,8 @@ def pdf(visit: CurrentVisit, name: Name, period: PeriodKey) -> Response:
         NoSuchReportError: the visitor may read no such report, or it has no PDF.
     """
     visit.open(name, period)
-    content = visit.portal.shelf.pdf(visit.user, name, period)
-    if content is None:
+    path = visit.portal.shelf.pdf(visit.user, name, period)
+    if path is None:
         raise NoSuchReportError(f"report {name} of {period} has no PDF")
     visit.record(Action.PDF, name, period)
-    disposition = f'attachment; filename="{name}-{period}.pdf"'
-    return Response(
-        content, media_type="application/pdf", headers={"Content-Disposition": disposition}
-    )
-
-
-def _periods(visit: CurrentVisit, name: str) -> list[str]:
-    cards = visit.portal.shelf.cards(visit.user)
-    return [card.period for card in cards if card.name == name]
+    return FileResponse(path, media_type="application/pdf", filename=f"{name}-{period}.pdf")

@@ -6,17 +6,23 @@ Belongs here: listing, loading and searching reports for one user. Does not belo
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
+from pydantic import ValidationError
+
+from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.document import Report
 from reports.portal.addresses import NAME_PATTERN, PERIOD_PATTERN
 from reports.portal.users import User
 from reports.store import JSON, PDF, NoSuchReportError, ReportStore
 
+_LOG = logging.getLogger(__name__)
 _AROUND = 90
 """Characters shown on either side of a hit."""
 _MOST_WORDS = 8
@@ -54,6 +60,10 @@ class Hit:
     excerpt: tuple[str, ...]
 
 
+class UnreadableReportError(WeirError):
+    """A finished report's file does not hold a report."""
+
+
 class Shelf:
     """Reports of the store as users see them; a report is read again only when it changed."""
 
@@ -68,6 +78,7 @@ class Shelf:
         Raises:
             NoSuchReportError: it has not been made, or is not theirs to read: which of the two
                 is not told.
+            UnreadableReportError: its file is malformed.
         """
         _refuse_odd(name, period)
         if not user.may_read(name):
@@ -77,19 +88,23 @@ class Shelf:
             raise NoSuchReportError(f"no report {name} of {period}")
         return report
 
-    def pdf(self, user: User, name: str, period: str) -> bytes | None:
-        """The PDF of a report for a user; None where it has none.
+    def pdf(self, user: User, name: str, period: str) -> Path | None:
+        """The PDF's file of a report for a user; None where it has none.
 
         Raises:
             NoSuchReportError: as :meth:`open`.
         """
         self.open(user, name, period)
         path = self._store.path(name, period, PDF)
-        return path.read_bytes() if path.is_file() else None
+        return path if path.is_file() else None
 
     def cards(self, user: User) -> list[Card]:
         """What a user may read: reports by name, the newest period first."""
-        return list(self._cards(user))
+        return list(self._cards(user, self._store.names()))
+
+    def periods(self, user: User, name: str) -> list[str]:
+        """Periods of one report that a user may read, newest first; none for another's."""
+        return [card.period for card in self._cards(user, [name])]
 
     def search(self, user: User, words: str) -> list[Hit]:
         """Reports whose title or text hold every word; title hits first, then the newest."""
@@ -97,7 +112,7 @@ class Shelf:
         if not wanted:
             return []
         hits: list[tuple[bool, Hit]] = []
-        for card in sorted(self._cards(user), key=lambda card: card.period, reverse=True):
+        for card in sorted(self.cards(user), key=lambda card: card.period, reverse=True):
             title = f"{card.title} {card.period_label} {card.name} {card.period}"
             everything = " ".join((title, *card.texts)).casefold()
             if all(word in everything for word in wanted):
@@ -105,25 +120,42 @@ class Shelf:
                 hits.append((not in_title, Hit(card, excerpt(card.texts, wanted))))
         return [hit for _, hit in sorted(hits, key=lambda found: found[0])]
 
-    def _cards(self, user: User) -> Iterator[Card]:
-        for name in self._store.names():
+    def _cards(self, user: User, names: Iterable[str]) -> Iterator[Card]:
+        for name in names:
             if not re.fullmatch(NAME_PATTERN, name) or not user.may_read(name):
                 continue
             for period in reversed(self._store.periods(name)):
-                if re.fullmatch(PERIOD_PATTERN, period):
+                if not re.fullmatch(PERIOD_PATTERN, period):
+                    continue
+                try:
                     card = self._card(name, period, self._changed(name, period))
-                    if user.admin or not card.held:
-                        yield card
+                except WeirError as error:
+                    # One report that cannot be read must not take the others away.
+                    _LOG.warning("%s", error)
+                    continue
+                if user.admin or not card.held:
+                    yield card
 
     def _changed(self, name: str, period: str) -> int:
         path = self._store.path(name, period, JSON)
         return path.stat().st_mtime_ns if path.is_file() else 0
 
+    def _load(self, name: str, period: str) -> Report:
+        try:
+            return self._store.load(name, period)
+        except ValidationError as error:
+            where = ", ".join(".".join(map(str, found["loc"])) for found in error.errors()[:3])
+            path = self._store.path(name, period, JSON)
+            raise UnreadableReportError(
+                f"report {name} of {period} ({path}) is malformed at {where or 'its start'}",
+                f"make it anew: weir report {name} --period {period}",
+            ) from error
+
     def _read_report(self, name: str, period: str, _changed: int) -> Report:
-        return self._store.load(name, period)
+        return self._load(name, period)
 
     def _read_card(self, name: str, period: str, _changed: int) -> Card:
-        report = self._store.load(name, period)
+        report = self._load(name, period)
         texts = [paragraph.text for paragraph in report.summary]
         for section in report.sections:
             texts.append(section.heading)

@@ -1,0 +1,75 @@
+"""The rows behind a number on a real Trino: order, time travel, and whose permissions count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from platform_assets.gold.bootstrap import bootstrap
+from platform_assets.gold.trino import TrinoQueryError, execute
+from platform_assets.settings import Settings
+from reports.portal.rows import TrinoRows
+
+TABLE = "gold.portal_rows.sales"
+ROWS = 130
+
+
+@pytest.fixture(scope="module")
+def pinned(trino_stack: Settings) -> Iterator[str]:
+    """Statement of a table's rows at a snapshot, after which more were written."""
+    values = ", ".join(
+        f"('c{number % 3}', {number}, map(array['k'], array[{number}]))" for number in range(ROWS)
+    )
+    bootstrap(trino_stack)
+    execute(trino_stack, "CREATE SCHEMA IF NOT EXISTS gold.portal_rows")
+    execute(
+        trino_stack,
+        f"CREATE TABLE {TABLE} AS SELECT * FROM (VALUES {values}) AS v (country, day, extra)",
+    )
+    snapshots = execute(
+        trino_stack, 'SELECT snapshot_id FROM gold.portal_rows."sales$snapshots"'
+    ).rows
+    execute(trino_stack, f"INSERT INTO {TABLE} VALUES ('late', 999, map())")
+    yield f"SELECT * FROM {TABLE} FOR VERSION AS OF {snapshots[0][0]};"
+    execute(trino_stack, f"DROP TABLE {TABLE}")
+    execute(trino_stack, "DROP SCHEMA gold.portal_rows")
+
+
+def test_pages_together_are_the_rows_of_the_snapshot(trino_stack: Settings, pinned: str) -> None:
+    rows = TrinoRows(trino_stack)
+    pages = [rows.page(pinned, "analyst", offset, 50) for offset in (0, 50, 100)]
+    assert [page.more for page in pages] == [True, True, False]
+    days = [row[1] for page in pages for row in page.rows]
+    assert sorted(days) == list(range(ROWS))
+    assert days == sorted(days, key=lambda day: (day % 3, day))
+    assert rows.page(pinned, "analyst", 100_000, 50).rows == []
+
+
+def test_a_stream_is_cut_and_says_so(trino_stack: Settings, pinned: str) -> None:
+    rows = TrinoRows(trino_stack)
+    whole = rows.stream(pinned, "analyst", ROWS)
+    assert not whole.cut
+    assert sum(len(chunk) for chunk in whole.chunks) == ROWS
+    part = rows.stream(pinned, "analyst", ROWS - 1)
+    assert part.cut
+    assert sum(len(chunk) for chunk in part.chunks) == ROWS - 1
+
+
+def test_the_readers_own_permissions_count(trino_stack: Settings, pinned: str) -> None:
+    rows = TrinoRows(trino_stack)
+    with pytest.raises(TrinoQueryError) as refused:
+        rows.page(pinned, "stranger", 0, 50)
+    assert refused.value.name == "PERMISSION_DENIED"
+    with pytest.raises(TrinoQueryError) as refused:
+        rows.stream(pinned, "stranger", 50)
+    assert refused.value.name == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize(
+    "sql", [f"DELETE FROM {TABLE}", f"SELECT 1) ; DROP TABLE {TABLE} --", f"DROP TABLE {TABLE}"]
+)
+def test_nothing_can_be_written(trino_stack: Settings, pinned: str, sql: str) -> None:
+    with pytest.raises(TrinoQueryError):
+        TrinoRows(trino_stack).page(sql, "analyst", 0, 50)
+    assert execute(trino_stack, f"SELECT count(*) FROM {TABLE}").rows == [(ROWS + 1,)]
