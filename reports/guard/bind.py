@@ -1,0 +1,283 @@
+"""Which cited value, or declared derivation, a number states.
+
+Belongs here: rounding, scale, unit, sign and the wording of an operation. Does not belong here:
+reading the text (:mod:`.scan`) and what it speaks of (:mod:`.scope`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reports.guard import scope, units
+from reports.guard.derive import Derived
+from reports.guard.labels import stem
+from reports.guard.model import Value
+from reports.guard.quantities import Quantity
+from reports.guard.scan import Direction
+from reports.guard.scope import Objection, Reading
+
+Candidate = Value | Derived
+
+_NEAR = Decimal("0.02")
+_STAGES = ("no_such_fact", "rounding", "ambiguous", "unit", "direction", "name", "entity", "period")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A number and the candidate that it states."""
+
+    number: int
+    candidate: Candidate
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The value's id, or those that it is derived from."""
+        if isinstance(self.candidate, Derived):
+            return tuple(value.id for value in self.candidate.of)
+        return (self.candidate.id,)
+
+
+def bind(reading: Reading, number: int, candidates: Sequence[Candidate]) -> Bound | Objection:
+    """The first candidate without an objection, or the objection that came latest."""
+    quantity = reading.sentence.numbers[number]
+    if quantity.value is None:
+        return Objection("ambiguous", "cannot be read as one number in this language")
+    worst = Objection("no_such_fact", "equals no cited value and no declared derivation")
+    for candidate in candidates:
+        objection = _objection(reading, number, quantity, candidate)
+        if objection is None:
+            return Bound(number, candidate)
+        if _STAGES.index(objection.rule) > _STAGES.index(worst.rule):
+            worst = objection
+    return worst
+
+
+def _objection(
+    reading: Reading, number: int, quantity: Quantity, candidate: Candidate
+) -> Objection | None:
+    numeric = _numeric(reading, number, quantity, candidate)
+    if numeric is not None:
+        return numeric
+    if isinstance(candidate, Derived):
+        return _wording(reading, number, candidate) or scope.of_derived(reading, number, candidate)
+    if candidate.rank_of is not None and not _RANKED.search(reading.sentence.written):
+        return Objection("no_such_fact", f"{candidate.id} is a rank")
+    return scope.of_value(reading, number, candidate)
+
+
+_RANKED = re.compile(r"\b(?:rank\w*|place\w*|position|number|no\.|platz|rang|stelle)|#", re.I)
+
+
+def _label(candidate: Candidate) -> str:
+    if isinstance(candidate, Derived):
+        return f"{candidate.op} of {', '.join(value.id for value in candidate.of)}"
+    return candidate.id
+
+
+def _numeric(
+    reading: Reading, number: int, quantity: Quantity, candidate: Candidate
+) -> Objection | None:
+    exact, unit = candidate.exact, candidate.unit
+    target = _as_factor(exact, candidate, quantity) if quantity.multiple else exact
+    if target is None:
+        return Objection("no_such_fact", f"{_label(candidate)} is no factor or part")
+    stated, objection = _stated(reading, number, quantity, candidate, target)
+    if not _within(quantity, stated, target):
+        if objection is not None and _within(quantity, -stated, target):
+            return objection
+        if objection is None and _within(quantity, -stated, target) and target != 0:
+            return Objection("direction", f"has the other sign than {_label(candidate)} = {exact}")
+        near = abs(stated - target) <= _NEAR * abs(target)
+        rule: scope.Rule = "rounding" if near and target else "no_such_fact"
+        return Objection(rule, f"{_label(candidate)} is {exact.normalize():f} {unit}".rstrip())
+    if not quantity.multiple and not _unit_agrees(reading, quantity, candidate):
+        return Objection(
+            "unit", f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}"
+        )
+    return objection or _bound_holds(quantity, stated, target, candidate)
+
+
+def _within(quantity: Quantity, stated: Decimal, target: Decimal) -> bool:
+    half = quantity.half
+    if quantity.multiple and (quantity.approximate or quantity.bound):
+        half *= 2
+    if quantity.multiple and quantity.bound > 0 and stated > 1:
+        # "more than doubled" is anything below the next factor.
+        return stated <= target < stated + 1
+    return abs(stated - target) <= half
+
+
+def _bound_holds(
+    quantity: Quantity, stated: Decimal, target: Decimal, candidate: Candidate
+) -> Objection | None:
+    over, size = abs(target) - abs(stated), quantity.bound
+    if (size > 0 and over < 0) or (size < 0 and over > 0):
+        side = "more" if size > 0 else "less"
+        return Objection("direction", f"{_label(candidate)} is {target}, which is not {side}")
+    return None
+
+
+def _as_factor(exact: Decimal, candidate: Candidate, quantity: Quantity) -> Decimal | None:
+    """A growth, share or ratio as the factor that "doubled" or "a third" speaks of."""
+    change = candidate.signed
+    if candidate.unit == "%":
+        if change:
+            part = quantity.value is not None and quantity.value < 1 and not quantity.turns
+            return exact / 100 if part else 1 + exact / 100
+        return exact / 100
+    if isinstance(candidate, Derived):
+        return exact if candidate.op == "ratio" else None
+    if candidate.rank_of is not None:
+        return None
+    return exact if candidate.unit in {"", "x"} else None
+
+
+def _stated(
+    reading: Reading, number: int, quantity: Quantity, candidate: Candidate, target: Decimal
+) -> tuple[Decimal, Objection | None]:
+    """The number as the sentence means it, with the sign that its words give."""
+    assert quantity.value is not None  # noqa: S101 - the caller refused what cannot be read
+    value = quantity.value
+    if quantity.multiple and (quantity.turns or not candidate.signed):
+        wrong = quantity.turns < 0 < target - 1 or quantity.turns > 0 > target - 1
+        return value, Objection("direction", "is the other way") if wrong else None
+    direction, beside = governing(reading, number)
+    if not candidate.signed:
+        if beside and not quantity.explicit:
+            return value, Objection("direction", f"{_label(candidate)} is no change")
+        if target < 0 < value and _is_negative_noun(reading, quantity):
+            return -value, None
+        return value, None
+    if direction is None or direction.sign == 0:
+        changes = direction is not None or quantity.explicit or _speaks_of_change(reading, number)
+        return value, None if changes else Objection(
+            "direction", f"{_label(candidate)} is a change, of which the text does not speak"
+        )
+    if quantity.explicit:
+        if value * direction.sign < 0 and not direction.weak and beside:
+            return value, Objection("direction", "contradicts the sign beside it")
+        return value, None
+    stated = value * direction.sign
+    wrong = _within(quantity, -stated, target) and not _within(quantity, stated, target)
+    if wrong:
+        return stated, Objection("direction", f"{_label(candidate)} is {target:f}: the other way")
+    return stated, None
+
+
+def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:
+    """The word of direction that a number belongs to, and whether it stands beside it."""
+    sentence = reading.sentence
+    quantity = sentence.numbers[number]
+    start, end = sentence.segments[number]
+    own = [d for d in sentence.directions if start <= d.start < end]
+    after = [d for d in own if d.start >= quantity.end]
+    before = [d for d in own if d.end <= quantity.start]
+    if after and _filled(sentence.text[quantity.end : after[0].start], sentence.words.filler, 2):
+        return after[0], True
+    if before:
+        last = before[-1]
+        gap = sentence.text[last.end : quantity.start]
+        both = [d for d in before if sentence.text[d.end : last.start].strip(" /()") == ""]
+        if len({d.sign for d in (*both, last)}) > 1:
+            return Direction(last.start, last.end, 0, True), False
+        noun = sentence.text[last.start].isupper()
+        if not noun and re.search(r"\bvon\s[$£€¥A-Z(]*\s?$", gap):
+            return last, False
+        if re.search(r"(?:\bto|\bat|\bauf|\bfrom|\bzu)\s[$£€¥A-Z(]*\s?$", gap):
+            return last, False
+        beside = _filled(gap, sentence.words.filler, 5) or bool(
+            re.search(r"(?:\bof|\bby|\bum|\bwas|\bis)\s(?:\w+ )?$", gap)
+        )
+        return last, beside
+    if after:
+        return after[0], False
+    if number and not quantity.explicit:
+        inherited, _ = governing(reading, number - 1)
+        return inherited, False
+    return None, False
+
+
+def _filled(gap: str, filler: str, most: int) -> bool:
+    words = re.findall(r"[^\W_]+|[^\s\w]", gap)
+    return len(words) <= most and all(
+        re.fullmatch(rf"(?:{filler})|[(%]", word, re.IGNORECASE) for word in words
+    )
+
+
+def _speaks_of_change(reading: Reading, number: int) -> bool:
+    del number
+    words = reading.sentence.words
+    pattern = rf"{words.base}|{words.change}|{words.rise}|{words.fall}|growth|wachstum"
+    if re.search(rf"(?<!\w)(?:{pattern})(?!\w)", reading.sentence.written, re.IGNORECASE):
+        return True
+    return any(reading.roles[p.start] == "base" for p in reading.sentence.periods)
+
+
+def _is_negative_noun(reading: Reading, quantity: Quantity) -> bool:
+    """Whether "loss", "deficit" or "used" right before the number turns its sign."""
+    sentence = reading.sentence
+    before = sentence.text[sentence.start : quantity.start]
+    words = re.findall(r"[^\W_]+", before)[-12:]
+    pattern = re.compile(sentence.words.negative, re.IGNORECASE)
+    if not any(pattern.fullmatch(word) for word in words):
+        return False
+    return not any(re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words)
+
+
+def _unit_agrees(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
+    unit = candidate.unit
+    if quantity.unit:
+        if unit in quantity.unit:
+            return True
+        ratio = isinstance(candidate, Derived) and candidate.op == "ratio"
+        return quantity.unit == ("x",) and (unit in {"", "x"} or ratio)
+    if units.stated(unit):
+        return False
+    return _noun_agrees(reading, quantity, unit, candidate)
+
+
+def _noun_agrees(reading: Reading, quantity: Quantity, unit: str, candidate: Candidate) -> bool:
+    """A noun counted after a number is the value's own, or none that a value counts."""
+    sentence = reading.sentence
+    rest = sentence.text[quantity.end : sentence.end]
+    follows = re.match(r"(?:\s+[^\W\d_][\w-]*){1,3}", rest)
+    said = [stem(w, reading.language) for w in follows.group().split()] if follows else []
+    nouns = {
+        stem(v.unit.split()[-1], reading.language) for v in reading.values
+        if v.unit and not units.known(v.unit)
+    }  # fmt: skip
+    own = stem(unit.split()[-1], reading.language) if unit else ""
+    if own in said:
+        return True
+    if any(word in nouns for word in said[:2]):
+        return False
+    if not unit or not said:
+        return True
+    sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
+    names = {stem(w, reading.language) for v in sources for n in v.names for w in n.split()}
+    return said[0] in names or re.fullmatch(_CLOSED, said[0]) is not None
+
+
+_CLOSED = (
+    r"in|on|at|of|for|during|and|or|to|from|by|than|as|compared?|versu?|against|over|after|with|"
+    r"thi|last|the|a|an|respectively|while|but|which|wa|were|is|are|per|more|les|fewer|higher|"
+    r"lower|up|down|year|week|month|quarter|im|auf|von|und|gegenüber|nach|mehr|wenig|weniger|"
+    r"höher|niedrig|um|bei|am|je|pro|war|waren|gestieg|gesunk|jeweil|vo|zu|al|it|across|overall|"
+    r"altogether|placed|recorded|follow\w*|compar\w*|vs|relative|vorwoche|insgesamt|erreicht"
+)
+
+
+def _wording(reading: Reading, number: int, derived: Derived) -> Objection | None:
+    """A sum, mean, share or ratio must be called one, so that no other number passes for it."""
+    pattern = reading.sentence.words.op_words.get(derived.op)
+    quantity = reading.sentence.numbers[number]
+    if pattern is None or quantity.multiple or quantity.unit == ("x",):
+        return None
+    if reading.language.split("-")[0] not in {"en", "de"}:
+        return None
+    if re.search(rf"(?<!\w)(?:{pattern})(?!\w)", reading.sentence.written, re.IGNORECASE):
+        return None
+    return Objection("ambiguous", f"equals a {derived.op}, which the sentence does not call so")

@@ -1,0 +1,240 @@
+"""Numbers written as words: ``four billion``, ``doubled``, ``a third``, ``zweiundzwanzig``.
+
+Belongs here: the words and their values. Does not belong here: units around them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reports.guard.lexicon import Lexicon
+
+
+@dataclass(frozen=True)
+class NumberWord:
+    """A number word; the attributes are those of :class:`.quantities.Quantity`."""
+
+    start: int
+    end: int
+    value: Decimal | None
+    half: Decimal
+    multiple: bool = False
+    ordinal: bool = False
+    turns: int = 0
+
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SMALL = {word: number for number, word in enumerate(_ONES)} | {
+    word: (number + 2) * 10 for number, word in enumerate(_TENS)
+}
+_BIG = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_UNIT_WORD = "|".join(sorted([*_SMALL], key=len, reverse=True))
+_ENGLISH = re.compile(
+    rf"(?<![\w-])(?:(?:{_UNIT_WORD})|(?:an?|half a)(?=[ -](?:{'|'.join(_BIG)}|dozen)\b))"
+    rf"(?:(?:[ -]|\s+and\s+)(?:{_UNIT_WORD}|{'|'.join(_BIG)}|dozen)\b)*(?![\w])",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(
+    r"(?<![\w-])(?:(?:no|any|every|some|each|which|this|that|the|another)\s+one|one\s+(?:of|another|can|could|may|might|"
+    r"must|should|has to|by one)|at one)\b",
+    re.IGNORECASE,
+)
+_DE_ONES = {
+    "null": 0, "eins": 1, "ein": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6,
+    "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "elf": 11, "zwölf": 12, "dreizehn": 13,
+    "vierzehn": 14, "fünfzehn": 15, "sechzehn": 16, "siebzehn": 17, "achtzehn": 18, "neunzehn": 19,
+}  # fmt: skip
+_DE_TENS = {
+    "zwanzig": 20, "dreißig": 30, "dreissig": 30, "vierzig": 40, "fünfzig": 50, "sechzig": 60,
+    "siebzig": 70, "achtzig": 80, "neunzig": 90,
+}  # fmt: skip
+_DE_PART = "|".join(sorted([*_DE_ONES, *_DE_TENS, "hundert", "tausend", "und"], key=len, reverse=True))
+_DE_WORD = re.compile(rf"(?<![\w-])(?:{_DE_PART})+(?![\w])", re.IGNORECASE)
+
+_M = Decimal("0.05")
+_MULTIPLES: dict[str, list[tuple[str, Decimal, Decimal, int]]] = {
+    "en": [
+        (r"doubl(?:ed|es|ing)|(?:two|2)[- ]?fold|twice|double", Decimal(2), _M, 1),
+        (r"tripl(?:ed|es|ing)|trebled|(?:three|3)[- ]?fold|thrice|triple", Decimal(3), _M, 1),
+        (r"quadrupl(?:ed|es|ing)|(?:four|4)[- ]?fold", Decimal(4), _M, 1),
+        (r"halved|halves|halving", Decimal("0.5"), Decimal("0.025"), -1),
+    ],
+    "de": [
+        (r"verdoppel\w*|doppelte?n?|doppelt so|zweifach\w*", Decimal(2), _M, 1),
+        (r"verdreifach\w*|dreifach\w*", Decimal(3), _M, 1),
+        (r"vervierfach\w*|vierfach\w*", Decimal(4), _M, 1),
+        (r"halbier\w*", Decimal("0.5"), Decimal("0.025"), -1),
+    ],
+}
+_HUNDREDTH = Decimal("0.01")
+_FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
+    "en": [
+        (r"two[- ]thirds?", Decimal(2) / 3),
+        (r"three[- ]quarters?(?! (?:of )?(?:19|20)\d\d| ended)", Decimal("0.75")),
+        (r"(?:a|one)[- ]third", Decimal(1) / 3),
+        (r"(?:a|one)[- ]quarter(?= of\b| share|[.,;]|$| as\b)|by a quarter", Decimal("0.25")),
+        (r"half(?= (?:of|the|as|its|their|that)\b)|(?:a|one)[- ]half|by half", Decimal("0.5")),
+        (r"(?:a|one)[- ]fifth", Decimal("0.2")),
+        (r"two[- ]fifths", Decimal("0.4")),
+        (r"three[- ]fifths", Decimal("0.6")),
+        (r"four[- ]fifths", Decimal("0.8")),
+        (r"(?:a|one)[- ]sixth", Decimal(1) / 6),
+        (r"(?:a|one)[- ]eighth", Decimal("0.125")),
+        (r"(?:a|one)[- ]tenth", Decimal("0.1")),
+    ],
+    "de": [
+        (r"zwei drittel\w?", Decimal(2) / 3),
+        (r"drei viertel\w?|dreiviertel", Decimal("0.75")),
+        (r"(?:ein|einem|eines) drittel\w?|drittel\w?(?= (?:der|des|aller|von))", Decimal(1) / 3),
+        (r"(?:ein|einem|eines) viertel\w?|viertel\w?(?= (?:der|des|aller|von))", Decimal("0.25")),
+        (r"die hälfte|der hälfte|hälfte|zur hälfte", Decimal("0.5")),
+        (r"(?:ein|einem|eines) fünftel\w?", Decimal("0.2")),
+        (r"(?:ein|einem|eines) zehntel\w?", Decimal("0.1")),
+    ],
+}
+_ORDINALS: dict[str, dict[str, int]] = {
+    "en": {
+        word: number
+        for number, word in enumerate(
+            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh "
+            "twelfth".split(),
+            1,
+        )
+    },
+    "de": {
+        stem: number
+        for number, stem in enumerate(
+            "erst zweit dritt viert fünft sechst siebt acht neunt zehnt".split(), 1
+        )
+    },
+}
+_HALF = Decimal("0.5")
+
+
+def find_words(
+    text: str, language: str, words: Lexicon, taken: set[int]
+) -> Iterator[NumberWord]:
+    """Number words that are not part of something else.
+
+    Args:
+        text: where to look, with ASCII separators.
+        language: its number words; English ones for other than German.
+        words: for vague words ("millions of").
+        taken: indices that are part of something else.
+    """
+    short = "de" if language.lower().startswith("de") else "en"
+    skip = set(taken)
+    for match in _PRONOUN.finditer(text) if short == "en" else ():
+        skip.update(range(match.start(), match.end()))
+    for word in (
+        *_factors(text, short),
+        *(_german(text) if short == "de" else _english(text)),
+        *_ordinals(text, short),
+        *_vague(text, words),
+    ):
+        place = range(word.start, word.end)
+        if any(index in skip for index in place):
+            continue
+        skip.update(place)
+        yield word
+
+
+def _factors(text: str, short: str) -> Iterator[NumberWord]:
+    for pattern, value, half, turns in _MULTIPLES[short]:
+        for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?!\w)", text, re.IGNORECASE):
+            yield NumberWord(match.start(), match.end(), value, half, True, turns=turns)
+    for pattern, value in _FRACTIONS[short]:
+        for match in re.finditer(rf"(?<![\w])(?:{pattern})(?!\w)", text, re.IGNORECASE):
+            yield NumberWord(match.start(), match.end(), value, _HUNDREDTH, True)
+
+
+def _english(text: str) -> Iterator[NumberWord]:
+    for match in _ENGLISH.finditer(text):
+        parts = re.split(r"[\s-]+", match.group().lower())
+        while parts and parts[-1] == "and":
+            parts.pop()
+        total, group, smallest = Decimal(0), Decimal(0), 1
+        previous = 0
+        for part in parts:
+            if part in {"a", "an"}:
+                group = Decimal(1)
+            elif part == "half":
+                group = _HALF
+            elif part == "dozen":
+                group = (group or Decimal(1)) * 12
+            elif part == "hundred":
+                group = (group or Decimal(1)) * 100
+            elif part in _BIG:
+                total += (group or Decimal(1)) * _BIG[part]
+                group, smallest = Decimal(0), _BIG[part]
+            elif part in _SMALL:
+                if previous and (previous < 20 or _SMALL[part] >= 10):
+                    # "five six": two numbers without a join cannot be read.
+                    total, group = Decimal(-1), Decimal(0)
+                    break
+                group += _SMALL[part]
+                smallest = 1
+            previous = _SMALL.get(part, 0)
+        value = None if total < 0 else total + group
+        if "half" in parts:
+            smallest //= 10
+        half = Decimal(smallest) / 2 if smallest >= 1000 and not group else _HALF
+        yield NumberWord(match.start(), match.end(), value, max(half, _HALF))
+
+
+def _german(text: str) -> Iterator[NumberWord]:
+    for match in _DE_WORD.finditer(text):
+        word = match.group().lower()
+        if word in {"und", "ein", "undein"}:
+            continue
+        value = _german_value(word)
+        if value is not None:
+            yield NumberWord(match.start(), match.end(), Decimal(value), _HALF)
+
+
+def _german_value(word: str) -> int | None:
+    if "tausend" in word:
+        before, _, after = word.partition("tausend")
+        left = _german_value(before) if before else 1
+        right = _german_value(after.removeprefix("und")) if after else 0
+        return None if left is None or right is None else left * 1000 + right
+    if "hundert" in word:
+        before, _, after = word.partition("hundert")
+        left = _german_value(before) if before else 1
+        right = _german_value(after.removeprefix("und")) if after else 0
+        return None if left is None or right is None else left * 100 + right
+    if word in _DE_ONES:
+        return _DE_ONES[word]
+    if word in _DE_TENS:
+        return _DE_TENS[word]
+    one, _, ten = word.partition("und")
+    if one in _DE_ONES and ten in _DE_TENS and _DE_ONES[one] < 10:
+        return _DE_ONES[one] + _DE_TENS[ten]
+    return None
+
+
+def _ordinals(text: str, short: str) -> Iterator[NumberWord]:
+    stems = "|".join(_ORDINALS[short])
+    ending = r"(?P<e>e[nrsm]?|largste\w*)" if short == "de" else r"(?P<e>)"
+    for match in re.finditer(rf"(?<![\w-])(?P<o>{stems}){ending}(?!\w)", text, re.IGNORECASE):
+        follows = text[match.end() :]
+        opening = re.search(r"(?:^|[.!?]\s+|at )$", text[: match.start()])
+        if opening and re.match(r",|\s+of all\b|(?<=first)\s", follows):
+            # "First, …" and "at first" order the text, not its subject.
+            continue
+        value = _ORDINALS[short][match.group("o").lower()]
+        yield NumberWord(match.start(), match.end(), Decimal(value), _HALF, ordinal=True)
+
+
+def _vague(text: str, words: Lexicon) -> Iterator[NumberWord]:
+    for match in re.finditer(
+        rf"(?<![\w(])(?<!in )(?:{words.vague})(?=\s+(?:of|von)\b)", text, re.IGNORECASE
+    ):
+        yield NumberWord(match.start(), match.end(), None, Decimal(0))
