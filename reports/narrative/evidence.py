@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from reports import guard
 from reports.document import Paragraph, Span
 from reports.facts.model import Kind
 from reports.narrative.brief import Brief, Draft, Place, Refusal
+from reports.narrative.reading import Reading
 from reports.wording import format_period
 
 MAX_CHARACTERS = 2_000
@@ -28,6 +30,7 @@ class Evidence:
     def __init__(self, brief: Brief, language: str) -> None:
         self._language = language
         self._facts = {fact.id for fact in brief.facts}
+        self._gaps = {fact.id for fact in brief.facts if fact.value is None}
         self._passages = {passage.id for passage in brief.passages}
         periods = [period.key for period in (brief.period, *brief.compared)]
         self._context = guard.Context(
@@ -44,7 +47,7 @@ class Evidence:
         verdict = guard.check(
             guard.Paragraph(
                 text=draft.text,
-                cites=draft.facts,
+                cites=tuple(one for one in draft.facts if one not in self._gaps),
                 derivations=tuple(guard.Derivation(one.op, one.of) for one in draft.derivations),
             ),
             self._context,
@@ -78,23 +81,27 @@ class Evidence:
 
 
 def _values(brief: Brief) -> Iterator[guard.Value]:
-    """The facts that have a value; what a KPI is called holds for all of its facts."""
-    labels = {
-        fact.kpi: fact.label
-        for fact in reversed(brief.facts)
-        if fact.kind is Kind.VALUE and not fact.entity
-    }
+    """The guard's values; what a KPI is called holds for all of its facts."""
+    spoken_of = dict.fromkeys((*brief.kpis, *(fact.kpi for fact in brief.facts)))
+    labels = {kpi: Reading(brief, kpi).label for kpi in spoken_of}
+    # A gap has a name and no number. The guard must know the name, lest it read digits or a
+    # superlative in it; as a date that is never cited it adds no number.
+    for kpi in set(labels) - {fact.kpi for fact in brief.facts}:
+        yield guard.Value(id=kpi, value=date.min, names=(labels[kpi],))
     for fact in brief.facts:
-        if fact.value is not None:
-            ranked = len(brief.series.get(fact.kpi, ()))
-            yield guard.Value(
-                id=fact.id,
-                value=fact.value,
-                unit=fact.unit,
-                names=tuple(dict.fromkeys((fact.label, labels.get(fact.kpi, fact.label)))),
-                entity=fact.entity,
-                period=fact.period,
-                signed=fact.kind in _SIGNED,
-                rank_of=(ranked or None) if fact.kind is Kind.RANK else None,
-                compared_to=fact.compared_to,
-            )
+        names = tuple(dict.fromkeys((fact.label, labels[fact.kpi])))
+        if fact.value is None:
+            yield guard.Value(id=fact.id, value=date.min, names=names, entity=fact.entity)
+            continue
+        ranked = len(brief.series.get(fact.kpi, ()))
+        yield guard.Value(
+            id=fact.id,
+            value=fact.value,
+            unit=fact.unit,
+            names=names,
+            entity=fact.entity,
+            period=fact.period,
+            signed=fact.kind in _SIGNED,
+            rank_of=(ranked or None) if fact.kind is Kind.RANK else None,
+            compared_to=fact.compared_to,
+        )

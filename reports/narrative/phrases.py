@@ -24,6 +24,7 @@ class Phrases:
 
     Attributes:
         space: between two sentences.
+        comma: between the members of a list; empty: as CLDR joins them.
         previous: what the period before is called, by grain.
         year_before: what the period a year before is called, by grain.
         each: "a week", by grain, for trends.
@@ -63,6 +64,7 @@ class Phrases:
     """
 
     space: str
+    comma: str
     previous: dict[Grain, str]
     year_before: dict[Grain, str]
     each: dict[Grain, str]
@@ -103,6 +105,7 @@ class Phrases:
 
 ENGLISH = Phrases(
     space=" ",
+    comma="",
     previous={
         Grain.DAY: "the day before",
         Grain.WEEK: "the week before",
@@ -151,7 +154,7 @@ ENGLISH = Phrases(
     item="{entity} ({figure})",
     made_rise="The change in {label} came mainly from {list}.",
     made_fall="The change in {label} came mainly from {list}.",
-    against="In {label}, the other way moved {list}.",
+    against="{list} moved the other way in {label}.",
     gap="There is no data for {list} in this period.",
     improved="{list} improved on {relation}.",
     worsened="{list} got worse than {relation}.",
@@ -165,6 +168,7 @@ ENGLISH = Phrases(
 
 GERMAN = Phrases(
     space=" ",
+    comma="",
     previous={
         Grain.DAY: "dem Vortag",
         Grain.WEEK: "der Vorwoche",
@@ -228,6 +232,7 @@ GERMAN = Phrases(
 
 JAPANESE = Phrases(
     space="",
+    comma="",
     previous={Grain.DAY: "前日", Grain.WEEK: "前週", Grain.MONTH: "前月"},
     year_before={
         Grain.DAY: "前年同曜日",
@@ -237,15 +242,15 @@ JAPANESE = Phrases(
     each={Grain.DAY: "日ごとに", Grain.WEEK: "週ごとに", Grain.MONTH: "月ごとに"},
     base="",
     rose=(
-        "「{label}」は{value}（{relation}比 {signed}）。",
-        "「{label}」は{value}、{relation}比 {signed}。",
+        "「{label}」は {value}（{relation}比 {signed}）。",
+        "「{label}」は {value}、{relation}比 {signed}。",
     ),
     fell=(
-        "「{label}」は{value}（{relation}比 {signed}）。",
-        "「{label}」は{value}、{relation}比 {signed}。",
+        "「{label}」は {value}（{relation}比 {signed}）。",
+        "「{label}」は {value}、{relation}比 {signed}。",
     ),
-    held=("「{label}」は{value}、{relation}と同水準。",),
-    stood=("「{label}」は{value}。",),
+    held=("「{label}」は {value}、{relation}と同水準。",),
+    stood=("「{label}」は {value}。",),
     more="{relation}比は {signed}。",
     less="{relation}比は {signed}。",
     level="{relation}とは同水準です。",
@@ -256,8 +261,8 @@ JAPANESE = Phrases(
     target_missed="目標の {target} には未達{share}。",
     target_plain="目標は {target}{share}。",
     target_share="（達成率 {share}）",
-    rank_top="直近の期間で最も高い値です。",
-    rank="直近の期間では、高い順に{rank}位です。",
+    rank_top="直近の期間で最も高い値。",
+    rank="直近の期間での順位（高い順）：#{rank}。",
     trend_up="季節要因を除いた傾向は{each} {signed}。",
     trend_down="季節要因を除いた傾向は{each} {signed}。",
     leader=("「{label}」の首位は「{entity}」、{value}{share}。",),
@@ -278,6 +283,8 @@ JAPANESE = Phrases(
 
 ARABIC = Phrases(
     space=" ",
+    # "And" is written to the next word, where a name in another script would not be found.
+    comma="، ",
     previous={
         Grain.DAY: "اليوم السابق",
         Grain.WEEK: "الأسبوع السابق",
@@ -303,15 +310,15 @@ ARABIC = Phrases(
     more="مقارنة مع {relation}: {signed}.",
     less="مقارنة مع {relation}: {signed}.",
     level="مقارنة مع {relation}: دون تغير يُذكر.",
-    better="وهذا تحسن.",
-    worse="وهذا تراجع في الأداء.",
+    better="وهذا أفضل من قبل.",
+    worse="وهذا أسوأ من قبل.",
     no_base="لا توجد بيانات عن {relation} للمقارنة.",
     target_met="تحقق الهدف البالغ {target}{share}.",
     target_missed="لم يتحقق الهدف البالغ {target}{share}.",
     target_plain="الهدف: {target}{share}.",
     target_share="، بنسبة {share}",
     rank_top="وهي أعلى قيمة بين الفترات الأخيرة.",
-    rank="الترتيب بين الفترات الأخيرة من الأعلى: {rank}.",
+    rank="الترتيب بين الفترات الأخيرة من الأعلى: #{rank}.",
     trend_up="بعد استبعاد أثر الموسم، الاتجاه: {signed} {each}.",
     trend_down="بعد استبعاد أثر الموسم، الاتجاه: {signed} {each}.",
     leader=("الأعلى في {label}: {entity}، {value}{share}.",),
@@ -322,8 +329,8 @@ ARABIC = Phrases(
     made_fall="أبرز أسباب الانخفاض في {label}: {list}.",
     against="في الاتجاه المعاكس، {label}: {list}.",
     gap="لا توجد بيانات لهذه الفترة عن: {list}.",
-    improved="تحسن مقارنة مع {relation}: {list}.",
-    worsened="تراجع مقارنة مع {relation}: {list}.",
+    improved="أفضل مقارنة مع {relation}: {list}.",
+    worsened="أسوأ مقارنة مع {relation}: {list}.",
     notice_answer="كُتب النص من القالب: لم تجتز إجابات {name} فحص الأرقام.",
     notice_model="كُتب النص من القالب: تعذر استخدام {name}.",
     notice_budget="كُتب النص من القالب: نفدت الرموز المخصصة لـ {name}.",

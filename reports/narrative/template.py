@@ -287,6 +287,8 @@ class _Teller:
         return self._phrases.item.format(entity=fact.entity, figure=figure)
 
     def _list(self, names: Iterable[str]) -> str:
+        if comma := self._phrases.comma:
+            return comma.join(names)
         return format_list(list(names), locale=self._language.replace("-", "_"))
 
     def _paragraphs(self, paragraphs: Iterable[list[_Sentence | None]]) -> list[Draft]:

@@ -22,22 +22,43 @@ KPIS = {
         ("Orders", "orders"),
         ("Return rate", "%"),
         ("Energy used", "kWh"),
+        ("Top 10 customers", "EUR"),
+        ("CO2 emissions", "t"),
+        ("Net loss", "GBP"),
+        ("Lost customers", "customers"),
+        ("Sales (excl. VAT)", "USD"),
     ],
     "de": [
         ("Nettoumsatz", "EUR"),
         ("Bestellungen", "Bestellungen"),
         ("Retourenquote", "%"),
         ("Verbrauch", "kWh"),
+        ("CO2-Ausstoß", "t"),
+        ("Umsatzwachstum", "%"),
     ],
-    "ja": [("純売上高", "JPY"), ("注文数", "件"), ("返品率", "%"), ("電力使用量", "kWh")],
+    "ja": [("純売上高", "JPY"), ("注文数", "件"), ("返品率", "%"), ("EBITDA", "GBP")],
     "ar": [
         ("صافي المبيعات", "USD"),
         ("الطلبات", "طلبات"),
         ("معدل الإرجاع", "%"),
-        ("الطاقة", "kWh"),
+        ("EBITDA", "EUR"),
     ],
 }
-COUNTRIES = ("Germany", "France", "United Kingdom", "EIRE", "Channel Islands", "日本")
+"""Labels with digits, superlatives and directions in them are names all the same."""
+
+MEMBERS = (
+    "Germany",
+    "France",
+    "United Kingdom",
+    "EIRE",
+    "Bosnia and Herzegovina",
+    "Île-de-France",
+    "3M",
+    "Group 2010",
+    "Other",
+    "日本",
+    "مصر",
+)
 
 numbers = st.decimals(
     min_value=-10_000_000, max_value=10_000_000, allow_nan=False, allow_infinity=False, places=3
@@ -108,7 +129,7 @@ def kpi_facts(
         add(".trend", Kind.TREND, draw(numbers))
     if draw(st.booleans()) and value is not None:
         add(".rank", Kind.RANK, Decimal(draw(st.integers(1, 12))), "", digits=0)
-    for index, entity in enumerate(draw(st.lists(st.sampled_from(COUNTRIES), unique=True))):
+    for index, entity in enumerate(draw(st.lists(st.sampled_from(MEMBERS), unique=True))):
         member = f".country.m{index}"
         amount = draw(st.none() | numbers)
         add(member, Kind.VALUE, amount, entity=entity)
@@ -132,6 +153,8 @@ def briefs(draw: st.DrawFn) -> Brief:
     for index, (label, unit) in enumerate(chosen):
         names.append(f"k{index}")
         facts += draw(kpi_facts(names[-1], label, unit, periods))
+    if draw(st.booleans()):
+        names.append("top_10_without_facts")
     return Brief(
         name="weekly",
         title="Weekly",
@@ -146,12 +169,20 @@ def briefs(draw: st.DrawFn) -> Brief:
     )
 
 
+def figures(text: str, brief: Brief) -> list[re.Match[str]]:
+    """Numbers of a text, those in names left out."""
+    names = {one for fact in brief.facts for one in (fact.label, fact.entity)} - {""}
+    for name in ("top 10 without facts", *sorted(names, key=len, reverse=True)):
+        text = text.replace(name, "_" * len(name))
+    return list(re.finditer(r"\d[\d.,]*", text))
+
+
 def paragraphs(written: Written) -> list[str]:
     return [one.text for one in (*written.summary, *written.sections["one"])]
 
 
 @given(briefs())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_guard_never_refuses_the_template(brief: Brief) -> None:
     written = write(brief, Settings())
     assert [(one.sentence, one.number, one.rule, one.message) for one in written.refusals] == []
@@ -159,7 +190,7 @@ def test_the_guard_never_refuses_the_template(brief: Brief) -> None:
 
 
 @given(briefs())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_figure_of_the_text_is_a_fact_as_it_is_written(brief: Brief) -> None:
     known = {format_fact(fact, brief.language).strip("-") for fact in brief.facts}
     known |= {format_fact(fact, brief.language, signed=True) for fact in brief.facts}
@@ -167,20 +198,19 @@ def test_every_figure_of_the_text_is_a_fact_as_it_is_written(brief: Brief) -> No
     # A change is shown without its sign, which may stand inside the text of an amount.
     digits = {part for text in known for part in re.findall(r"\d[\d.,]*", text)}
     shown = {
-        part.rstrip(".,")
+        part[0].rstrip(".,")
         for text in paragraphs(write(brief, Settings()))
-        for part in re.findall(r"\d[\d.,]*", text)
+        for part in figures(text, brief)
     }
     assert shown <= {part.rstrip(".,") for part in digits}
 
 
 @given(briefs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_number_is_a_link_to_a_fact_of_its_paragraph(brief: Brief) -> None:
     written = write(brief, Settings())
     facts = {fact.id for fact in brief.facts}
     for paragraph in (*written.summary, *written.sections["one"]):
         linked = {index for span in paragraph.spans for index in range(span.start, span.end)}
-        numbers_at = {match.start() for match in re.finditer(r"\d", paragraph.text)}
-        assert numbers_at <= linked
+        assert {match.start() for match in figures(paragraph.text, brief)} <= linked
         assert {fact for span in paragraph.spans for fact in span.facts} <= facts
