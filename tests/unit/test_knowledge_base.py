@@ -81,6 +81,28 @@ def test_a_sync_touches_only_what_changed(
     assert "December" not in str(base.search("strongest month", 9))
 
 
+def test_a_sync_that_died_goes_on_where_it_was(
+    base: KnowledgeBase,
+    folder: Path,
+    embedder: CountingEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reports.knowledge.base.BATCH_PASSAGES", 1)
+    embed = embedder.embed
+
+    def dies(texts: Sequence[str]) -> Vectors:
+        if embedder.texts:
+            raise KeyboardInterrupt
+        return embed(texts)
+
+    monkeypatch.setattr(embedder, "embed", dies)
+    with pytest.raises(KeyboardInterrupt):
+        base.sync(folder)
+    monkeypatch.setattr(embedder, "embed", embed)
+    assert counts(base.sync(folder)) == (1, 0, 0, 1, 2)
+    assert len(embedder.texts) == 3
+
+
 def test_another_process_embeds_nothing_again(
     base: KnowledgeBase, folder: Path, settings: Settings, embedder: CountingEmbedder
 ) -> None:
