@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -296,3 +298,15 @@ def test_the_packaged_model_knows_meaning_offline(
     base.sync(folder)
     found = base.search("a new depot abroad for storing goods", 1, "dense")
     assert found[0].text == "We open a warehouse in Leipzig."
+
+
+def test_the_rooms_door_loads_no_heavy_library() -> None:
+    heavy = "torch lancedb weaviate sentence_transformers psycopg pypdf docx pptx openpyxl bs4"
+    code = (
+        "import sys, reports.knowledge.base\n"
+        f"print([name for name in {heavy.split()} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "[]"
