@@ -111,9 +111,7 @@ class KnowledgeBase:
         known = self._store.documents(self._table)
         files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
         gone = [
-            name
-            for name, mark in known.items()
-            if not mark.startswith(_ADDED) and name not in files
+            name for name, mark in known.items() if mark.startswith(_FILE) and name not in files
         ]
         self._store.delete(self._table, gone)
         report.removed = len(gone)

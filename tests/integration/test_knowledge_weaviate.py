@@ -40,7 +40,7 @@ class TestWeaviate(StoreBehaviour):
         self, store: VectorStore, table: str
     ) -> None:
         store.replace(table, [entry("a", 1)], towards(0))
-        assert store.documents(table) == {"a": ""}
+        assert store.documents(table) == {"a": "file:"}
         store.replace(table, two("a", "file:2"), towards(0, 90))
         assert store.documents(table) == {"a": "file:2"}
         assert ids(store.entries(table)) == ["a-1", "a-2"]

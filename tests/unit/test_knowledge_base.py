@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,6 +81,28 @@ def test_a_sync_touches_only_what_changed(
     assert counts(base.sync(folder)) == (0, 1, 0, 1, 1)
     assert embedder.texts[3:] == ["review\nNovember was the strongest month."]
     assert "December" not in str(base.search("strongest month", 9))
+
+
+def test_a_sync_that_died_goes_on_where_it_was(
+    base: KnowledgeBase,
+    folder: Path,
+    embedder: CountingEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reports.knowledge.base.BATCH_PASSAGES", 1)
+    embed = embedder.embed
+
+    def dies(texts: Sequence[str]) -> Vectors:
+        if embedder.texts:
+            raise KeyboardInterrupt
+        return embed(texts)
+
+    monkeypatch.setattr(embedder, "embed", dies)
+    with pytest.raises(KeyboardInterrupt):
+        base.sync(folder)
+    monkeypatch.setattr(embedder, "embed", embed)
+    assert counts(base.sync(folder)) == (1, 0, 0, 1, 2)
+    assert len(embedder.texts) == 3
 
 
 def test_another_process_embeds_nothing_again(
@@ -274,3 +298,15 @@ def test_the_packaged_model_knows_meaning_offline(
     base.sync(folder)
     found = base.search("a new depot abroad for storing goods", 1, "dense")
     assert found[0].text == "We open a warehouse in Leipzig."
+
+
+def test_the_rooms_door_loads_no_heavy_library() -> None:
+    heavy = "torch lancedb weaviate sentence_transformers psycopg pypdf docx pptx openpyxl bs4"
+    code = (
+        "import sys, reports.knowledge.base\n"
+        f"print([name for name in {heavy.split()} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,20 @@ class StoreBehaviour:
         store.delete(table, ["a"])
         assert other.entries(table) == []
         assert other.revision(table) != before
+
+    def test_writers_at_once_lose_nothing(
+        self, store: VectorStore, other: VectorStore, table: str
+    ) -> None:
+        names = [f"d{number}" for number in range(8)]
+
+        def write(at: int) -> None:
+            writer = store if at % 2 else other
+            writer.replace(table, two(names[at]), towards(at, 90 + at))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(len(names))))
+        assert store.documents(table) == dict.fromkeys(names, "file:1")
+        assert len(store.entries(table)) == 2 * len(names)
 
 
 class TestLance(StoreBehaviour):

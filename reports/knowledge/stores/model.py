@@ -38,7 +38,7 @@ class VectorStore(Protocol):
     """
 
     def documents(self, table: str) -> dict[str, str]:
-        """Document id -> fingerprint; an empty one where the document is half written."""
+        """Document id -> fingerprint; only its origin where the document is half written."""
 
     def revision(self, table: str) -> str:
         """A text that differs after every change of the table, by whichever process."""

@@ -89,9 +89,11 @@ class WeaviateStore:
                 name = row["document"]
                 marks.setdefault(name, set()).add(row["fingerprint"])
                 missing[name] = missing.get(name, row["count"]) - 1
+            whole = {name for name in marks if len(marks[name]) == 1 and missing[name] == 0}
             return {
-                name: found.pop() if len(found) == 1 and missing[name] == 0 else ""
+                name: mark if name in whole else f"{mark.partition(':')[0]}:"
                 for name, found in marks.items()
+                for mark in found
             }
 
         return self._call(read)
