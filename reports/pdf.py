@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ATTEMPTS = 3
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 10.0
 
 _T = TypeVar("_T")
 
@@ -63,7 +63,7 @@ class PdfPrinter:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="pdf", daemon=True)
         self._lock = asyncio.Lock()
-        self._playwright: Playwright | None = None
+        self._driver: asyncio.Task[Playwright] | None = None
         self._browser: Browser | None = None
 
     def __enter__(self) -> Self:
@@ -152,12 +152,15 @@ class PdfPrinter:
             raise PdfError("no Chromium on PATH, so no PDF", "apt install chromium")
         from playwright.async_api import async_playwright
 
-        self._playwright = await async_playwright().start()
+        # A task of its own, for only its result can end the driver's process: given up half-way,
+        # it would stay.
+        self._driver = asyncio.create_task(async_playwright().start())
+        playwright = await asyncio.shield(self._driver)
         arguments = ["--disable-background-networking", "--disable-dev-shm-usage"]
         # Chromium's sandbox refuses root; any other user keeps it.
         if os.geteuid() == 0:
             arguments.append("--no-sandbox")
-        self._browser = await self._playwright.chromium.launch(
+        self._browser = await playwright.chromium.launch(
             executable_path=executable, args=arguments, timeout=self._timeout * 1000
         )
 
@@ -177,14 +180,17 @@ class PdfPrinter:
 
     async def _stop(self) -> None:
         """End browser and driver, whatever state they are in."""
-        browser, playwright = self._browser, self._playwright
-        self._browser = self._playwright = None
-        for end in (browser and browser.close, playwright and playwright.stop):
-            if end:
-                # One that hangs or is gone already is left to the end of its driver.
-                with suppress(Exception):
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        await end()
+        browser, driver = self._browser, self._driver
+        self._browser = self._driver = None
+        # What hangs or is gone already is left to the end of its driver.
+        if browser:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await browser.close()
+        if driver:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await (await driver).stop()
 
     def _advice(self) -> str:
         return f"try `{self._executable or NAMES[0]} --headless --version`; apt install chromium"

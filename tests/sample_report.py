@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 
 from reports.charts import Bar, Point, contributions, ranking, trend
 from reports.document import Chart, Notice, Paragraph, Passage, Report, Section, Span
@@ -84,6 +85,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@cache
 def sample_report(language: str = "en", sections: int = 1, narrator: str = "template") -> Report:
     """A report with its body repeated so many times, to be as long as a test wants."""
     words = WORDS[language]

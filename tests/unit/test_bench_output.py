@@ -30,7 +30,11 @@ NAMES = [
     "freshness_gold_p95",
     "definitions_load",
     "run_once",
+<<<<<<< HEAD
     "retrieval",
+=======
+    "report_pdf",
+>>>>>>> page
 ]
 
 

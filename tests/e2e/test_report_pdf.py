@@ -1,0 +1,159 @@
+"""A report on paper: tagged, bookmarked, linked, in each language; a printer that survives."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+from pypdf import PdfReader
+from pypdf.generic import Destination
+
+from reports.page import render
+from reports.page.labels import labels
+from reports.pdf import PdfPrinter
+from tests.e2e.browser import chromium
+from tests.sample_report import sample_report
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium: apt install chromium")
+
+BASE = "http://127.0.0.1:17709/facts/"
+
+
+@pytest.fixture(scope="module")
+def printer() -> Iterator[PdfPrinter]:
+    with PdfPrinter() as opened:
+        yield opened
+
+
+def printed(printer: PdfPrinter, folder: Path, language: str, sections: int = 1) -> PdfReader:
+    html = render(sample_report(language, sections), fact_url=lambda fact: BASE + fact)
+    return PdfReader(printer.print(html, folder / "new" / f"{language}.pdf"))
+
+
+def words(reader: PdfReader) -> str:
+    """All text without spaces: where a line breaks does not matter."""
+    return "".join("".join(page.extract_text() for page in reader.pages).split())
+
+
+def links(reader: PdfReader) -> set[str]:
+    found = set()
+    for page in reader.pages:
+        for reference in page.get("/Annots", []):
+            action = reference.get_object().get("/A")
+            if action and "/URI" in action:
+                found.add(str(action["/URI"]))
+    return found
+
+
+def headings(outline: list[object]) -> list[str]:
+    titles: list[str] = []
+    for each in outline:
+        if isinstance(each, Destination):
+            titles.append(str(each.title))
+        elif isinstance(each, list):
+            titles += headings(each)
+    return titles
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja", "ar"])
+def test_a_report_is_tagged_bookmarked_and_linked(
+    printer: PdfPrinter, tmp_path: Path, language: str
+) -> None:
+    report = sample_report(language)
+    reader = printed(printer, tmp_path, language)
+    root = reader.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == language
+    assert report.title in str(reader.metadata.title)
+    titles = headings(reader.outline)
+    said = labels(language)
+    for heading in (report.title, report.sections[0].heading, said.citations, said.facts):
+        assert heading in titles
+    assert {BASE + fact.id for fact in report.facts} <= links(reader)
+    assert 4 <= len(reader.pages) <= 9
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja"])
+def test_the_text_can_be_read_back_and_every_page_has_its_number(
+    printer: PdfPrinter, tmp_path: Path, language: str
+) -> None:
+    report = sample_report(language)
+    reader = printed(printer, tmp_path, language)
+    text = words(reader)
+    for paragraph in (*report.summary, *report.sections[0].paragraphs):
+        assert "".join(paragraph.text.split()) in text
+    for number, page in enumerate(reader.pages, 1):
+        assert f"{number} / {len(reader.pages)}" in page.extract_text()
+
+
+def test_a_table_repeats_its_head_on_the_next_page(printer: PdfPrinter, tmp_path: Path) -> None:
+    reader = printed(printer, tmp_path, "en")
+    with_facts = [page for page in reader.pages if "net_sales.country" in page.extract_text()]
+    tables = [page for page in with_facts if "Measure" in page.extract_text()]
+    assert len(tables) >= 2
+
+
+def test_two_prints_have_the_same_text_and_longer_reports_more_pages(
+    printer: PdfPrinter, tmp_path: Path
+) -> None:
+    first = printed(printer, tmp_path / "one", "ja")
+    second = printed(printer, tmp_path / "two", "ja")
+    assert [page.extract_text() for page in first.pages] == [
+        page.extract_text() for page in second.pages
+    ]
+    longer = printed(printer, tmp_path, "ja", sections=3)
+    assert len(longer.pages) > len(first.pages)
+
+
+def test_a_print_reads_nothing_from_any_address(printer: PdfPrinter, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        html = (
+            f"<link rel=stylesheet href={base}/style><img src={base}/image><iframe src={base}/f>"
+            f"</iframe><script>fetch('{base}/script')</script><p>printed"
+        )
+        reader = PdfReader(printer.print(html, tmp_path / "x.pdf"))
+        server.shutdown()
+        thread.join()
+    assert "printed" in words(reader)
+    assert asked == []
+
+
+def test_a_browser_that_died_is_started_again(tmp_path: Path) -> None:
+    with PdfPrinter() as own:
+        printed(own, tmp_path, "en")
+        browsers = [
+            each
+            for each in psutil.Process().children(recursive=True)
+            if "chrom" in each.name() and "--type=" not in " ".join(each.cmdline())
+        ]
+        started = [each for each in browsers if _is_own(each)]
+        assert started
+        for each in started:
+            each.kill()
+        psutil.wait_procs(started, timeout=30)
+        assert len(printed(own, tmp_path, "en").pages) >= 4
+    assert not [each for each in started if each.is_running()]
+
+
+def _is_own(process: psutil.Process) -> bool:
+    """Not the browser of the shared printer, which was started before."""
+    newest = max(
+        each.create_time()
+        for each in psutil.Process().children(recursive=True)
+        if "node" in each.name()
+    )
+    return process.create_time() >= newest
