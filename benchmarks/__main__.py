@@ -24,15 +24,9 @@ BENCHES: dict[str, str] = {
     "freshness_gold_p95": "freshness:run",
     "definitions_load": "definitions_load:run",
     "run_once": "run_once:run",
-<<<<<<< HEAD
-<<<<<<< HEAD
     "retrieval": "retrieval:run",
-=======
     "number_guard": "number_guard:run",
->>>>>>> guard
-=======
     "report_pdf": "report_pdf:run",
->>>>>>> page
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -30,11 +30,9 @@ NAMES = [
     "freshness_gold_p95",
     "definitions_load",
     "run_once",
-<<<<<<< HEAD
     "retrieval",
-=======
+    "number_guard",
     "report_pdf",
->>>>>>> page
 ]
 
 
