@@ -47,12 +47,12 @@ class Labels:
     facts: str
     facts_note: str
     statements: str
+    statements_note: str
     statement: str
     derived: str
     from_definition: str
     gap: str
     sql: str
-    rows_sql: str
     snapshots: str
     assets: str
     no_data: str
@@ -99,12 +99,16 @@ _EN = Labels(
     facts="Facts",
     facts_note="Every number of this report, and the statement that gives it.",
     statements="Statements",
+    statements_note=(
+        "Each serves the facts named above it, for other periods and members with other "
+        "dates and names. The rows behind a value are the same select without the "
+        "aggregate; its link shows them."
+    ),
     statement="Statement",
     derived="follows from",
     from_definition="set in the report's definition",
     gap="no value",
     sql="Value",
-    rows_sql="Rows behind it",
     snapshots="Snapshots",
     assets="Assets",
     no_data="no data",
@@ -151,12 +155,16 @@ _DE = Labels(
     facts="Belege",
     facts_note="Jede Zahl dieses Berichts und die Abfrage, aus der sie stammt.",
     statements="Abfragen",
+    statements_note=(
+        "Jede gilt für die Fakten, die über ihr stehen, bei anderen Zeiträumen und Teilen "
+        "mit anderen Daten und Namen. Die Zeilen hinter einem Wert sind dieselbe Auswahl "
+        "ohne die Aggregation; sein Link zeigt sie."
+    ),
     statement="Abfrage",
     derived="folgt aus",
     from_definition="in der Definition des Berichts gesetzt",
     gap="kein Wert",
     sql="Wert",
-    rows_sql="Zeilen dahinter",
     snapshots="Snapshots",
     assets="Assets",
     no_data="keine Daten",
@@ -199,12 +207,14 @@ _JA = Labels(
     facts="根拠一覧",
     facts_note="本報告書のすべての数値と、それを求めた問い合わせ文。",
     statements="問い合わせ文",
+    statements_note=(
+        "各問い合わせは上に挙げた数値に対応し、他の期間や項目では日付と名前だけが異なる。元の行は集計を除いた同じ選択で、リンク先に表示される。"
+    ),
     statement="問い合わせ",
     derived="算出元",
     from_definition="報告書の定義による",
     gap="値なし",
     sql="値",
-    rows_sql="元の行",
     snapshots="スナップショット",
     assets="アセット",
     no_data="データなし",
@@ -251,12 +261,15 @@ _AR = Labels(
     facts="الحقائق",
     facts_note="كل رقم في هذا التقرير والاستعلام الذي أعطاه.",
     statements="الاستعلامات",
+    statements_note=(
+        "يخدم كل استعلام الأرقام المذكورة فوقه، وتختلف التواريخ والأسماء للفترات والعناصر "
+        "الأخرى. الصفوف خلف القيمة هي الاختيار نفسه دون التجميع، ويعرضها رابطها."
+    ),
     statement="استعلام",
     derived="محسوب من",
     from_definition="محدَّد في تعريف التقرير",
     gap="لا قيمة",
     sql="القيمة",
-    rows_sql="الصفوف خلفها",
     snapshots="اللقطات",
     assets="الأصول",
     no_data="لا بيانات",

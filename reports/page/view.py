@@ -6,6 +6,7 @@ belong here: markup (``report.html.j2``), style (``page.css``), words (:mod:`.la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from reports.wording import (
 
 FactUrl = Callable[[str], str]
 
+_TEXTS = re.compile(r"'(?:[^']|'')*'")
 _SIGNS = {"difference": "-", "growth": "/", "share": "/", "ratio": "/", "sum": "+", "mean": "+"}
 
 
@@ -88,7 +90,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Statement:
-    """A source, and the facts that it gives."""
+    """A source, and the facts that it gives, with other dates and names."""
 
     number: int
     source: Source
@@ -186,11 +188,16 @@ class View:
 
     @cached_property
     def statements(self) -> list[Statement]:
-        """Sources, each once, with the facts that it gives."""
+        """Sources, one for all facts that differ in dates and names only.
+
+        What follows from other facts has its derivation instead.
+        """
         grouped: dict[str, tuple[Source, list[Fact]]] = {}
         for fact in self.report.facts:
-            if fact.source:
-                key = fact.source.model_dump_json()
+            if fact.source and fact.derivation is None:
+                key = (
+                    f"{fact.kpi} {fact.kind} {bool(fact.entity)} {_TEXTS.sub('', fact.source.sql)}"
+                )
                 grouped.setdefault(key, (fact.source, []))[1].append(fact)
         return [
             Statement(number, source, tuple(facts))

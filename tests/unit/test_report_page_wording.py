@@ -98,8 +98,8 @@ def test_a_fact_brings_unit_and_decimals_and_a_gap_is_a_dash() -> None:
 @pytest.mark.parametrize(
     ("key", "language", "words"),
     [
-        ("2010-W48", "en", "Nov 29\u2009–\u2009Dec 5, 2010"),  # noqa: RUF001
-        ("2010-W52", "de", "27. Dez. 2010\u2009–\u20092. Jan. 2011"),  # noqa: RUF001
+        ("2010-W48", "en", "Nov 29\u2009–\u2009Dec 5, 2010"),
+        ("2010-W52", "de", "27. Dez. 2010\u2009–\u20092. Jan. 2011"),
         ("2010-W49", "ja", "2010年12月6日～12日"),  # noqa: RUF001
         ("2010-12", "ja", "2010年12月"),
         # After Japanese: Babel's stand-alone month would be Japanese here.
