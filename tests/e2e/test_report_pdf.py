@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -35,8 +36,17 @@ def printed(printer: PdfPrinter, folder: Path, language: str, sections: int = 1)
 
 
 def words(reader: PdfReader) -> str:
-    """All text without spaces: where a line breaks does not matter."""
-    return "".join("".join(page.extract_text() for page in reader.pages).split())
+    """All text without spaces: where a line breaks does not matter.
+
+    Chromium names a glyph by its first code point, so a kanji may read back as the radical of
+    the same shape; compatibility normalisation makes them one.
+    """
+    text = "".join(page.extract_text() for page in reader.pages)
+    return normalised(text)
+
+
+def normalised(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def links(reader: PdfReader) -> set[str]:
@@ -69,10 +79,11 @@ def test_a_report_is_tagged_bookmarked_and_linked(
     assert root["/MarkInfo"]["/Marked"]
     assert root["/Lang"] == language
     assert report.title in str(reader.metadata.title)
-    titles = headings(reader.outline)
+    # Chromium writes Arabic bookmarks word by word from left to right: all words, in its order.
+    titles = [sorted(title.split()) for title in headings(reader.outline)]
     said = labels(language)
     for heading in (report.title, report.sections[0].heading, said.citations, said.facts):
-        assert heading in titles
+        assert titles.count(sorted(heading.split())) == 1
     assert {BASE + fact.id for fact in report.facts} <= links(reader)
     assert 4 <= len(reader.pages) <= 9
 
@@ -85,7 +96,7 @@ def test_the_text_can_be_read_back_and_every_page_has_its_number(
     reader = printed(printer, tmp_path, language)
     text = words(reader)
     for paragraph in (*report.summary, *report.sections[0].paragraphs):
-        assert "".join(paragraph.text.split()) in text
+        assert normalised(paragraph.text) in text
     for number, page in enumerate(reader.pages, 1):
         assert f"{number} / {len(reader.pages)}" in page.extract_text()
 
@@ -133,27 +144,22 @@ def test_a_print_reads_nothing_from_any_address(printer: PdfPrinter, tmp_path: P
 
 
 def test_a_browser_that_died_is_started_again(tmp_path: Path) -> None:
+    before = {each.pid for each in _browsers()}
     with PdfPrinter() as own:
         printed(own, tmp_path, "en")
-        browsers = [
-            each
-            for each in psutil.Process().children(recursive=True)
-            if "chrom" in each.name() and "--type=" not in " ".join(each.cmdline())
-        ]
-        started = [each for each in browsers if _is_own(each)]
+        started = [each for each in _browsers() if each.pid not in before]
         assert started
         for each in started:
             each.kill()
         psutil.wait_procs(started, timeout=30)
         assert len(printed(own, tmp_path, "en").pages) >= 4
-    assert not [each for each in started if each.is_running()]
+    assert {each.pid for each in _browsers()} <= before
 
 
-def _is_own(process: psutil.Process) -> bool:
-    """Not the browser of the shared printer, which was started before."""
-    newest = max(
-        each.create_time()
-        for each in psutil.Process().children(recursive=True)
-        if "node" in each.name()
-    )
-    return process.create_time() >= newest
+def _browsers() -> list[psutil.Process]:
+    """Living Chromium processes below this one."""
+    children = psutil.Process().children(recursive=True)
+    return [
+        each for each in children
+        if "chrom" in each.name() and each.status() != psutil.STATUS_ZOMBIE
+    ]  # fmt: skip
