@@ -148,7 +148,7 @@ def _stated(
     if not candidate.signed:
         if beside and not quantity.explicit:
             return value, Objection("direction", f"{_label(candidate)} is no change")
-        if target < 0 < value and _is_negative_noun(reading, quantity):
+        if target < 0 < value and _is_negative_noun(reading, quantity, candidate):
             return -value, None
         return value, None
     if direction is None or direction.sign == 0:
@@ -216,8 +216,15 @@ def _speaks_of_change(reading: Reading, number: int) -> bool:
     return any(reading.roles[p.start] == "base" for p in reading.sentence.periods)
 
 
-def _is_negative_noun(reading: Reading, quantity: Quantity) -> bool:
-    """Whether "loss", "deficit" or "used" right before the number turns its sign."""
+def _is_negative_noun(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
+    """Whether "loss", "deficit" or "used" right before the number turns its sign.
+
+    Not where the value's own name says so: then its sign is already counted in that sense.
+    """
+    sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
+    own = [re.sub(r"\([^()]*\)", " ", name) for value in sources for name in value.names]
+    if any(re.search(rf"\b(?:{reading.sentence.words.negative})\b", n, re.I) for n in own):
+        return False
     sentence = reading.sentence
     before = sentence.text[sentence.start : quantity.start]
     words = re.findall(r"[^\W_]+", before)[-12:]
