@@ -95,7 +95,8 @@ def _numeric(
         return Objection(rule, f"{_label(candidate)} is {exact.normalize():f} {unit}".rstrip())
     if not quantity.multiple and not _unit_agrees(reading, quantity, candidate):
         return Objection(
-            "unit", f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}"
+            "unit",
+            f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}",
         )
     return objection or _bound_holds(quantity, stated, target, candidate)
 
@@ -231,7 +232,9 @@ def _is_negative_noun(reading: Reading, quantity: Quantity, candidate: Candidate
     pattern = re.compile(sentence.words.negative, re.IGNORECASE)
     if not any(pattern.fullmatch(word) for word in words):
         return False
-    return not any(re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words)
+    return not any(
+        re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words
+    )
 
 
 def _unit_agrees(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:

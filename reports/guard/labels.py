@@ -14,7 +14,9 @@ from reports.guard import when
 from reports.guard.model import Value
 from reports.guard.text import plain, words
 
-_LINKS = frozenset("the a an of and in for to at der die das des dem den und von im in & , - ' –".split())
+_LINKS = frozenset(
+    "the a an of and in for to at der die das des dem den und von im in & , - ' –".split()
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class _Ids:
 
 _PLACED = re.compile(
     r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|im|für|unter|laut|nach)|[:(,])"
-    r"\s(?:the\s)?[%$€£(]*\s?(?:of\s)?$|^$",
+    r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|\bbetween\s[^.;]*\band\s$|^$",
     re.IGNORECASE,
 )
 
@@ -79,8 +81,12 @@ class Vocabulary:
                 continue
             found.append(
                 Label(
-                    start, end, frozenset(ids.names), frozenset(ids.entities),
-                    frozenset(ids.periods), text[start:end],
+                    start,
+                    end,
+                    frozenset(ids.names),
+                    frozenset(ids.entities),
+                    frozenset(ids.periods),
+                    text[start:end],
                 )  # fmt: skip
             )
             taken.update(range(start, end))
@@ -115,7 +121,7 @@ class Vocabulary:
 
     def _learn(self, what: str, label: str, name: str) -> None:
         """A label as written is its own; what is left without brackets may be another's."""
-        for whole, form in self._variants(label):
+        for whole, form in self._variants(label, r"[\w%$€£]" if what == "periods" else r"\w"):
             ids = self._forms.setdefault(form[0], {}).setdefault(form, _Ids())
             known: set[str] = getattr(ids, what)
             if whole and not ids.whole:
@@ -124,11 +130,12 @@ class Vocabulary:
             if whole or not ids.whole:
                 known.add(name)
 
-    def _variants(self, label: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    def _variants(self, label: str, kept: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
         """A label with its brackets kept, left out, or in the place of a neighbour.
 
         "Net (loss) income" is also "net income", "net loss" and "net loss income". The first is
-        the whole label; a footnote's number in brackets is no part of it.
+        the whole label; a footnote's number in brackets is no part of it. ``kept`` is what a
+        token needs to count: marks tell the columns "$ change" and "% change" apart.
         """
         text = re.sub(r"\s?\(\d{1,2}\)", "", plain(label)).strip()
         texts = [text]
@@ -144,9 +151,9 @@ class Vocabulary:
             texts += [re.sub(r"\([^()]*\)", " ", variant) for variant in texts]
         for number, variant in enumerate(dict.fromkeys(texts)):
             stems = [stem(word, self._language) for _, _, word in words(variant)]
-            kept = tuple(s for s in stems if re.search(r"\w", s) and s not in _LINKS)
-            if kept and not all(s.isdigit() for s in kept):
-                yield number == 0, kept
+            form = tuple(s for s in stems if re.search(kept, s) and s not in _LINKS)
+            if form and not all(s.isdigit() for s in form):
+                yield number == 0, form
 
 
 def _match(stems: list[str], index: int, form: tuple[str, ...]) -> int | None:

@@ -276,13 +276,19 @@ def _words_of_period(reading: Reading, number: int, value: Value) -> Objection |
     if _in_order(reading, everywhere, number):
         said = [everywhere[number]]
     if any(value.id in m.periods for m in said):
-        return None
+        return _untimely(reading, number, value)
     timed = reading.when(value.period) is not None
     if said and (not timed or not _named_for(reading, number)[0]):
         return Objection("period", f"is of {value.period}, not of {said[0].text}")
-    if not timed and (named := _named_for(reading, number)[0]):
-        words = reading.sentence.text[named[0].start : named[0].end]
-        return Objection("period", f"is of {value.period}, not of {words}")
+    return None if timed else _untimely(reading, number, value)
+
+
+def _untimely(reading: Reading, number: int, value: Value) -> Objection | None:
+    """A time beside a period in words cannot be checked, unless it is a known one."""
+    for named in _near_periods(reading, number):
+        if not named.when.kind.startswith("back:") and not _known(reading, named.when):
+            words = reading.sentence.text[named.start : named.end]
+            return Objection("period", f"is of {value.period}, not of {words}")
     return None
 
 
@@ -376,11 +382,12 @@ def _words_of_derived(
     for label in said:
         if not any(v.id in label.periods for v in derived.of):
             return Objection("period", f"is of {value.period}, not of {label.text}")
-    if reading.when(value.period) is None and not said:
-        times = [p for p in _near_periods(reading, number) if not p.when.kind.startswith("back:")]
-        if times:
-            return Objection("period", f"is of {value.period}")
-    return None
+    if reading.when(value.period) is not None:
+        return None
+    if said and not any(value.id in m.periods for m in said):
+        return Objection("period", f"is of {value.period}, which is not named")
+    mixed = any(v.period and reading.when(v.period) is not None for v in derived.of)
+    return None if mixed else _untimely(reading, number, value)
 
 
 def _labels_of_derived(
@@ -411,8 +418,12 @@ def _share_order(reading: Reading, number: int, derived: Derived) -> Objection |
     sentence = reading.sentence
     for what in ("names", "entities"):
         labels = [m for m in sentence.labels if getattr(m, what)]
-        parts = [m for m in labels if part.id in getattr(m, what) and whole.id not in getattr(m, what)]
-        wholes = [m for m in labels if whole.id in getattr(m, what) and part.id not in getattr(m, what)]
+        parts = [
+            m for m in labels if part.id in getattr(m, what) and whole.id not in getattr(m, what)
+        ]
+        wholes = [
+            m for m in labels if whole.id in getattr(m, what) and part.id not in getattr(m, what)
+        ]
         if not parts or not wholes:
             continue
         lead = sentence.text[sentence.start : wholes[0].start]
@@ -511,7 +522,9 @@ def _change_period(reading: Reading, number: int, now: str, then: str) -> Object
         if not fits:
             return Objection("period", message)
     if base is not None and not base.same(current) and ends.count("either") == 2:
-        if not any(base.same(p.when) for p in plain) or not any(current.same(p.when) for p in plain):
+        if not any(base.same(p.when) for p in plain) or not any(
+            current.same(p.when) for p in plain
+        ):
             return Objection("period", message)
     return None
 
