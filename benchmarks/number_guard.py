@@ -83,7 +83,10 @@ def _figures(counts: dict[bool, _Count]) -> Iterator[Figure]:
 
 def _speed(counts: dict[bool, _Count], checked: int, seconds: float) -> Figure:
     developed, held = counts[False], counts[True]
-    refused, n = developed.wrong["true"] + held.wrong["true"], developed.seen["true"] + held.seen["true"]
+    refused, n = (
+        developed.wrong["true"] + held.wrong["true"],
+        developed.seen["true"] + held.seen["true"],
+    )
     missed = sum(c.wrong[kind] for c in counts.values() for kind in ALTERATIONS)
     return Figure(
         "number_guard", missed, "missed", goal=GOAL,

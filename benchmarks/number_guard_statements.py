@@ -67,9 +67,7 @@ class Statement:
         """The true sentence."""
         return self.sentence(self.result)
 
-    def sentence(
-        self, result: Decimal, unit: str | None = None, scale: int | None = None
-    ) -> str:
+    def sentence(self, result: Decimal, unit: str | None = None, scale: int | None = None) -> str:
         """The sentence with a number, in a unit and a scale."""
         down = result < 0
         shown = abs(result) if self.directed else result
@@ -222,7 +220,9 @@ def _scale(statement: Statement) -> str | None:
 
 
 def _sign(statement: Statement) -> str | None:
-    if Decimal(f"{statement.result:.{statement.places}f}") == 0 or _true(statement, -statement.result):
+    if Decimal(f"{statement.result:.{statement.places}f}") == 0 or _true(
+        statement, -statement.result
+    ):
         return None
     return statement.sentence(-statement.result)
 
@@ -235,11 +235,17 @@ def _unit(statement: Statement) -> str | None:
 
 
 def _period(statement: Statement) -> str | None:
-    periods = sorted({v.period for v in statement.table.values} - {c.period for c in statement.cells})
+    periods = sorted(
+        {v.period for v in statement.table.values} - {c.period for c in statement.cells}
+    )
     cells = statement.cells
     if not periods:
         ordered = statement.derivations and statement.derivations[0].op in {"difference", "growth"}
-        if not ordered or len({c.period for c in cells}) == 1 or "between" in statement.template.lower():
+        if (
+            not ordered
+            or len({c.period for c in cells}) == 1
+            or "between" in statement.template.lower()
+        ):
             return None
         swapped = tuple(reversed(cells))
     else:
@@ -249,7 +255,9 @@ def _period(statement: Statement) -> str | None:
 
 
 def _entity(statement: Statement) -> str | None:
-    labels = sorted({v.names[0] for v in statement.table.values} - {c.names[0] for c in statement.cells})
+    labels = sorted(
+        {v.names[0] for v in statement.table.values} - {c.names[0] for c in statement.cells}
+    )
     if not labels:
         return None
     old, new = statement.cells[0].names, labels[len(statement.text) % len(labels)]
@@ -271,7 +279,9 @@ def _reworded(statement: Statement, cells: Sequence[Value]) -> str | None:
             value = compute(derivation, combination)
         except ArithmeticError:
             continue
-        if _rounds(statement, statement.result, value) or _rounds(statement, statement.result, -value):
+        if _rounds(statement, statement.result, value) or _rounds(
+            statement, statement.result, -value
+        ):
             return None
     # The words of direction stay as they were: only the labels or periods change.
     return replace(statement, cells=tuple(cells)).sentence(statement.result)

@@ -121,7 +121,11 @@ def _answers(table: Table, cells: dict[str, str], question: dict[str, Any]) -> I
         return
     gold = Decimal(str(answer))
     derivation = question["derivation"].replace("[", "(").replace("]", ")")
-    numbers = [abs(n) for text in re.findall(_NUMBER, derivation) if (n := number(text.strip("()%$ "))) is not None]
+    numbers = [
+        abs(n)
+        for text in re.findall(_NUMBER, derivation)
+        if (n := number(text.strip("()%$ "))) is not None
+    ]
     shape = re.sub(r"[\d.,]+%?", "n", re.sub(r"[\s$]", "", derivation))
     shape = shape.replace("(n)", "n").replace("-n)/n", "-n)/n")
     operation = _operation(shape, numbers)
@@ -134,9 +138,9 @@ def _answers(table: Table, cells: dict[str, str], question: dict[str, Any]) -> I
     if picked is None:
         return
     made = Answer(picked, Derivation(op, tuple(v.id for v in picked)), gold)  # type: ignore[arg-type]
-    if len({v.unit for v in picked}) == 1 and abs(compute(made.derivation, picked) - gold) <= Decimal(
-        "0.0051"
-    ):
+    if len({v.unit for v in picked}) == 1 and abs(
+        compute(made.derivation, picked) - gold
+    ) <= Decimal("0.0051"):
         yield made
 
 
