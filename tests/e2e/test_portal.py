@@ -199,6 +199,14 @@ def test_without_script_the_picture_stays(served: Served, browser: Browser) -> N
     context.close()
 
 
+def test_on_a_narrow_screen_the_picture_stays(served: Served, page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.goto(READ)
+    sign_in(page, "anna", served.passwords["anna"])
+    expect(page.locator("figure[data-chart=picture] img")).to_be_visible(timeout=30_000)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
 def test_find_and_compare(served: Served, page: Page, complaints: list[str]) -> None:
     page.goto("/")
     sign_in(page, "anna", served.passwords["anna"])

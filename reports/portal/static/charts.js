@@ -10,12 +10,21 @@ for (const figure of document.querySelectorAll("figure[data-chart]")) {
       actions: false,
       defaultStyle: false,
       renderer: "canvas",
+      logLevel: 1, // errors only
       tooltip: { disableDefaultStyle: true },
     })
-    .then(() => {
+    .then((embedded) => {
+      live.hidden = false;
+      if (live.scrollWidth > figure.clientWidth) {
+        // Too wide for this screen, and a drawing does not shrink as a picture does.
+        embedded.finalize();
+        live.replaceChildren();
+        live.hidden = true;
+        figure.dataset.chart = "picture";
+        return;
+      }
       // The picture stays for readers of its text; the drawing takes its place on the screen.
       live.setAttribute("aria-hidden", "true");
-      live.hidden = false;
       picture.classList.add("unseen");
       figure.dataset.chart = "live";
     })
