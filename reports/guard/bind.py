@@ -95,7 +95,8 @@ def _numeric(
         return Objection(rule, f"{_label(candidate)} is {exact.normalize():f} {unit}".rstrip())
     if not quantity.multiple and not _unit_agrees(reading, quantity, candidate):
         return Objection(
-            "unit", f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}"
+            "unit",
+            f"{_label(candidate)} is in {unit or 'no unit'}, not {units.spoken(quantity.unit)}",
         )
     return objection or _bound_holds(quantity, stated, target, candidate)
 
@@ -148,7 +149,7 @@ def _stated(
     if not candidate.signed:
         if beside and not quantity.explicit:
             return value, Objection("direction", f"{_label(candidate)} is no change")
-        if target < 0 < value and _is_negative_noun(reading, quantity):
+        if target < 0 < value and _is_negative_noun(reading, quantity, candidate):
             return -value, None
         return value, None
     if direction is None or direction.sign == 0:
@@ -216,15 +217,24 @@ def _speaks_of_change(reading: Reading, number: int) -> bool:
     return any(reading.roles[p.start] == "base" for p in reading.sentence.periods)
 
 
-def _is_negative_noun(reading: Reading, quantity: Quantity) -> bool:
-    """Whether "loss", "deficit" or "used" right before the number turns its sign."""
+def _is_negative_noun(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
+    """Whether "loss", "deficit" or "used" right before the number turns its sign.
+
+    Not where the value's own name says so: then its sign is already counted in that sense.
+    """
+    sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
+    own = [re.sub(r"\([^()]*\)", " ", name) for value in sources for name in value.names]
+    if any(re.search(rf"\b(?:{reading.sentence.words.negative})\b", n, re.I) for n in own):
+        return False
     sentence = reading.sentence
     before = sentence.text[sentence.start : quantity.start]
     words = re.findall(r"[^\W_]+", before)[-12:]
     pattern = re.compile(sentence.words.negative, re.IGNORECASE)
     if not any(pattern.fullmatch(word) for word in words):
         return False
-    return not any(re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words)
+    return not any(
+        re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words
+    )
 
 
 def _unit_agrees(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:

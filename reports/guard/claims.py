@@ -29,8 +29,7 @@ def directions(
     settled = {
         word.start
         for item in bound
-        if item.candidate.signed
-        and (word := bind.governing(reading, item.number)[0]) is not None
+        if item.candidate.signed and (word := bind.governing(reading, item.number)[0]) is not None
     }
     for word in reading.sentence.directions:
         if word.sign == 0 or word.start in settled:
@@ -80,7 +79,11 @@ def _from_known(reading: Reading, levels: Sequence[Bound], cited: Sequence[Value
         for other in cited:
             if other.id == value.id or not isinstance(other.value, Decimal):
                 continue
-            same = (other.names, other.entity, other.unit) == (value.names, value.entity, value.unit)
+            same = (other.names, other.entity, other.unit) == (
+                value.names,
+                value.entity,
+                value.unit,
+            )
             now, then = reading.when(value.period), reading.when(other.period)
             if same and now and then and now.bounds() and then.bounds():
                 before = (then.bounds() or ())[0] < (now.bounds() or ())[0]
@@ -176,9 +179,7 @@ def _is(reading: Reading, ids: frozenset[str], value: Value) -> bool:
 def _extreme(reading: Reading, word: Superlative, bound: Sequence[Bound]) -> bool:
     """Whether the level beside the word is the extreme of its kind among all values."""
     levels = [b for b in bound if isinstance(b.candidate, Value)]
-    near = sorted(
-        levels, key=lambda b: abs(reading.sentence.numbers[b.number].start - word.start)
-    )
+    near = sorted(levels, key=lambda b: abs(reading.sentence.numbers[b.number].start - word.start))
     for level in near[:1]:
         value = level.candidate
         assert isinstance(value, Value)  # noqa: S101 - filtered above

@@ -138,13 +138,16 @@ def _periods(case: _Case) -> Sequence[str]:
 
 def _ends_known(span: When, case: _Case) -> bool:
     known = [w for p in _periods(case) if (w := when.parse(p, case.language)) is not None]
-    return all(end is not None and any(w.same(end) for w in known) for end in (span.first, span.last))
+    return all(
+        end is not None and any(w.same(end) for w in known) for end in (span.first, span.last)
+    )
 
 
-def _refusal(
-    text: str, sentence: Sentence, start: int, end: int, objection: Objection
-) -> Refusal:
+def _refusal(text: str, sentence: Sentence, start: int, end: int, objection: Objection) -> Refusal:
     number = text[start:end]
     return Refusal(
-        text[sentence.start : sentence.end], number, objection.rule, f"{number!r} {objection.message}"
+        text[sentence.start : sentence.end],
+        number,
+        objection.rule,
+        f"{number!r} {objection.message}",
     )

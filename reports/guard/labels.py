@@ -14,8 +14,9 @@ from reports.guard import when
 from reports.guard.model import Value
 from reports.guard.text import plain, words
 
-_LINKS = frozenset("the a an of and in for to at der die das des dem den und von im in & , - ' –".split())
-_MAX_VARIANTS = 24
+_LINKS = frozenset(
+    "the a an of and in for to at der die das des dem den und von im in & , - ' –".split()
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class _Ids:
     names: set[str] = field(default_factory=set)
     entities: set[str] = field(default_factory=set)
     periods: set[str] = field(default_factory=set)
+    whole: bool = False
+
+
+_PLACED = re.compile(
+    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|im|für|unter|laut|nach)|[:(,])"
+    r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|\bbetween\s[^.;]*\band\s$|^$",
+    re.IGNORECASE,
+)
 
 
 class Vocabulary:
@@ -44,15 +53,14 @@ class Vocabulary:
         self._language = language
         self._forms: dict[str, dict[tuple[str, ...], _Ids]] = {}
         for value in values:
-            for name in value.names:
-                for form in self._variants(name):
-                    self._ids(form).names.add(value.id)
-            if value.entity:
-                for form in self._variants(value.entity):
-                    self._ids(form).entities.add(value.id)
-            if value.period and when.parse(value.period, language) is None:
-                for form in self._variants(value.period):
-                    self._ids(form).periods.add(value.id)
+            untimely = value.period and when.parse(value.period, language) is None
+            for what, labels in (
+                ("names", value.names),
+                ("entities", (value.entity,) if value.entity else ()),
+                ("periods", (value.period,) if untimely else ()),
+            ):
+                for label in labels:
+                    self._learn(what, label, value.id)
 
     def find(self, text: str, taken: set[int]) -> list[Label]:
         """Labels of a text by place, longest first; ``taken`` grows by their indices."""
@@ -67,10 +75,18 @@ class Vocabulary:
                 continue
             length, ids = longest
             start, end = tokens[index][0], tokens[index + length - 1][1]
+            if not (ids.names or ids.entities) and not _PLACED.search(text[:start]):
+                # "the change in …" is no column called "Change", "in % change" is.
+                index += 1
+                continue
             found.append(
                 Label(
-                    start, end, frozenset(ids.names), frozenset(ids.entities),
-                    frozenset(ids.periods), text[start:end],
+                    start,
+                    end,
+                    frozenset(ids.names),
+                    frozenset(ids.entities),
+                    frozenset(ids.periods),
+                    text[start:end],
                 )  # fmt: skip
             )
             taken.update(range(start, end))
@@ -103,32 +119,41 @@ class Vocabulary:
                             frozenset(ids.entities), frozenset(ids.periods), match.group(),
                         )  # fmt: skip
 
-    def _ids(self, form: tuple[str, ...]) -> _Ids:
-        return self._forms.setdefault(form[0], {}).setdefault(form, _Ids())
+    def _learn(self, what: str, label: str, name: str) -> None:
+        """A label as written is its own; what is left without brackets may be another's."""
+        for whole, form in self._variants(label, r"[\w%$€£]" if what == "periods" else r"\w"):
+            ids = self._forms.setdefault(form[0], {}).setdefault(form, _Ids())
+            known: set[str] = getattr(ids, what)
+            if whole and not ids.whole:
+                ids.whole = True
+                known.clear()
+            if whole or not ids.whole:
+                known.add(name)
 
-    def _variants(self, label: str) -> Iterator[tuple[str, ...]]:
-        """A label with its brackets left out, kept, or in the place of a neighbour.
+    def _variants(self, label: str, kept: str) -> Iterator[tuple[bool, tuple[str, ...]]]:
+        """A label with its brackets kept, left out, or in the place of a neighbour.
 
-        "Net (loss) income" is also "net income", "net loss" and "net loss income".
+        "Net (loss) income" is also "net income", "net loss" and "net loss income". The first is
+        the whole label; a footnote's number in brackets is no part of it. ``kept`` is what a
+        token needs to count: marks tell the columns "$ change" and "% change" apart.
         """
-        text = plain(label)
-        texts = {text}
-        group = re.search(r"\(([^()]*)\)|/\s?\(([^()]*)\)", text)
+        text = re.sub(r"\s?\(\d{1,2}\)", "", plain(label)).strip()
+        texts = [text]
+        group = re.search(r"/?\s?\(([^()]*)\)", text)
         if group is not None:
-            inner = next((g for g in group.groups() if g), "")
-            before, after = text[: group.start()].rstrip("/ "), text[group.end() :]
-            for left in (before, re.sub(r"\S+(?:\s+(?:by|from|in|of))?\s*$", "", before)):
-                texts.add(f"{left} {inner} {after}")
-            texts.add(f"{before} {after}")
+            inner = group.group(1)
+            before, after = text[: group.start()], text[group.end() :]
+            shorter = re.sub(r"\S+(?:\s+(?:by|from|in|of))?\s*$", "", before)
+            texts += [f"{left} {inner} {after}" for left in (before, shorter)]
+            texts.append(f"{before} {after}")
             rest = re.sub(r"^\s*\S+", "", after)
-            texts.add(f"{before} {inner} {rest}")
-            for variant in list(texts):
-                texts.add(re.sub(r"\([^()]*\)", " ", variant))
-        for variant in sorted(texts)[:_MAX_VARIANTS]:
+            texts.append(f"{before} {inner} {rest}")
+            texts += [re.sub(r"\([^()]*\)", " ", variant) for variant in texts]
+        for number, variant in enumerate(dict.fromkeys(texts)):
             stems = [stem(word, self._language) for _, _, word in words(variant)]
-            kept = tuple(s for s in stems if re.search(r"\w", s) and s not in _LINKS)
-            if kept and not all(s.isdigit() for s in kept):
-                yield kept
+            form = tuple(s for s in stems if re.search(kept, s) and s not in _LINKS)
+            if form and not all(s.isdigit() for s in form):
+                yield number == 0, form
 
 
 def _match(stems: list[str], index: int, form: tuple[str, ...]) -> int | None:

@@ -55,7 +55,9 @@ _DE_TENS = {
     "zwanzig": 20, "dreißig": 30, "dreissig": 30, "vierzig": 40, "fünfzig": 50, "sechzig": 60,
     "siebzig": 70, "achtzig": 80, "neunzig": 90,
 }  # fmt: skip
-_DE_PART = "|".join(sorted([*_DE_ONES, *_DE_TENS, "hundert", "tausend", "und"], key=len, reverse=True))
+_DE_PART = "|".join(
+    sorted([*_DE_ONES, *_DE_TENS, "hundert", "tausend", "und"], key=len, reverse=True)
+)
 _DE_WORD = re.compile(rf"(?<![\w-])(?:{_DE_PART})+(?![\w])", re.IGNORECASE)
 
 _M = Decimal("0.05")
@@ -118,9 +120,7 @@ _ORDINALS: dict[str, dict[str, int]] = {
 _HALF = Decimal("0.5")
 
 
-def find_words(
-    text: str, language: str, words: Lexicon, taken: set[int]
-) -> Iterator[NumberWord]:
+def find_words(text: str, language: str, words: Lexicon, taken: set[int]) -> Iterator[NumberWord]:
     """Number words that are not part of something else.
 
     Args:

@@ -96,7 +96,9 @@ def _in_name(text: str, start: int) -> bool:
 
 
 def _digits(text: str, start: int, words: Lexicon, taken: set[int]) -> Quantity:
-    fraction = start > 0 and text[start - 1] == words.decimal and not text[:start - 1][-1:].isalnum()
+    fraction = (
+        start > 0 and text[start - 1] == words.decimal and not text[: start - 1][-1:].isalnum()
+    )
     begin = start - 1 if fraction else start
     literal = _literal(words.group, words.decimal).match(text, begin)
     if literal is None:
@@ -169,7 +171,12 @@ def _suffixed(text: str, quantity: Quantity, words: Lexicon) -> Quantity:
     while value is not None and (scale := pattern.match(text, end)):
         name = scale.group("n").lower()
         short = len(name) <= 2 and name.isascii()
-        if short and text[end : end + 1] == " " and name in {"k", "b", "t", "m"} and not quantity.unit:
+        if (
+            short
+            and text[end : end + 1] == " "
+            and name in {"k", "b", "t", "m"}
+            and not quantity.unit
+        ):
             # "5 m" is metres, "5 t" tonnes; "5m" and "$5 m" are millions.
             break
         if short and re.match(r"(?:²|³|[\w])", text[scale.end("n") : scale.end("n") + 1] or " "):
@@ -211,7 +218,9 @@ def _percent(quantity: Quantity, kind: str) -> Quantity:
 
 def _bracketed(text: str, quantity: Quantity, words: Lexicon) -> Quantity:
     """A number alone in brackets is a minus where a number is due: ``was $(31.5)``."""
-    before = re.search(rf"(?P<c>{units.prefix()})?\s?\((?P<i>{units.prefix()})?\s?$", text[: quantity.start])
+    before = re.search(
+        rf"(?P<c>{units.prefix()})?\s?\((?P<i>{units.prefix()})?\s?$", text[: quantity.start]
+    )
     after = re.match(r"\s?\)", text[quantity.end :])
     if before is None or after is None or quantity.explicit:
         return quantity
@@ -253,7 +262,8 @@ def _shared(text: str, found: Sequence[Quantity]) -> list[Quantity]:
     for index in range(len(shared) - 2, -1, -1):
         here, after = shared[index], shared[index + 1]
         joined = re.fullmatch(
-            r"\s?(?:-|–|to|and|or|bis|und|oder|auf|,)\s?(?:and |und )?", text[here.end : after.start]
+            r"\s?(?:-|–|to|and|or|bis|und|oder|auf|,)\s?(?:and |und )?",
+            text[here.end : after.start],
         )
         if joined is None or here.value is None or after.value is None:
             continue

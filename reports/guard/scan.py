@@ -81,7 +81,10 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
         numbers = tuple(q for q in found if start <= q.start < end and not q.ordinal)
         made.append(
             Sentence(
-                flat, start, end, words,
+                flat,
+                start,
+                end,
+                words,
                 tuple(m for m in labels if start <= m.start < end),
                 tuple(m for m in periods if start <= m.start < end),
                 numbers,

@@ -269,16 +269,31 @@ def _later(reading: Reading, named: list[Named]) -> list[Named]:
 
 def _words_of_period(reading: Reading, number: int, value: Value) -> Objection | None:
     """Periods that are words ("as reported") are matched as labels."""
-    said = [m for m in reading.sentence.labels if m.periods]
-    if _in_order(reading, said, number):
-        said = [said[number]]
-    else:
-        said = reading.labels(number, "periods") or said
-    if not said or not value.period or reading.when(value.period) is not None:
+    if not value.period:
         return None
+    everywhere = [m for m in reading.sentence.labels if _is_period(m, value)]
+    said = [m for m in reading.labels(number, "periods") if _is_period(m, value)] or everywhere
+    if _in_order(reading, everywhere, number):
+        said = [everywhere[number]]
     if any(value.id in m.periods for m in said):
-        return None
-    return Objection("period", f"is {value.period}, not {said[0].text}")
+        return _untimely(reading, number, value)
+    timed = reading.when(value.period) is not None
+    if said and (not timed or not _named_for(reading, number)[0]):
+        return Objection("period", f"is of {value.period}, not of {said[0].text}")
+    return None if timed else _untimely(reading, number, value)
+
+
+def _untimely(reading: Reading, number: int, value: Value) -> Objection | None:
+    """A time beside a period in words cannot be checked, unless it is a known one."""
+    for named in _near_periods(reading, number):
+        if not named.when.kind.startswith("back:") and not _known(reading, named.when):
+            words = reading.sentence.text[named.start : named.end]
+            return Objection("period", f"is of {value.period}, not of {words}")
+    return None
+
+
+def _is_period(label: Label, value: Value) -> bool:
+    return bool(label.periods) and value.id not in label.names and value.id not in label.entities
 
 
 def _closest(labels: list[Label], quantity: Quantity) -> list[Label]:
@@ -327,7 +342,7 @@ def _name(reading: Reading, number: int, value: Value) -> Objection | None:
     sentence = reading.sentence
     quantity = sentence.numbers[number]
     everywhere = [m for m in sentence.labels if m.names]
-    own = reading.labels(number, "names")
+    own = [m for m in reading.labels(number, "names") if value.id not in m.periods]
     if _in_order(reading, everywhere, number):
         own = [everywhere[number]]
     said = _closest(own, quantity)
@@ -350,7 +365,29 @@ def of_derived(reading: Reading, number: int, derived: Derived) -> Objection | N
         or _labels_of_derived(reading, number, derived, "names")
         or _share_order(reading, number, derived)
         or _period_of_derived(reading, number, derived)
+        or next(
+            (o for v in derived.of if (o := _words_of_derived(reading, number, v, derived))), None
+        )
     )
+
+
+def _words_of_derived(
+    reading: Reading, number: int, value: Value, derived: Derived
+) -> Objection | None:
+    """Every period in words that is named is one of the operands'."""
+    if not value.period:
+        return None
+    said = [m for m in reading.labels(number, "periods") if _is_period(m, value)]
+    said = [m for m in said if not any(v.id in m.names or v.id in m.entities for v in derived.of)]
+    for label in said:
+        if not any(v.id in label.periods for v in derived.of):
+            return Objection("period", f"is of {value.period}, not of {label.text}")
+    if reading.when(value.period) is not None:
+        return None
+    if said and not any(value.id in m.periods for m in said):
+        return Objection("period", f"is of {value.period}, which is not named")
+    mixed = any(v.period and reading.when(v.period) is not None for v in derived.of)
+    return None if mixed else _untimely(reading, number, value)
 
 
 def _labels_of_derived(
@@ -361,6 +398,7 @@ def _labels_of_derived(
     said = [m for m in reading.sentence.labels if getattr(m, what)]
     said = said or list(reading.members if what == "entities" else reading.topics)
     ids = {v.id for v in named}
+    own = [m for m in own if not all(v.id in m.periods for v in derived.of)]
     rule: Rule = "entity" if what == "entities" else "name"
     for label in own:
         if not ids & getattr(label, what):
@@ -380,8 +418,12 @@ def _share_order(reading: Reading, number: int, derived: Derived) -> Objection |
     sentence = reading.sentence
     for what in ("names", "entities"):
         labels = [m for m in sentence.labels if getattr(m, what)]
-        parts = [m for m in labels if part.id in getattr(m, what) and whole.id not in getattr(m, what)]
-        wholes = [m for m in labels if whole.id in getattr(m, what) and part.id not in getattr(m, what)]
+        parts = [
+            m for m in labels if part.id in getattr(m, what) and whole.id not in getattr(m, what)
+        ]
+        wholes = [
+            m for m in labels if whole.id in getattr(m, what) and part.id not in getattr(m, what)
+        ]
         if not parts or not wholes:
             continue
         lead = sentence.text[sentence.start : wholes[0].start]
@@ -399,8 +441,9 @@ def _share_order(reading: Reading, number: int, derived: Derived) -> Objection |
         ) and not re.search(r"(?:share|proportion|percentage) of\s(?:the )?$", before, re.IGNORECASE):  # fmt: skip
             return Objection("name", f"is a part of {wholes[0].text}, not of {parts[0].text}")
         if wholes[0].start < parts[0].start and re.search(
-            r"(?:ratio|share|proportion|percentage) of\s(?:the )?$", lead, re.IGNORECASE
-        ):
+            r"(?<!as a )(?<!as )(?:ratio|share|proportion|percentage) of\s(?:the )?$",
+            lead, re.IGNORECASE,
+        ):  # fmt: skip
             return Objection("name", f"is of {parts[0].text} in {wholes[0].text}, not the reverse")
     return None
 
@@ -479,7 +522,9 @@ def _change_period(reading: Reading, number: int, now: str, then: str) -> Object
         if not fits:
             return Objection("period", message)
     if base is not None and not base.same(current) and ends.count("either") == 2:
-        if not any(base.same(p.when) for p in plain) or not any(current.same(p.when) for p in plain):
+        if not any(base.same(p.when) for p in plain) or not any(
+            current.same(p.when) for p in plain
+        ):
             return Objection("period", message)
     return None
 

@@ -82,6 +82,4 @@ def _abbreviated(text: str, dot: int) -> bool:
     if word in _ABBREVIATIONS and follows:
         return True
     # A single capital is an initial; digits before a lower-case word or a noun are an ordinal.
-    return bool(follows) and (
-        re.fullmatch(r"[a-z]", word) is not None or follows[0].islower()
-    )
+    return bool(follows) and (re.fullmatch(r"[a-z]", word) is not None or follows[0].islower())

@@ -164,9 +164,7 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
         ("bare_year", rf"(?<![\d.,$£€¥+#/-])(?:(?:the\s+)?(?:calendar\s+)?(?:year|Jahre?)\s+)?{_Y}s?(?!\d|[.,/]\d|\s*(?:%|percent|million|billion|thousand|Mio|Mrd|[kKmMbB]n?\b|€|\$|£))"),
         ("month", month),
     ]  # fmt: skip
-    return [
-        (kind, re.compile(rf"(?<![A-Za-z]){pattern}", re.IGNORECASE)) for kind, pattern in raw
-    ]
+    return [(kind, re.compile(rf"(?<![A-Za-z]){pattern}", re.IGNORECASE)) for kind, pattern in raw]
 
 
 _BACK = re.compile(
