@@ -217,6 +217,14 @@ def test_a_revision_that_leaves_a_paragraph_out_does_not_save_it(
     assert written(peer).narrator == "template"
 
 
+def test_a_revision_cannot_touch_what_was_accepted(written: Callable[..., Written]) -> None:
+    both = {"paragraphs": revised(WRONG, 0)["paragraphs"] + revised(FALL, 1)["paragraphs"]}
+    peer = Peer(story(GOOD, WRONG), both)
+    done = written(peer)
+    assert [one.text for one in done.sections["sales"]] == [GOOD["text"], FALL["text"]]
+    assert len(peer.requests) == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -9,9 +9,11 @@ from decimal import Decimal
 
 import pytest
 
+from platform_assets.settings import Settings
 from reports.facts.model import Fact, Kind
 from reports.narrative.brief import Brief, BriefSection, Draft, Story
 from reports.narrative.template import tell
+from reports.narrative.write import write
 from reports.periods import Grain, Period
 
 WEEK = Period(date(2010, 12, 13), Grain.WEEK)
@@ -239,3 +241,45 @@ def test_every_fact_whose_figure_is_shown_is_cited() -> None:
     findings = {draft.text: draft.facts for draft in (*story.summary, first)}
     for said, facts in findings.items():
         assert ("£1,000" in said) == ("sales.previous" in facts)
+
+
+def test_members_of_two_dimensions_are_told_apart() -> None:
+    to = {"compared_to": BEFORE.key}
+    product = (
+        fact("sales.product.lamp", Kind.VALUE, "500", entity="Lamp"),
+        fact("sales.product.lamp.contribution", Kind.CONTRIBUTION, "-90", entity="Lamp", **to),
+    )
+    countries, products = tell(brief((*sales(), *product))).sections["sales"][1:]
+    assert "Lamp" not in countries.text
+    assert "The change in Net sales came mainly from Lamp (-£90)." in products.text
+
+
+def test_a_paragraph_of_the_template_that_is_refused_is_left_out_and_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = Draft("Net sales came to £901.", ("sales",))
+    good = Draft("Net sales came to £900.", ("sales",))
+    monkeypatch.setattr(
+        "reports.narrative.template.tell", lambda _: Story([wrong], {"sales": [good]})
+    )
+    written = write(brief(sales()), Settings())
+    assert written.summary == ()
+    assert [one.text for one in written.sections["sales"]] == [good.text]
+    assert [one.rule for one in written.notices] == ["guard"]
+    assert [one.number for one in written.refusals] == ["£901"]
+
+
+@pytest.mark.parametrize(("sign", "named"), [(-1, "-£4|-£3|-£2"), (1, "+£4|+£3|+£2")])
+def test_the_strongest_three_movers_are_named_strongest_first(sign: int, named: str) -> None:
+    movers = tuple(
+        fact(
+            f"sales.shop.s{size}.contribution",
+            Kind.CONTRIBUTION,
+            str(sign * size),
+            entity=f"Shop {size}",
+            compared_to=BEFORE.key,
+        )
+        for size in (1, 3, 4, 2)
+    )
+    said = tell(brief((*sales(sign), *movers))).sections["sales"][-1].text
+    assert re.findall(r"[+-]£\d", said) == named.split("|")
