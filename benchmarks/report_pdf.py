@@ -19,7 +19,7 @@ from tests.sample_report import sample_report
 
 PAGES = 20
 GOAL = 5.0
-SECTIONS = 11
+SECTIONS = 12
 """Of the sample, about a page and a half each with three charts and a table."""
 
 
