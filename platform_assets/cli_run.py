@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from platform_assets.tour import Figures
 
 ONCE_FOLDER = "once"
+REPORT = "weekly-commerce"
+"""The report that a run ends with."""
 
 
 def register(app: typer.Typer) -> None:
@@ -130,9 +133,23 @@ def _materialise_everything(
     with figures.stage("gold", say):
         bootstrap(settings)
         tour.run_job(settings, FULL_GOLD_JOB, say)
+    with figures.stage("report", say):
+        figures.report = _report(settings, say)
     with figures.stage("measure", say):
         tour.measure(settings, figures)
     return figures
+
+
+def _report(settings: Settings, say: Callable[[str], None]) -> str:
+    """Make the commerce report of the last week that is over; returns its period."""
+    from platform_assets import tour
+    from reports.assets import job_name, latest_period
+    from reports.definition import load_definitions
+
+    definition = load_definitions()[REPORT]
+    period = latest_period(definition, datetime.now(UTC))
+    tour.run_job(settings, job_name(REPORT), say, partition=period.start.isoformat())
+    return period.key
 
 
 def _is_empty(settings: Settings) -> bool:
@@ -187,6 +204,14 @@ def _show(settings: Settings, console: Console, figures: Figures) -> None:
     memory.add_row("total", "", f"{sum(row.memory_bytes for row in rows) / (1 << 20):,.0f}")
     console.print(memory)
     console.print(f"Dagster:  {settings.dagster_url}", soft_wrap=True)
+    folder = f"{settings.reports_root}/{REPORT}/{figures.report}"
+    console.print(f"Report:   {folder}/report.pdf", soft_wrap=True, highlight=False)
+    console.print(
+        f"Portal:   {settings.portal_url}/reports/{REPORT}/{figures.report}   sign in after: "
+        f"weir portal users add board --report {REPORT}",
+        soft_wrap=True,
+        highlight=False,
+    )
     console.print(
         f"Trino:    weir sql   or   trino --server http://{settings.trino_host}:"
         f"{settings.trino_port} --user analyst",

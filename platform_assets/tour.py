@@ -51,10 +51,11 @@ class TopicFigures:
 
 @dataclass
 class Figures:
-    """What ``weir run`` prints: totals, by topic, gold tables, seconds a stage."""
+    """What ``weir run`` prints: totals, by topic, gold tables, the report's period, seconds."""
 
     topics: dict[str, TopicFigures] = field(default_factory=dict)
     gold: dict[str, int] = field(default_factory=dict)
+    report: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -67,6 +68,7 @@ class Figures:
             **totals,
             "topics": {name: vars(figures) for name, figures in sorted(self.topics.items())},
             "gold": self.gold,
+            "report": self.report,
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
         }
 
@@ -123,8 +125,22 @@ def _why(rows: list[StreamRow], waited: float) -> str:
     return f"the stream has published nothing for {waited:.0f} s. {errors}".strip()
 
 
-def run_job(settings: Settings, job: str, say: Say, timeout_seconds: float = 900) -> str:
+def run_job(
+    settings: Settings,
+    job: str,
+    say: Say,
+    timeout_seconds: float = 900,
+    *,
+    partition: str = "",
+) -> str:
     """Launch a job through Dagster's web server and wait for its end; returns the run's id.
+
+    Args:
+        settings: where the web server is.
+        job: the job's name.
+        say: told the run's address.
+        timeout_seconds: how long it may take.
+        partition: the partition to materialise, for a partitioned job.
 
     Raises:
         RunFailedError: it failed or took too long; names the run and where to read about it.
@@ -134,7 +150,10 @@ def run_job(settings: Settings, job: str, say: Say, timeout_seconds: float = 900
 
     host, _, port = settings.dagster_url.removeprefix("http://").partition(":")
     client = DagsterGraphQLClient(host, port_number=int(port or 80), timeout=60)
-    run_id: str = client.submit_job_execution(job, tags={"weir/asked_by": "weir run"})
+    tags = {"weir/asked_by": "weir run"}
+    if partition:
+        tags["dagster/partition"] = partition
+    run_id: str = client.submit_job_execution(job, tags=tags)
     link = f"{settings.dagster_url}/runs/{run_id}"
     say(f"{job}: {link}")
     deadline = time.monotonic() + timeout_seconds

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from platform_assets.contracts.load import load_contracts
+from reports.document import Report
 from tests.conftest import free_port_base
 
 EVENTS = 20_000
@@ -71,7 +72,7 @@ def test_gold_is_built_and_the_stages_are_timed(outcome: tuple[Path, dict[str, A
     rows = {name.rpartition(".")[2]: count for name, count in figures["gold"].items()}
     assert {name for name in NEVER_EMPTY if not rows.get(name)} == set()
     assert all(isinstance(seconds, int | float) for seconds in figures["seconds"].values())
-    assert {"servers", "simulate", "stream", "gold"} <= set(figures["seconds"])
+    assert {"servers", "simulate", "stream", "gold", "report"} <= set(figures["seconds"])
 
 
 def test_no_process_is_left(outcome: tuple[Path, dict[str, Any]]) -> None:
@@ -82,3 +83,13 @@ def test_no_process_is_left(outcome: tuple[Path, dict[str, Any]]) -> None:
         if any(str(home) in part for part in process.info["cmdline"] or ())
     ]
     assert left == []
+
+
+def test_it_ends_with_a_report(outcome: tuple[Path, dict[str, Any]]) -> None:
+    home, figures = outcome
+    folder = home / "once" / "reports" / "weekly-commerce" / figures["report"]
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    report = Report.model_validate_json((folder / "report.json").read_bytes())
+    assert report.fact("online_revenue").value
+    assert report.summary
+    assert not [notice for notice in report.notices if notice.rule == "guard"]
