@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -301,6 +303,13 @@ def test_a_client_without_a_secret_is_named(tmp_path: Path) -> None:
     found = settings(tmp_path, portal_oidc_issuer="https://id.example")
     with pytest.raises(OpenIdError, match="WEIR_PORTAL_OIDC_CLIENT_ID, WEIR_PORTAL_OIDC_SECRET"):
         OpenIdProvider(found)
+
+
+def test_what_other_rooms_import_loads_nothing_heavy() -> None:
+    heavy = "{'fastapi', 'pyarrow', 'argon2', 'authlib', 'psycopg', 'vl_convert', 'limits'}"
+    code = f"import sys, reports.portal.cli, reports.portal.addresses; print({heavy} & {{*sys.modules}})"  # noqa: E501
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_the_commands_have_examples() -> None:
