@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.guard import scope, units
+from reports.guard import scope, scope_derived, units
 from reports.guard.derive import Derived
 from reports.guard.labels import stem
-from reports.guard.model import Value
+from reports.guard.model import Rule, Value
 from reports.guard.quantities import Quantity
+from reports.guard.reading import Objection, Reading
 from reports.guard.scan import Direction
-from reports.guard.scope import Objection, Reading
 
 Candidate = Value | Derived
 
@@ -62,7 +62,9 @@ def _objection(
     if numeric is not None:
         return numeric
     if isinstance(candidate, Derived):
-        return _wording(reading, number, candidate) or scope.of_derived(reading, number, candidate)
+        return _wording(reading, number, candidate) or scope_derived.of_derived(
+            reading, number, candidate
+        )
     if candidate.rank_of is not None and not _RANKED.search(reading.sentence.written):
         return Objection("no_such_fact", f"{candidate.id} is a rank")
     return scope.of_value(reading, number, candidate)
@@ -91,7 +93,7 @@ def _numeric(
         if objection is None and _within(quantity, -stated, target) and target != 0:
             return Objection("direction", f"has the other sign than {_label(candidate)} = {exact}")
         near = abs(stated - target) <= _NEAR * abs(target)
-        rule: scope.Rule = "rounding" if near and target else "no_such_fact"
+        rule: Rule = "rounding" if near and target else "no_such_fact"
         return Objection(rule, f"{_label(candidate)} is {exact.normalize():f} {unit}".rstrip())
     if not quantity.multiple and not _unit_agrees(reading, quantity, candidate):
         return Objection(
@@ -136,7 +138,7 @@ def _as_factor(exact: Decimal, candidate: Candidate, quantity: Quantity) -> Deci
     return exact if candidate.unit in {"", "x"} else None
 
 
-def _stated(
+def _stated(  # noqa: PLR0911 - a case a line
     reading: Reading, number: int, quantity: Quantity, candidate: Candidate, target: Decimal
 ) -> tuple[Decimal, Objection | None]:
     """The number as the sentence means it, with the sign that its words give."""
@@ -168,7 +170,7 @@ def _stated(
     return stated, None
 
 
-def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:
+def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  # noqa: PLR0911 - a case a line
     """The word of direction that a number belongs to, and whether it stands beside it."""
     sentence = reading.sentence
     quantity = sentence.numbers[number]
@@ -193,12 +195,33 @@ def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:
             re.search(r"(?:\bof|\bby|\bum|\bwas|\bis)\s(?:\w+ )?$", gap)
         )
         return last, beside
+    separated = _separated(reading, number)
+    if separated is not None:
+        return separated, True
     if after:
         return after[0], False
     if number and not quantity.explicit:
         inherited, _ = governing(reading, number - 1)
         return inherited, False
     return None, False
+
+
+_SEPARABLE = re.compile(r"\b(?:ging|gingen|geht|nahm|nahmen|legten?|gab|gaben)\b", re.IGNORECASE)
+_PARTICLE = re.compile(r"zurück|zu|ab|nach", re.IGNORECASE)
+
+
+def _separated(reading: Reading, number: int) -> Direction | None:
+    """German verbs in two parts: "ging um 5 % auf 4 zurück"."""
+    sentence = reading.sentence
+    start, end = sentence.segments[number]
+    if not _SEPARABLE.search(sentence.text, start, sentence.numbers[number].start):
+        return None
+    later = [d for d in sentence.directions if d.start >= sentence.numbers[number].end]
+    for word in later:
+        if _PARTICLE.fullmatch(sentence.text[word.start : word.end]):
+            between = sentence.text[end : word.start]
+            return None if _SEPARABLE.search(between) else word
+    return None
 
 
 def _filled(gap: str, filler: str, most: int) -> bool:
@@ -254,17 +277,22 @@ def _noun_agrees(reading: Reading, quantity: Quantity, unit: str, candidate: Can
     sentence = reading.sentence
     rest = sentence.text[quantity.end : sentence.end]
     follows = re.match(r"(?:\s+[^\W\d_][\w-]*){1,3}", rest)
+    german = reading.language.lower().startswith("de")
     said = [stem(w, reading.language) for w in follows.group().split()] if follows else []
     nouns = {
         stem(v.unit.split()[-1], reading.language) for v in reading.values
         if v.unit and not units.known(v.unit)
     }  # fmt: skip
-    own = stem(unit.split()[-1], reading.language) if unit else ""
+    own = stem(unit.rsplit(maxsplit=1)[-1], reading.language) if unit else ""
     if own in said:
         return True
     if any(word in nouns for word in said[:2]):
         return False
-    if not unit or not said:
+    if not unit or not said or follows is None:
+        return True
+    first = follows.group().split()[0]
+    if (german and first.islower()) or re.search(r"(?:ed|ly)$", first):
+        # German nouns are capitalised, and participles count nothing.
         return True
     sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
     names = {stem(w, reading.language) for v in sources for n in v.names for w in n.split()}

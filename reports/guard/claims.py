@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from reports.guard import bind
@@ -15,11 +17,19 @@ from reports.guard.bind import Bound
 from reports.guard.derive import Derived
 from reports.guard.model import Value
 from reports.guard.quantities import Quantity
+from reports.guard.reading import Objection, Reading, number_is_base
 from reports.guard.scan import Direction, Superlative
-from reports.guard.scope import Objection, Reading, number_is_base
 
 Claim = tuple[int, int, Objection]
 """Offsets of the words, and what is wrong with them."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An ordinal and the rank that it states."""
+
+    ordinal: Quantity
+    rank: Value
 
 
 def directions(
@@ -61,6 +71,8 @@ def _evidence(
             if abs(other.number - base.number) == 1 and _twins(base, other):
                 return [_sign(other.candidate.exact - base.candidate.exact)]
     ids = _subject(reading, word, levels)
+    if not any(m.entities for m in (*reading.sentence.labels, *reading.members)):
+        cited = [v for v in cited if not v.entity] or cited
     signs = [
         _sign(v.exact) for v in cited
         if v.signed and isinstance(v.value, Decimal) and (not ids or _shares(reading, v, ids))
@@ -84,12 +96,16 @@ def _from_known(reading: Reading, levels: Sequence[Bound], cited: Sequence[Value
                 value.entity,
                 value.unit,
             )
-            now, then = reading.when(value.period), reading.when(other.period)
-            if same and now and then and now.bounds() and then.bounds():
-                before = (then.bounds() or ())[0] < (now.bounds() or ())[0]
-                if before:
-                    found.append(_sign(value.exact - other.exact))
+            now, then = _begins(reading, value), _begins(reading, other)
+            if same and now and then and then < now:
+                found.append(_sign(value.exact - other.exact))
     return found
+
+
+def _begins(reading: Reading, value: Value) -> date | None:
+    period = reading.when(value.period)
+    bounds = period.bounds() if period else None
+    return bounds[0] if bounds else None
 
 
 def _subject(reading: Reading, word: Direction, levels: Sequence[Bound]) -> set[str]:
@@ -126,7 +142,7 @@ def _sign(number: Decimal) -> int:
 
 def ranks(
     reading: Reading, bound: Sequence[Bound], cited: Sequence[Value]
-) -> Iterator[Claim | tuple[Quantity, Value]]:
+) -> Iterator[Claim | Ranked]:
     """Ordinals with the rank that they state, and objections to ordinals and superlatives."""
     used: set[int] = set()
     for ordinal in reading.sentence.ordinals:
@@ -144,7 +160,7 @@ def ranks(
                 Objection("rank", "no cited rank of what the sentence names says so"),
             )  # fmt: skip
         else:
-            yield ordinal, rank
+            yield Ranked(ordinal, rank)
     for word in reading.sentence.superlatives:
         if word.start in used:
             continue

@@ -11,12 +11,11 @@ from datetime import date
 
 from reports.guard import bind, claims, when
 from reports.guard.bind import Bound
-from reports.guard.derive import Derived, DerivationError, compute
+from reports.guard.derive import DerivationError, Derived, compute
 from reports.guard.labels import Label, Vocabulary
 from reports.guard.model import Context, Link, Paragraph, Refusal, Value, Verdict
-from reports.guard.quantities import Quantity
+from reports.guard.reading import Objection, Reading
 from reports.guard.scan import Sentence, scan
-from reports.guard.scope import Objection, Reading
 from reports.guard.when import Named, When
 
 
@@ -59,10 +58,11 @@ def check(paragraph: Paragraph, context: Context, language: str = "en") -> Verdi
         Refusals, each with sentence, number and rule, and a link for each accepted number.
     """
     by_id = {value.id: value for value in context.values}
-    refusals: list[Refusal] = []
-    for name in paragraph.cites:
-        if name not in by_id:
-            refusals.append(Refusal("", name, "no_such_fact", f"no value has the id {name!r}"))
+    refusals = [
+        Refusal("", name, "no_such_fact", f"no value has the id {name!r}")
+        for name in paragraph.cites
+        if name not in by_id
+    ]
     derived: list[Derived] = []
     for derivation in paragraph.derivations:
         try:
@@ -103,9 +103,9 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
         yield from _named(reading, named, case)
     yield from claims.directions(reading, bound, case.cited, case.derived)
     for claim in claims.ranks(reading, bound, case.cited):
-        if isinstance(claim[0], Quantity) and isinstance(claim[1], Value):
-            yield Link(claim[0].start, claim[0].end, (claim[1].id,))
-        elif len(claim) == 3:
+        if isinstance(claim, claims.Ranked):
+            yield Link(claim.ordinal.start, claim.ordinal.end, (claim.rank.id,))
+        else:
             yield claim
 
 

@@ -14,9 +14,8 @@ from reports.guard import when
 from reports.guard.model import Value
 from reports.guard.text import plain, words
 
-_LINKS = frozenset(
-    "the a an of and in for to at der die das des dem den und von im in & , - ' –".split()
-)
+_LINK_WORDS = "the a an of and in for to at der die das des dem den und von im in & , - ' \u2013"
+_LINKS = frozenset(_LINK_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,11 @@ class _Ids:
     whole: bool = False
 
 
+_OPERATION = re.compile(
+    r"^(?:share of|change in|growth (?:of|in)|anteil (?:am|an der|an den|an)|"
+    r"wachstum (?:des|der)|veränderung (?:des|der))\s+|\s+(?:growth|share|change)$",
+    re.IGNORECASE,
+)
 _PLACED = re.compile(
     r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|im|für|unter|laut|nach)|[:(,])"
     r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|\bbetween\s[^.;]*\band\s$|^$",
@@ -61,6 +65,12 @@ class Vocabulary:
             ):
                 for label in labels:
                     self._learn(what, label, value.id)
+            if value.unit in {"%", "pp"}:
+                # "28 % of net sales" states a "share of net sales".
+                for name in value.names:
+                    measure = _OPERATION.sub("", name)
+                    if measure != name:
+                        self._learn("names", measure, value.id, of_another=True)
 
     def find(self, text: str, taken: set[int]) -> list[Label]:
         """Labels of a text by place, longest first; ``taken`` grows by their indices."""
@@ -87,7 +97,7 @@ class Vocabulary:
                     frozenset(ids.entities),
                     frozenset(ids.periods),
                     text[start:end],
-                )  # fmt: skip
+                )
             )
             taken.update(range(start, end))
             index += length
@@ -119,15 +129,16 @@ class Vocabulary:
                             frozenset(ids.entities), frozenset(ids.periods), match.group(),
                         )  # fmt: skip
 
-    def _learn(self, what: str, label: str, name: str) -> None:
+    def _learn(self, what: str, label: str, name: str, of_another: bool = False) -> None:
         """A label as written is its own; what is left without brackets may be another's."""
-        for whole, form in self._variants(label, r"[\w%$€£]" if what == "periods" else r"\w"):
+        for full, form in self._variants(label, r"[\w%$€£]" if what == "periods" else r"\w"):
             ids = self._forms.setdefault(form[0], {}).setdefault(form, _Ids())
             known: set[str] = getattr(ids, what)
+            whole = full and not of_another
             if whole and not ids.whole:
                 ids.whole = True
                 known.clear()
-            if whole or not ids.whole:
+            if whole or of_another or not ids.whole:
                 known.add(name)
 
     def _variants(self, label: str, kept: str) -> Iterator[tuple[bool, tuple[str, ...]]]:

@@ -83,7 +83,7 @@ ENGLISH = Lexicon(
         "trillion": 12,
         "thousands": 3,
         "hundred": 2,
-    },  # fmt: skip
+    },
     vague=r"hundreds|thousands|millions|billions|trillions|dozens|scores",
     rise=r"rose|rises?|risen|rising|increas\w*|grew|grows?|grown|growing|gain(?:s|ed|ing)?|"
     r"climb\w*|jump\w*|surg(?:ed?|es|ing)|soar\w*|expanded|expanding|rebounded|"
@@ -151,7 +151,7 @@ GERMAN = Lexicon(
         "billiarden": 15,
         "hundert": 2,
         "mill": 6,
-    },  # fmt: skip
+    },
     vague=r"hunderte|tausende|millionen|milliarden|dutzende|hunderten|tausenden",
     rise=r"stieg\w*|steig(?:en|t|end|ende|enden|erte|erten|ern|ert|erung|erungen)|gestiegen\w*|"
     r"gesteigert\w*|anstieg\w*|zunah\w*|zunahmen?|zugenommen|zuwachs|zuwächse|wuchs|wuchsen|"
@@ -160,7 +160,7 @@ GERMAN = Lexicon(
     fall=r"sank|sanken|sink\w*|gesunken\w*|fiel|fielen|fällt|fallend\w*|gefallen\w*|rückgang\w*|"
     r"rückgänge|zurück|zurückging\w*|zurückgegangen\w*|abnah\w*|abnahmen?|abgenommen|"
     r"verringer\w*|reduzier\w*|schrumpf\w*|gesenkt\w*|senk(?:te|ten|ung|ungen)|einbruch|"
-    r"eingebrochen|verlor\w*|nachgab|gab",
+    r"eingebrochen|verlor\w*|nachgab",
     weak_rise=r"mehr|höher\w*|über|plus|wachstum|größer\w*|oberhalb|zu",
     weak_fall=r"weniger|niedriger\w*|geringer\w*|unter|minus|kleiner\w*|unterhalb|ab",
     change=r"änder\w*|veränder\w*|differenz\w*|unterschied\w*|abweich\w*|abstand",

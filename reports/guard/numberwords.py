@@ -26,11 +26,12 @@ class NumberWord:
     turns: int = 0
 
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONE_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen "
+    "fourteen fifteen sixteen seventeen eighteen nineteen"
+)
+_ONES = _ONE_WORDS.split()
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SMALL = {word: number for number, word in enumerate(_ONES)} | {
     word: (number + 2) * 10 for number, word in enumerate(_TENS)
 }
@@ -101,21 +102,19 @@ _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
         (r"(?:ein|einem|eines) zehntel\w?", Decimal("0.1")),
     ],
 }
+_ENGLISH_ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+)
+_GERMAN_ORDINALS = "erst zweit dritt viert fünft sechst siebt acht neunt zehnt"
 _ORDINALS: dict[str, dict[str, int]] = {
     "en": {
         word: number
         for number, word in enumerate(
-            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh "
-            "twelfth".split(),
+            _ENGLISH_ORDINALS.split(),
             1,
         )
     },
-    "de": {
-        stem: number
-        for number, stem in enumerate(
-            "erst zweit dritt viert fünft sechst siebt acht neunt zehnt".split(), 1
-        )
-    },
+    "de": {stem: number for number, stem in enumerate(_GERMAN_ORDINALS.split(), 1)},
 }
 _HALF = Decimal("0.5")
 

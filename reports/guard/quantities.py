@@ -127,7 +127,9 @@ def _digits(text: str, start: int, words: Lexicon, taken: set[int]) -> Quantity:
 
 def _prefixed(text: str, quantity: Quantity) -> Quantity:
     before = text[: quantity.start]
-    found = re.search(rf"(?P<s>[-–+]\s?)?(?P<c>{units.prefix()})?\s?(?P<t>[-–+]\s?)?$", before)
+    found = re.search(
+        rf"(?P<s>[-\u2013+]\s?)?(?P<c>{units.prefix()})?\s?(?P<t>[-\u2013+]\s?)?$", before
+    )
     if found is None:
         return quantity
     currency = found.group("c")
@@ -262,12 +264,14 @@ def _shared(text: str, found: Sequence[Quantity]) -> list[Quantity]:
     for index in range(len(shared) - 2, -1, -1):
         here, after = shared[index], shared[index + 1]
         joined = re.fullmatch(
-            r"\s?(?:-|–|to|and|or|bis|und|oder|auf|,)\s?(?:and |und )?",
+            r"\s?(?:-|\u2013|to|and|or|bis|und|oder|auf|,)\s?(?:and |und )?",
             text[here.end : after.start],
         )
         if joined is None or here.value is None or after.value is None:
             continue
         if here.multiple or after.multiple or here.ordinal or after.ordinal:
+            continue
+        if here.unit and here.unit != after.unit and here.unit[0] not in units.CODES:
             continue
         suffix_unit = after.unit if after.end > after.start and not here.unit else ()
         if after.scaled and not here.scaled and here.half <= Decimal("0.5"):

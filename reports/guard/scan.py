@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from reports.guard import quantities, when
 from reports.guard.labels import Label, Vocabulary
@@ -75,7 +76,11 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
     found = quantities.find(flat, language, taken)
     directions = _directions(flat, words, taken)
     superlatives = _superlatives(flat, words, taken)
-    spans = [(m.start, m.end) for m in (*labels, *periods, *found)]
+    spans = [
+        *((m.start, m.end) for m in labels),
+        *((m.start, m.end) for m in periods),
+        *((m.start, m.end) for m in found),
+    ]
     made: list[Sentence] = []
     for start, end in sentences(flat, spans):
         numbers = tuple(q for q in found if start <= q.start < end and not q.ordinal)
@@ -92,7 +97,7 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
                 tuple(m for m in directions if start <= m.start < end),
                 tuple(m for m in superlatives if start <= m.start < end),
                 _segments(flat, start, end, words, numbers, taken),
-            )  # fmt: skip
+            )
         )
     return made
 
@@ -162,10 +167,10 @@ def _segments(
 ) -> tuple[tuple[int, int], ...]:  # fmt: skip
     """Between two numbers, where the second one's part of the sentence begins."""
     cuts = [start]
-    for here, after in zip(numbers, numbers[1:], strict=False):
+    for here, after in pairwise(numbers):
         cuts.append(_cut(text, here.end, after.start, words, taken))
     cuts.append(end)
-    return tuple(zip(cuts, cuts[1:], strict=False))
+    return tuple(pairwise(cuts))
 
 
 def _cut(text: str, left: int, right: int, words: Lexicon, taken: set[int]) -> int:

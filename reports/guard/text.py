@@ -10,16 +10,21 @@ import unicodedata
 from collections.abc import Iterable
 
 _MINUS = "\u2212\u2010\u2011\ufe63\uff0d"
-_SPACES = "\u00a0\u2007\u2009\u202f\u2002\u2003\u3000\u200a\u200b\u200e\u200f\u061c\u2066\u2067\u2068\u2069"
+_SPACES = (
+    "\u00a0\u2007\u2009\u202f\u2002\u2003\u3000\u200a\u200b\u200e\u200f\u061c\u2066\u2067"
+    "\u2068\u2069"
+)
 _OTHER = {
     "\u066b": ".", "\u066c": ",", "\u066a": "%", "\uff05": "%", "\uff0c": ",", "\uff0e": ".",
     "\uff04": "$", "\uffe1": "£", "\uffe5": "¥", "\uff08": "(", "\uff09": ")", "\uff0b": "+",
     "\u2019": "'", "\u02bc": "'", "\u060c": ",", "\u3001": ",", "\u2014": "\u2013",
 }  # fmt: skip
-_ABBREVIATIONS = frozenset(
-    "jan feb mar apr jun jul aug sep sept oct nov dec mär okt dez vs approx no nr ca bzw mio mrd "
-    "tsd bio inc ltd corp co st mr mrs dr e.g i.e u.s u.k z.b rd est resp incl excl ggü tsd".split()
+_ABBREVIATED = (
+    "jan feb mar apr jun jul aug sep sept oct nov dec mär okt dez vs approx no nr ca bzw "
+    "mio mrd tsd bio inc ltd corp co st mr mrs dr e.g i.e u.s u.k z.b rd est resp incl "
+    "excl ggü tsd"
 )
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 _WORD = re.compile(r"[^\W\d_]+(?:['&][^\W\d_]+)*|\d+(?:[.,]\d+)*|[^\s\w]", re.UNICODE)
 
 
@@ -51,7 +56,7 @@ def sentences(text: str, whole: Iterable[tuple[int, int]]) -> list[tuple[int, in
     """Offsets of sentences; none ends inside a span of ``whole``."""
     inside = {index for start, end in whole for index in range(start, end)}
     ends: list[int] = []
-    for mark in re.finditer(r"[.!?](?=[\s\"')\]”“]|$)|[。！？؟]|\n+", text):
+    for mark in re.finditer(r"[.!?](?=[\s\"')\]”“]|$)|[。\uff01\uff1f؟]|\n+", text):
         place = mark.start()
         if place in inside and mark.group() == ".":
             # "… 5 Mio. Danach …": a span's own last dot ends the sentence only before a capital.

@@ -8,6 +8,10 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from babel.numbers import get_currency_symbol
+
+from reports.guard.text import plain
+
 _SYMBOLS: dict[str, tuple[str, ...]] = {
     "us$": ("USD",), "a$": ("AUD",), "c$": ("CAD",), "nz$": ("NZD",), "hk$": ("HKD",),
     "s$": ("SGD",), "r$": ("BRL",), "ca$": ("CAD",), "au$": ("AUD",), "nt$": ("TWD",),
@@ -26,14 +30,23 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "米ドル": ("USD",), "دولار": ("USD",), "يورو": ("EUR",), "dollars": _SYMBOLS["$"],
     "دولار أمريكي": ("USD",), "جنيه إسترليني": ("GBP",), "cent": ("cents",), "pence": ("pence",),
 }  # fmt: skip
-CODES = frozenset(
-    "USD EUR GBP JPY CNY CHF CAD AUD NZD HKD SGD INR KRW SEK NOK DKK PLN CZK HUF RON RUB TRY ILS "
-    "BRL MXN ZAR AED SAR TWD THB IDR MYR PHP VND EGP NGN KES ARS CLP COP PEN UAH BGN ISK".split()
+_CODES = (
+    "USD EUR GBP JPY CNY CHF CAD AUD NZD HKD SGD INR KRW SEK NOK DKK PLN CZK HUF RON RUB "
+    "TRY ILS BRL MXN ZAR AED SAR TWD THB IDR MYR PHP VND EGP NGN KES ARS CLP COP PEN UAH "
+    "BGN ISK"
 )
-_MEASURES = (
-    "kWh MWh GWh TWh Wh kW MW GW W kg mg g km m² m3 m³ km² ha MB GB TB PB ms °C °F K tCO2e tCO2 t "
-    "CO2e h min s l hl bbl boe kt Mt ppm dB Hz kHz MHz GHz"
-).split()
+CODES = frozenset(_CODES.split())
+_MEASURE_NAMES = (
+    "kWh MWh GWh TWh Wh kW MW GW W kg mg g km m² m3 m³ km² ha MB GB TB PB ms °C °F K "
+    "tCO2e tCO2 t CO2e h min s l hl bbl boe kt Mt ppm dB Hz kHz MHz GHz"
+)
+_MEASURES = _MEASURE_NAMES.split()
+_LOCALES = ("en", "en_GB", "de", "ja", "ar")
+for _locale in _LOCALES:
+    for _code in sorted(CODES):
+        _symbol = plain(get_currency_symbol(_code, _locale)).strip().lower()
+        if _symbol != _code.lower():
+            _SYMBOLS.setdefault(_symbol, (_code,))
 _NAMES = {"$": "dollars", "%": "per cent", "pp": "percentage points", "": "no unit"}
 
 Unit = tuple[str, ...]

@@ -63,7 +63,7 @@ class When:
         except ValueError:
             return None
 
-    def _bounds(self, year: int) -> tuple[date, date] | None:
+    def _bounds(self, year: int) -> tuple[date, date] | None:  # noqa: PLR0911 - a case a line
         if self.kind == "year":
             return date(year, 1, 1), date(year, 12, 31)
         if self.part is None:
@@ -107,8 +107,14 @@ _ORDINALS = {
 _COUNTS = {"three": 3, "six": 6, "nine": 9, "twelve": 12, "drei": 3, "sechs": 6, "neun": 9}
 _ORD = "|".join(re.escape(word) for word in sorted(_ORDINALS, key=len, reverse=True))
 _Y = r"(?P<y>(?:19|20)\d\d)"
-_OPT_Y = r"(?:,?\s*(?:of\s+|von\s+|des Jahres\s+|in\s+)?(?:fiscal\s+|FY\s*)?(?:year\s+)?(?P<y>(?:19|20)\d\d))?"
+_OPT_Y = (
+    r"(?:,?\s*(?:of\s+|von\s+|des Jahres\s+|in\s+)?(?:fiscal\s+|FY\s*)?(?:year\s+)?"
+    r"(?P<y>(?:19|20)\d\d))?"
+)
 _FISCAL = r"(?:fiscal(?: year)?|financial year|Geschäftsjahr\w*|FY|Haushaltsjahr)"
+
+
+_VERBS = frozenset({"may", "mar", "march"})
 
 
 @cache
@@ -117,7 +123,7 @@ def _months(language: str) -> dict[str, int]:
     for locale in {"en", language}:
         for width in ("wide", "abbreviated"):
             for context in ("format", "stand-alone"):
-                for number, name in get_month_names(width, context, locale).items():  # type: ignore[arg-type]
+                for number, name in get_month_names(width, context, locale).items():
                     if not name[0].isdigit():
                         names[name.rstrip(".").lower()] = number
     names["sept"] = 9
@@ -132,6 +138,13 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
     mdy = rf"{month}\s+{day},?\s+{_Y}"
     dmy = rf"{day}\s*(?:of\s+)?{month},?\s+{_Y}"
     ended = r"(?:ended|ending|to|end(?:et|ete)?|zum)\s+(?:on\s+|am\s+)?"
+    count = rf"(?P<c>three|six|nine|twelve|drei|sechs|neun|\d\d?)\s+(?:months?|Monate)\s+{ended}"
+    week = r"(?:(?:calendar\s+)?weeks?|KW|Kalenderwoche|Woche|W)\s*(?P<w>\d\d?)"
+    quarter = rf"(?:Q(?P<q>[1-4])|(?P<o>{_ORD})[- ](?:fiscal\s+)?(?:quarter|Quartal)s?"
+    half = rf"(?:H(?P<q>[12])|(?P<o>{_ORD})[- ](?:half|Halbjahr|Hälfte)(?:\s+year)?)"
+    no_year = r"(?!\d|[.,/]\d|\s*(?:%|percent|million|billion|thousand|Mio|Mrd|[kKmMbB]n?\b|[万億兆円]|€|\$|£))"
+    second = r"(?P<y2>(?:19|20)\d\d|\d\d(?!\d))(?![\d%])"
+    before = r"(?<![\d.,$£€¥+#/-])"
     raw = [
         ("week", r"(?P<y>(?:19|20)\d\d)-?W(?P<w>\d\d)(?!\d)"),
         ("day", rf"{_Y}-(?P<n>\d\d)-(?P<d>\d\d)(?!\d)"),
@@ -141,27 +154,27 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
         ("year", rf"{_Y}\s?年度?"),
         ("day", r"(?P<d>[0-3]?\d)\.\s?(?P<n>[01]?\d)\.\s?(?P<y>(?:19|20)\d\d)"),
         ("us_day", r"(?P<n>[01]?\d)/(?P<d>[0-3]?\d)/(?P<y>(?:19|20)\d\d)"),
-        ("months", rf"(?P<c>three|six|nine|twelve|drei|sechs|neun|\d\d?)\s+(?:months?|Monate)\s+{ended}{mdy}"),
-        ("months", rf"(?P<c>three|six|nine|twelve|drei|sechs|neun|\d\d?)\s+(?:months?|Monate)\s+{ended}{dmy}"),
+        ("months", rf"{count}{mdy}"),
+        ("months", rf"{count}{dmy}"),
         ("quarter_ended", rf"(?:quarters?|Quartal)\s+{ended}{mdy}"),
         ("quarter_ended", rf"(?:quarters?|Quartal)\s+{ended}{dmy}"),
         ("year", rf"(?:(?:{_FISCAL}|years?|Jahre?s?)\s+)+{ended}{mdy}"),
         ("year", rf"(?:(?:{_FISCAL}|years?|Jahre?s?)\s+)+{ended}{dmy}"),
-        ("days", rf"(?P<d1>[0-3]?\d)\.?\s*(?:-|–|to|bis)\s*{dmy}"),
-        ("days", rf"{month}\s+(?P<d1>[0-3]?\d)\s*(?:-|–|to)\s*{day},?\s+{_Y}"),
+        ("days", rf"(?P<d1>[0-3]?\d)\.?\s*(?:-|\u2013|to|bis)\s*{dmy}"),
+        ("days", rf"{month}\s+(?P<d1>[0-3]?\d)\s*(?:-|\u2013|to)\s*{day},?\s+{_Y}"),
         ("day", mdy),
         ("day", dmy),
-        ("week", rf"(?:(?:calendar\s+)?week|KW|Kalenderwoche|Woche)\s*(?P<w>\d\d?)(?!\d)(?:\s*/\s*|,?\s*(?:of|von|in|des Jahres)?\s*)(?P<y>(?:19|20)\d\d)"),
-        ("week", r"(?:(?:calendar\s+)?weeks?|KW|Kalenderwoche|Woche|W)\s*(?P<w>\d\d?)(?![\d.,]*\d)"),
-        ("quarter", rf"(?:Q(?P<q>[1-4])|(?P<o>{_ORD})[- ](?:fiscal\s+)?(?:quarter|Quartal)s?(?!\s+of\s+(?:the|all|our)\b)){_OPT_Y}(?!\d)"),
-        ("half", rf"(?:H(?P<q>[12])|(?P<o>{_ORD})[- ](?:half|Halbjahr|Hälfte)(?:\s+year)?){_OPT_Y}(?!\d)"),
+        ("week", rf"{week}(?!\d)(?:\s*/\s*|,?\s*(?:of|von|in|des Jahres)?\s*){_Y}"),
+        ("week", rf"{week}(?![\d.,]*\d)"),
+        ("quarter", rf"{quarter}(?!\s+of\s+(?:the|all|our)\b)){_OPT_Y}(?!\d)"),
+        ("half", rf"{half}{_OPT_Y}(?!\d)"),
         ("month", rf"{month}\s*(?:of\s+)?,?\s*{_Y}"),
         ("month", rf"{_Y}-(?P<n>0[1-9]|1[0-2])(?![\d-])"),
         ("day", rf"{month}\s+(?P<d>[0-3]?\d)(?:st|nd|rd|th)?(?![\d.,]*\d)(?!\s*(?:%|per))"),
         ("day", rf"(?<![\d.,])(?P<d>[0-3]?\d)(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{month}"),
-        ("years", rf"(?:{_FISCAL}\s+)?{_Y}\s*(?:-|–|/)\s*(?:{_FISCAL}\s+)?(?P<y2>(?:19|20)\d\d|\d\d(?!\d))(?![\d%])"),
+        ("years", rf"(?:{_FISCAL}\s+)?{_Y}\s*[-\u2013/]\s*(?:{_FISCAL}\s+)?{second}"),
         ("year", rf"(?:{_FISCAL}|F)[ '-]?(?P<y>(?:19|20)?\d\d)(?!\d)"),
-        ("bare_year", rf"(?<![\d.,$£€¥+#/-])(?:(?:the\s+)?(?:calendar\s+)?(?:year|Jahre?)\s+)?{_Y}s?(?!\d|[.,/]\d|\s*(?:%|percent|million|billion|thousand|Mio|Mrd|[kKmMbB]n?\b|€|\$|£))"),
+        ("bare_year", rf"{before}(?:(?:the )?(?:calendar )?(?:year|Jahre?)\s+)?{_Y}s?{no_year}"),
         ("month", month),
     ]  # fmt: skip
     return [(kind, re.compile(rf"(?<![A-Za-z]){pattern}", re.IGNORECASE)) for kind, pattern in raw]
@@ -186,7 +199,7 @@ def _number(match: re.Match[str], group: str) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def _when(kind: str, match: re.Match[str], language: str) -> When | None:
+def _when(kind: str, match: re.Match[str], language: str) -> When | None:  # noqa: PLR0911 - a case a line
     groups = match.groupdict()
     year = _number(match, "y")
     if year is not None and year < 100:
@@ -196,7 +209,7 @@ def _when(kind: str, match: re.Match[str], language: str) -> When | None:
     day = _number(match, "d")
     ordinal = (groups.get("o") or "").lower()
     part = _number(match, "q") or _ORDINALS.get(ordinal) or _number(match, "w")
-    if kind == "day" or kind == "us_day":
+    if kind in {"day", "us_day"}:
         when = When("day", year, month, day)
         valid = month is not None and 1 <= month <= 12 and day is not None and 1 <= day <= 31
         return when if valid and (year is None or when.bounds()) else None
@@ -246,9 +259,9 @@ def find(text: str, language: str, taken: set[int]) -> list[Named]:
             place = range(match.start(), match.end())
             if any(index in taken for index in place):
                 continue
-            if kind == "month" and match.group().lower().rstrip(".") in {"may", "mar", "march"}:
-                if not match.group()[0].isupper():
-                    continue
+            word = match.group()
+            if kind == "month" and word.lower().rstrip(".") in _VERBS and word.islower():
+                continue
             when = _when(kind, match, language)
             if when is None:
                 continue
@@ -272,7 +285,7 @@ def _weeks_between(text: str, found: list[Named]) -> Iterator[Named]:
     while index < len(found):
         here = found[index]
         after = found[index + 1] if index + 1 < len(found) else None
-        joined = after and re.fullmatch(r"\s*[-–]\s*", text[here.end : after.start])
+        joined = after and re.fullmatch(r"\s*[-\u2013]\s*", text[here.end : after.start])
         if after and joined and here.when.kind == after.when.kind and here.when.kind != "span":
             first = here.when
             if first.year is None:

@@ -31,7 +31,7 @@ class Change:
     """A change against one compared period.
 
     Attributes:
-        fact: the growth in %, or the difference where that says more or growth is missing.
+        fact: the growth in %, the difference where growth is missing; of a rate, its points.
         base: the value then; None where it is unknown.
         to: the period compared with.
     """
@@ -134,15 +134,14 @@ class Reading:
         return tuple(_members(facts) for facts in groups.values())
 
     def _change(self, to: Period) -> Change | None:
-        candidates = {
-            kind: fact
+        growth, difference = (
+            _known(self._of(kind, self._brief.period, to.key))
             for kind in (Kind.GROWTH, Kind.DIFFERENCE)
-            if (fact := _known(self._of(kind, self._brief.period, to.key)))
-        }
-        difference = candidates.get(Kind.DIFFERENCE)
-        # The growth of a percentage, in %, is read as points: there the difference speaks.
-        points = difference is not None and difference.unit == "pp"
-        fact = difference if points else candidates.get(Kind.GROWTH, difference)
+        )
+        # The growth of a rate, itself in %, would be read as points: only its points are told.
+        rate = self.value is not None and self.value.unit == "%"
+        points = difference if difference is not None and difference.unit == "pp" else None
+        fact = points if rate else (points or growth or difference)
         return Change(fact, _known(self._of(Kind.VALUE, to)), to) if fact else None
 
     def _of(self, kind: Kind, period: Period, compared_to: str = "") -> Fact | None:

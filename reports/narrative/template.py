@@ -77,11 +77,13 @@ class _Teller:
         ]
         sections = {
             section.id: self._paragraphs(
-                paragraph for kpi in section.kpis for paragraph in self._about(self._reading(kpi))
+                (one for kpi in section.kpis for one in self._about(self._reading(kpi))),
+                between=self._phrases.space,
             )
             for section in self._brief.sections
         }
-        return Story(self._paragraphs(summary), sections)
+        # A line each: a finding that ends in a unit as short as "t" must still end its sentence.
+        return Story(self._paragraphs(summary, between="\n"), sections)
 
     def sentence(self, kpi: str, about: About) -> Draft | None:
         """See :func:`sentence`."""
@@ -291,12 +293,13 @@ class _Teller:
             return comma.join(names)
         return format_list(list(names), locale=self._language.replace("-", "_"))
 
-    def _paragraphs(self, paragraphs: Iterable[list[_Sentence | None]]) -> list[Draft]:
+    @staticmethod
+    def _paragraphs(paragraphs: Iterable[list[_Sentence | None]], between: str) -> list[Draft]:
         drafts = []
         for paragraph in paragraphs:
             said = [sentence for sentence in paragraph if sentence is not None]
             if said:
-                text = self._phrases.space.join(sentence.text for sentence in said)
+                text = between.join(sentence.text for sentence in said)
                 facts = dict.fromkeys(fact for sentence in said for fact in sentence.facts)
                 drafts.append(Draft(text, tuple(facts)))
         return drafts

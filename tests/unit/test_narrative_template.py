@@ -177,6 +177,7 @@ def test_a_change_in_points_is_not_given_in_percent() -> None:
     said = body(tell(brief(facts)))
     assert "1.2 pp" in said
     assert "35.3" not in said
+    assert "35.3" not in body(tell(brief(facts[:2])))
 
 
 def test_a_change_that_rounds_to_nothing_has_no_direction() -> None:

@@ -75,9 +75,7 @@ def test_plain_numbers(
     SIGNED, LANGUAGES, st.sampled_from(("GBP", "USD", "EUR", "JPY", "CHF")), st.integers(0, 30),
     st.integers(0, 9),
 )  # fmt: skip
-def test_currencies(
-    amount: Decimal, language: str, currency: str, place: int, digit: int
-) -> None:
+def test_currencies(amount: Decimal, language: str, currency: str, place: int, digit: int) -> None:
     value = Value("v", amount, currency, ("Net sales",))
     _law(
         value,
@@ -88,9 +86,7 @@ def test_currencies(
 
 @settings(max_examples=300, deadline=None)
 @given(SIGNED, LANGUAGES, st.integers(0, 2), st.integers(0, 30), st.integers(0, 9))
-def test_percentages(
-    amount: Decimal, language: str, places: int, place: int, digit: int
-) -> None:
+def test_percentages(amount: Decimal, language: str, places: int, place: int, digit: int) -> None:
     pattern = "#,##0." + "0" * places + "%" if places else "#,##0%"
     value = Value("v", amount, "%", ("Net sales",))
     _law(
@@ -115,7 +111,8 @@ def test_scaled_numbers_are_accepted(
     else:
         number = format_compact_decimal(
             amount,
-            format_type=width,  # type: ignore[arg-type]
+            # CLDR has no long form for Japanese.
+            format_type="short" if language == "ja" else width,  # type: ignore[arg-type]
             locale=language,
             fraction_digits=places,
         )
