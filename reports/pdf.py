@@ -96,10 +96,11 @@ class PdfPrinter:
         Raises:
             PdfError: it could not be printed.
         """
+        if not self._thread.is_alive():
+            raise PdfError("the printer is not open", "use it in a with statement")
 
         async def once() -> bytes:
-            await self._start()
-            return await self._pdf(html)
+            return await _pdf(await self._start(), html, self._timeout)
 
         content = self._call(self._retrying(once))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,9 +144,9 @@ class PdfPrinter:
                 ) from error
         return result
 
-    async def _start(self) -> None:
+    async def _start(self) -> Browser:
         if self._browser and self._browser.is_connected():
-            return
+            return self._browser
         await self._stop()
         executable = self._executable or next(filter(None, map(shutil.which, NAMES)), None)
         if executable is None:
@@ -163,20 +164,7 @@ class PdfPrinter:
         self._browser = await playwright.chromium.launch(
             executable_path=executable, args=arguments, timeout=self._timeout * 1000
         )
-
-    async def _pdf(self, html: str) -> bytes:
-        if self._browser is None:
-            raise PdfError("the printer is not open", "use it in a with statement")
-        context = await self._browser.new_context(java_script_enabled=False, offline=True)
-        try:
-            await context.route("**/*", _refuse)
-            page = await context.new_page()
-            await page.set_content(html, timeout=self._timeout * 1000)
-            return await page.pdf(
-                tagged=True, outline=True, prefer_css_page_size=True, print_background=True
-            )
-        finally:
-            await context.close()
+        return self._browser
 
     async def _stop(self) -> None:
         """End browser and driver, whatever state they are in."""
@@ -194,6 +182,19 @@ class PdfPrinter:
 
     def _advice(self) -> str:
         return f"try `{self._executable or NAMES[0]} --headless --version`; apt install chromium"
+
+
+async def _pdf(browser: Browser, html: str, timeout_seconds: float) -> bytes:
+    context = await browser.new_context(java_script_enabled=False, offline=True)
+    try:
+        await context.route("**/*", _refuse)
+        page = await context.new_page()
+        await page.set_content(html, timeout=timeout_seconds * 1000)
+        return await page.pdf(
+            tagged=True, outline=True, prefer_css_page_size=True, print_background=True
+        )
+    finally:
+        await context.close()
 
 
 async def _refuse(route: Route) -> None:

@@ -23,6 +23,8 @@ SNAPSHOT = 4137829465723641
 TABLE = "gold.retail.daily_sales_by_country"
 MEMBERS = {"EIRE": 41230, "Germany": 38102, "France": 33915, "Netherlands": 29870, "Norway": 8125}
 
+CHANGES = {"EIRE": 9_240, "Germany": 2_150, "Netherlands": 1_480, "Norway": -310, "France": -640}
+
 WORDS = {
     "en": {
         "title": "Weekly commerce report", "audience": "the board", "sales": "Net sales",
@@ -135,7 +137,7 @@ def _section(number: int, words: dict[str, str], facts: dict[str, Fact], languag
     points.append(Point(PERIOD, FIRST + timedelta(weeks=11), sales.value))
     rank = _linked(words["rank"], {"value": (best, False)}, language)
     bars = [Bar(name, Decimal(value)) for name, value in MEMBERS.items()]
-    changes = [Bar(name, Decimal(value % 7 - 2) * 1150) for name, value in MEMBERS.items()]
+    changes = [Bar(name, Decimal(value)) for name, value in CHANGES.items()]
     charts: list[Chart | None] = [
         trend(
             f"trend-{number}", title.text, words["trend"].format(value="…"), "GBP", points,

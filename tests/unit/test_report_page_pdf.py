@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
+from platform_assets.settings import REPOSITORY
 from reports import pdf
 from reports.pdf import PdfError, PdfPrinter
 
@@ -48,3 +51,20 @@ def test_a_browser_that_hangs_is_given_up(tmp_path: Path) -> None:
     ):
         pass
     assert drivers() <= before
+
+
+def test_a_printer_that_is_not_open_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PdfError, match="not open"):
+        PdfPrinter().print("<p>", tmp_path / "x.pdf")
+
+
+def test_importing_the_rooms_imports_no_heavy_library() -> None:
+    code = (
+        "import sys, reports.charts, reports.page, reports.pdf\n"
+        "print(sorted({'altair', 'vl_convert', 'playwright', 'pandas'} & set(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True,
+        timeout=120,
+    ).stdout  # fmt: skip
+    assert said.strip() == "[]"
