@@ -178,8 +178,9 @@ def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  
     own = [d for d in sentence.directions if start <= d.start < end]
     after = [d for d in own if d.start >= quantity.end]
     before = [d for d in own if d.end <= quantity.start]
+    level = re.search(r"\b(?:to|at|auf|bei)\s$", sentence.text[start : quantity.start], re.I)
     if after and _filled(sentence.text[quantity.end : after[0].start], sentence.words.filler, 2):
-        return after[0], True
+        return after[0], level is None
     if before:
         last = before[-1]
         gap = sentence.text[last.end : quantity.start]
