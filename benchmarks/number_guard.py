@@ -94,6 +94,7 @@ def _speed(counts: dict[bool, _Count], checked: int, seconds: float) -> Figure:
             "kind": "all", "missed": missed, "falsely_refused": refused, "n": n,
             "falsely_refused_percent": round(100 * refused / max(n, 1), 2),
             "held_out_falsely_refused": held.wrong["true"], "held_out_n": held.seen["true"],
-            "altered_n": checked - n, "ms_per_statement": round(1000 * seconds / max(checked, 1), 2),
+            "altered_n": checked - n,
+            "ms_per_statement": round(1000 * seconds / max(checked, 1), 2),
         },
     )  # fmt: skip

@@ -170,6 +170,13 @@ def _stated(  # noqa: PLR0911 - a case a line
     return stated, None
 
 
+_CHANGE_NOUN = re.compile(r"\b(?:the|a|an|this|der|die|das|ein|eine|einem)\s(?:\w+\s)?$", re.I)
+_AMOUNTS = re.compile(
+    r"\b(?:amount(?:s|ed|ing)|came|come|equal\w*|totall?ed|stood|was|is|betrug|beträgt|belief)\b",
+    re.I,
+)
+
+
 def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  # noqa: PLR0911 - a case a line
     """The word of direction that a number belongs to, and whether it stands beside it."""
     sentence = reading.sentence
@@ -187,6 +194,8 @@ def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  
         both = [d for d in before if sentence.text[d.end : last.start].strip(" /()") == ""]
         if len({d.sign for d in (*both, last)}) > 1:
             return Direction(last.start, last.end, 0, True), False
+        if _CHANGE_NOUN.search(sentence.text[: last.start]) and _AMOUNTS.search(gap):
+            return last, True
         noun = sentence.text[last.start].isupper()
         if not noun and re.search(r"\bvon\s[$£€¥A-Z(]*\s?$", gap):
             return last, False

@@ -44,7 +44,7 @@ _OPERATION = re.compile(
     re.IGNORECASE,
 )
 _PLACED = re.compile(
-    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|between|across|im|für|unter|laut|nach)|[:(,])"
+    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|between|across|year|im|für|unter|laut|nach)|[:(,])"
     r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|\bbetween\s[^.;]*\band\s$|^$",
     re.IGNORECASE,
 )
