@@ -298,7 +298,6 @@ def _entity(statement: Statement) -> str | None:
     if not labels:
         return None
     old, new = statement.cells[0].names, labels[len(statement.text) % len(labels)]
-    # Another label that holds this one, or differs in a plural only, is told from it by people.
     swapped = tuple(replace(c, names=(new,)) if c.names == old else c for c in statement.cells)
     return _reworded(statement, swapped)
 
