@@ -306,8 +306,11 @@ def _reworded(statement: Statement, cells: Sequence[Value]) -> str | None:
     """The same number said of other cells, unless it is true of these."""
     read = []
     for cell in cells:
-        same = [v for v in statement.table.values
-                if _folded(v.names[0]) == _folded(cell.names[0]) and v.period == cell.period]  # fmt: skip
+        same = [
+            v
+            for v in statement.table.values
+            if _folded(v.names[0]) == _folded(cell.names[0]) and v.period == cell.period
+        ]
         read.append(same)
     derivation = statement.derivations[0] if statement.derivations else None
     for combination in _combinations(read):
