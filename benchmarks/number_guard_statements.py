@@ -104,22 +104,39 @@ _VALUE = (
     "{a} for {p}: {number}.",
 )
 _VALUE_HELD = (
+    "{a} came in at {number} for {p}.",
+    "At {number}, {a} for {p} was in line with plans.",
+    "Looking at {p}, we see {a} of {number}.",
     "The company reported {a} of {number} for {p}.",
     "For {p}, the table gives {number} as {a}.",
     "{number} is what {a} came to in {p}.",
 )
 _OPS: dict[tuple[str, bool], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ("difference", True): (
-        ("From {q} to {p}, {a} {verb} by {number}.", "The change in {a} from {q} to {p} was {number}."),
-        ("{a} was {number} {more} in {p} than in {q}.",
-         "{a} showed a {noun} of {number} in {p} compared with {q}.",
-         "{a} moved by {number} between {q} and {p}."),
+        (
+            "From {q} to {p}, {a} {verb} by {number}.",
+            "The change in {a} from {q} to {p} was {number}.",
+        ),
+        (
+            "There was a {noun} of {number} in {a} from {q} to {p}.",
+            "The {noun} in {a} from {q} to {p} amounted to {number}.",
+            "{a} was {number} {more} in {p} than in {q}.",
+            "{a} showed a {noun} of {number} in {p} compared with {q}.",
+            "{a} moved by {number} between {q} and {p}.",
+        ),
     ),
     ("growth", True): (
-        ("{a} {verb} {number} from {q} to {p}.", "The percentage change in {a} from {q} to {p} was {number}."),
-        ("In {p}, {a} was {number} {more} than in {q}.",
-         "Compared with {q}, {a} {verb} by {number} in {p}.",
-         "Between {q} and {p} there was a {number} {noun} in {a}."),
+        (
+            "{a} {verb} {number} from {q} to {p}.",
+            "The percentage change in {a} from {q} to {p} was {number}.",
+        ),
+        (
+            "Against {q}, {a} {verb} {number} in {p}.",
+            "The year {p} saw a {number} {noun} in {a} relative to {q}.",
+            "In {p}, {a} was {number} {more} than in {q}.",
+            "Compared with {q}, {a} {verb} by {number} in {p}.",
+            "Between {q} and {p} there was a {number} {noun} in {a}.",
+        ),
     ),
     ("difference", False): (
         ("The difference between {a} and {b} in {p} was {number}.",),
@@ -128,28 +145,48 @@ _OPS: dict[tuple[str, bool], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ("growth", False): ((), ()),
     ("mean", True): (
         ("The average {a} for {p} and {q} was {number}.",),
-        ("{a} averaged {number} across {p} and {q}.", "On average, {a} came to {number} in {q} and {p}."),
+        (
+            "The mean of {a} over {q} and {p} is {number}.",
+            "{a} averaged {number} across {p} and {q}.",
+            "On average, {a} came to {number} in {q} and {p}.",
+        ),
     ),
     ("sum", True): (
         ("The sum of {a} for {p} and {q} was {number}.",),
-        ("{a} totalled {number} in {q} and {p} together.",),
+        (
+            "Adding up {q} and {p}, {a} reached {number} in total.",
+            "{a} totalled {number} in {q} and {p} together.",
+        ),
     ),
     ("sum", False): (
         ("The sum of {a} and {b} in {p} was {number}.",),
-        ("In {p}, {a} and {b} together came to {number}.",),
+        (
+            "Combined, {a} and {b} stood at {number} in {p}.",
+            "In {p}, {a} and {b} together came to {number}.",
+        ),
     ),
     ("mean", False): ((), ()),
     ("share", False): (
-        ("{a} accounted for {number} of {b} in {p}.", "As a share of {b}, {a} was {number} in {p}."),
-        ("In {p}, {number} of {b} came from {a}.", "{a} made up {number} of {b} in {p}."),
+        (
+            "{a} accounted for {number} of {b} in {p}.",
+            "As a share of {b}, {a} was {number} in {p}.",
+        ),
+        (
+            "The proportion of {a} in {b} for {p} stood at {number}.",
+            "In {p}, {number} of {b} came from {a}.",
+            "{a} made up {number} of {b} in {p}.",
+        ),
     ),
     ("ratio", False): (
         ("The ratio of {a} to {b} in {p} was {number}.",),
-        ("In {p}, {a} divided by {b} gives {number}.",),
+        (
+            "{a} was {number} times {b} in {p}.",
+            "In {p}, {a} divided by {b} gives {number}.",
+        ),
     ),
     ("share", True): (("{a} in {p} was {number} of that in {q}.",), ()),
     ("ratio", True): (("The ratio of {a} in {p} to that in {q} was {number}.",), ()),
-}  # fmt: skip
+}
 
 
 def statements(table: Table) -> Iterator[Statement]:
@@ -261,7 +298,6 @@ def _entity(statement: Statement) -> str | None:
     if not labels:
         return None
     old, new = statement.cells[0].names, labels[len(statement.text) % len(labels)]
-    # Another label that holds this one, or differs in a plural only, is told from it by people.
     swapped = tuple(replace(c, names=(new,)) if c.names == old else c for c in statement.cells)
     return _reworded(statement, swapped)
 
@@ -270,8 +306,11 @@ def _reworded(statement: Statement, cells: Sequence[Value]) -> str | None:
     """The same number said of other cells, unless it is true of these."""
     read = []
     for cell in cells:
-        same = [v for v in statement.table.values
-                if _folded(v.names[0]) == _folded(cell.names[0]) and v.period == cell.period]  # fmt: skip
+        same = [
+            v
+            for v in statement.table.values
+            if _folded(v.names[0]) == _folded(cell.names[0]) and v.period == cell.period
+        ]
         read.append(same)
     derivation = statement.derivations[0] if statement.derivations else None
     for combination in _combinations(read):

@@ -144,7 +144,7 @@ def _answers(table: Table, cells: dict[str, str], question: dict[str, Any]) -> I
         yield made
 
 
-def _operation(shape: str, numbers: list[Decimal]) -> tuple[str, list[Decimal]] | None:
+def _operation(shape: str, numbers: list[Decimal]) -> tuple[str, list[Decimal]] | None:  # noqa: PLR0911 - a case a line
     if shape in {"(n-n)/n", "((n-n)/n)"} and len(numbers) == 3 and numbers[1] == numbers[2]:
         return "growth", numbers[:2]
     if shape in {"n/n-n", "(n/n)-n"} and len(numbers) == 3 and numbers[2] == 1:
@@ -174,7 +174,7 @@ def _pick(values: Sequence[Value], wanted: Sequence[Decimal]) -> tuple[Value, ..
     return None
 
 
-def compute(derivation: Derivation | None, of: Sequence[Value]) -> Decimal:
+def compute(derivation: Derivation | None, of: Sequence[Value]) -> Decimal:  # noqa: PLR0911 - a case a line
     """The result in the table's own scale, by formulas of its own: the guard's are under test."""
     numbers = [Decimal(v.value) for v in of]  # type: ignore[arg-type]
     op = derivation.op if derivation else "value"

@@ -170,6 +170,13 @@ def _stated(  # noqa: PLR0911 - a case a line
     return stated, None
 
 
+_CHANGE_NOUN = re.compile(r"\b(?:the|a|an|this|der|die|das|ein|eine|einem)\s(?:\w+\s)?$", re.I)
+_AMOUNTS = re.compile(
+    r"\b(?:amount(?:s|ed|ing)|came|come|equal\w*|totall?ed|stood|was|is|betrug|beträgt|belief)\b",
+    re.I,
+)
+
+
 def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  # noqa: PLR0911 - a case a line
     """The word of direction that a number belongs to, and whether it stands beside it."""
     sentence = reading.sentence
@@ -178,14 +185,17 @@ def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  
     own = [d for d in sentence.directions if start <= d.start < end]
     after = [d for d in own if d.start >= quantity.end]
     before = [d for d in own if d.end <= quantity.start]
+    level = re.search(r"\b(?:to|at|auf|bei)\s$", sentence.text[start : quantity.start], re.I)
     if after and _filled(sentence.text[quantity.end : after[0].start], sentence.words.filler, 2):
-        return after[0], True
+        return after[0], level is None
     if before:
         last = before[-1]
         gap = sentence.text[last.end : quantity.start]
         both = [d for d in before if sentence.text[d.end : last.start].strip(" /()") == ""]
         if len({d.sign for d in (*both, last)}) > 1:
             return Direction(last.start, last.end, 0, True), False
+        if _CHANGE_NOUN.search(sentence.text[: last.start]) and _AMOUNTS.search(gap):
+            return last, True
         noun = sentence.text[last.start].isupper()
         if not noun and re.search(r"\bvon\s[$£€¥A-Z(]*\s?$", gap):
             return last, False

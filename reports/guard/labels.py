@@ -44,7 +44,7 @@ _OPERATION = re.compile(
     re.IGNORECASE,
 )
 _PLACED = re.compile(
-    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|im|für|unter|laut|nach)|[:(,])"
+    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|between|across|year|im|für|unter|laut|nach)|[:(,])"
     r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|\bbetween\s[^.;]*\band\s$|^$",
     re.IGNORECASE,
 )
@@ -163,7 +163,7 @@ class Vocabulary:
         for number, variant in enumerate(dict.fromkeys(texts)):
             stems = [stem(word, self._language) for _, _, word in words(variant)]
             form = tuple(s for s in stems if re.search(kept, s) and s not in _LINKS)
-            if form and not all(s.isdigit() for s in form):
+            if form and not all(s.isdigit() or s in "$€£" for s in form):
                 yield number == 0, form
 
 
@@ -172,7 +172,7 @@ def _match(stems: list[str], index: int, form: tuple[str, ...]) -> int | None:
     place = index
     for number, part in enumerate(form):
         skipped = 0
-        while number and place < len(stems) and stems[place] != part and skipped < 3:
+        while number and place < len(stems) and stems[place] != part and skipped < 5:
             if stems[place] not in _LINKS and re.search(r"\w", stems[place]):
                 return None
             place += 1

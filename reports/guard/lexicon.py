@@ -24,7 +24,6 @@ class Lexicon:
         change: neutral words of change; a number beside them is signed as written.
         high, low: superlatives.
         base: words before the period or number that one compares with.
-        current: words before the period or number that one arrives at.
         split: words that begin a new statement.
         over, under: bounds before a number; ``about`` leaves both sides open.
         negative: nouns that turn the sign of what they name.
@@ -48,7 +47,6 @@ class Lexicon:
     high: str
     low: str
     base: str
-    current: str
     split: str
     over: str
     under: str
@@ -98,7 +96,6 @@ ENGLISH = Lexicon(
     low=r"lowest|smallest|weakest|least|fewest|minimum|bottom|worst",
     base=r"from|since|than|versus|vs|against|compared|comparison|relative|over|on|after|"
     r"earlier|prior|preceding",
-    current=r"to|until|till|through",
     split=r"while|whereas|but|compared|versus|vs|against|although|though|followed",
     over=r"more than|over|above|at least|exceeding|upwards of|no less than|greater than|"
     r"higher than|just over|slightly more than|well over",
@@ -168,7 +165,6 @@ GERMAN = Lexicon(
     low=r"niedrigste\w*|kleinste\w*|geringste\w*|schwächste\w*|wenigste\w*|schlechteste\w*|"
     r"minimum|tiefste\w*",
     base=r"von|vom|seit|als|gegenüber|verglichen|vergleich|nach|ggü|vor|vorher",
-    current=r"auf|bis|zum",
     split=r"während|wohingegen|aber|jedoch|verglichen|gegenüber|obwohl|gefolgt|hingegen",
     over=r"mehr als|über|mindestens|wenigstens|oberhalb von|gut|knapp über",
     under=r"weniger als|unter|höchstens|fast|beinahe|nahezu|knapp|bis zu|annähernd",
@@ -201,11 +197,7 @@ _ARABIC_SCALES = {
 
 
 def lexicon(language: str) -> Lexicon:
-    """The words of a BCP 47 language; unknown ones are read as English.
-
-    Raises:
-        Nothing: what cannot be read is refused where it stands.
-    """
+    """The words of a BCP 47 language; unknown ones are read as English."""
     short = language.replace("_", "-").split("-")[0].lower()
     return _LEXICONS.get(short, ENGLISH)
 

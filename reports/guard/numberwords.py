@@ -67,6 +67,9 @@ _MULTIPLES: dict[str, list[tuple[str, Decimal, Decimal, int]]] = {
         (r"doubl(?:ed|es|ing)|(?:two|2)[- ]?fold|twice|double", Decimal(2), _M, 1),
         (r"tripl(?:ed|es|ing)|trebled|(?:three|3)[- ]?fold|thrice|triple", Decimal(3), _M, 1),
         (r"quadrupl(?:ed|es|ing)|(?:four|4)[- ]?fold", Decimal(4), _M, 1),
+        (r"fivefold|five-fold", Decimal(5), _M, 1),
+        (r"tenfold|ten-fold", Decimal(10), _M, 1),
+        (r"(?:six|seven|eight|nine)-?fold|manifold", Decimal(0), Decimal(0), 1),
         (r"halved|halves|halving", Decimal("0.5"), Decimal("0.025"), -1),
     ],
     "de": [

@@ -47,7 +47,8 @@ def _words_of_derived(
             return Objection("period", f"is of {value.period}, not of {label.text}")
     if reading.when(value.period) is not None:
         return None
-    if said and not any(value.id in m.periods for m in said):
+    times = [p for p in near_periods(reading, number) if not p.when.kind.startswith("back:")]
+    if (said or times) and not any(value.id in m.periods for m in said):
         return Objection("period", f"is of {value.period}, which is not named")
     mixed = any(v.period and reading.when(v.period) is not None for v in derived.of)
     return None if mixed else untimely(reading, number, value)

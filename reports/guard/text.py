@@ -81,7 +81,7 @@ def sentences(text: str, whole: Iterable[tuple[int, int]]) -> list[tuple[int, in
 def _abbreviated(text: str, dot: int) -> bool:
     before = re.search(r"[^\s(]+$", text[:dot])
     if before is None:
-        return False
+        return text[dot + 1 :].lstrip()[:1].islower()
     word = before.group().lower()
     follows = text[dot + 1 :].lstrip()
     if word in _ABBREVIATIONS and follows:

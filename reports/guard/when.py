@@ -142,7 +142,10 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
     week = r"(?:(?:calendar\s+)?weeks?|KW|Kalenderwoche|Woche|W)\s*(?P<w>\d\d?)"
     quarter = rf"(?:Q(?P<q>[1-4])|(?P<o>{_ORD})[- ](?:fiscal\s+)?(?:quarter|Quartal)s?"
     half = rf"(?:H(?P<q>[12])|(?P<o>{_ORD})[- ](?:half|Halbjahr|Hälfte)(?:\s+year)?)"
-    no_year = r"(?!\d|[.,/]\d|\s*(?:%|percent|million|billion|thousand|Mio|Mrd|[kKmMbB]n?\b|[万億兆円]|€|\$|£))"
+    no_year = (
+        r"(?!\d|[.,/]\d|\s*(?:%|percent|million|billion|thousand|Mio|Mrd|[kKmMbB]n?\b|"
+        r"[万億兆円]|€|\$|£))"
+    )
     second = r"(?P<y2>(?:19|20)\d\d|\d\d(?!\d))(?![\d%])"
     before = r"(?<![\d.,$£€¥+#/-])"
     raw = [
