@@ -110,11 +110,14 @@ class Settings(BaseSettings):
     """Base URL of an OpenAI-compatible endpoint; empty: the template narrator."""
     llm_model: str = ""
     llm_secret_name: str = "WEIR_LLM_KEY"
+    llm_timeout_seconds: float = Field(default=120.0, gt=0)
+    """Timeout of one answer of the model."""
     llm_max_tokens: int = Field(default=20_000, ge=1)
     """Tokens (both ways) that the narrative of one report may use."""
     vector_store: str = "lancedb"
     """``lancedb`` (embedded), ``weaviate`` or ``pgvector``."""
     vector_store_url: str = ""
+    vector_store_secret_name: str = "WEIR_VECTOR_STORE_KEY"
     embedding_model: str = "all-MiniLM-L6-v2"
     smtp_host: str = ""
     smtp_port: int = 0

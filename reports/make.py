@@ -26,6 +26,7 @@ from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
 from reports.portal.addresses import fact_url
 from reports.store import HTML, PDF, ReportStore
+from reports.wording import format_period
 
 FACTS, CONTEXT, NARRATIVE, CHARTS = (
     "facts.json",
@@ -209,7 +210,7 @@ class Maker:
             audience=definition.audience,
             language=definition.language,
             period=self.period.key,
-            period_label=self.period.label(definition.language),
+            period_label=format_period(self.period.key, definition.language),
             data_until=sheet.data_until,
             narrator=narrative.narrator,
             headline=sheet.headline,

@@ -1,7 +1,7 @@
 """Periods of reports: days, ISO weeks, months, with keys that sort and read well.
 
-Belongs here: keys, bounds, neighbours and wording of a period. Does not belong here: Dagster's
-partitions (:mod:`reports.assets`).
+Belongs here: keys, bounds and neighbours of a period. Does not belong here: how one is
+written in a language (:mod:`reports.wording`), Dagster's partitions (:mod:`reports.assets`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-
-from babel.dates import format_date
 
 from platform_assets.errors import WeirError
 
@@ -96,13 +94,3 @@ class Period:
         if self.grain is Grain.MONTH:
             return self.shift(-12)
         return Period.of(self.start - timedelta(weeks=52), self.grain)
-
-    def label(self, language: str = "en") -> str:
-        """The period in words, e.g. ``13 – 19 Dec 2010``."""
-        first = format_date(self.start, "medium", locale=language)
-        if self.grain is Grain.DAY:
-            return first
-        if self.grain is Grain.MONTH:
-            return format_date(self.start, "LLLL y", locale=language)
-        last = format_date(self.end - timedelta(days=1), "medium", locale=language)
-        return f"{first} – {last}"

@@ -119,7 +119,7 @@ class ModelNarrator:
     """Writes by a model; see :class:`reports.narrative.brief.Narrator`.
 
     Args:
-        settings: ``llm_url``, ``llm_model``, ``llm_max_tokens``, ``request_timeout_seconds``, and
+        settings: ``llm_url``, ``llm_model``, ``llm_max_tokens``, ``llm_timeout_seconds``, and
             in ``llm_secret_name`` the environment variable that holds the key (a server of one's
             own may need none).
     """
@@ -213,7 +213,7 @@ class ModelNarrator:
             base_url=settings.llm_url,
             # The client wants some key; a server of one's own may want none.
             api_key=os.environ.get(settings.llm_secret_name) or "none",
-            timeout=settings.request_timeout_seconds,
+            timeout=settings.llm_timeout_seconds,
             max_retries=RETRIES,
         )
         began = time.monotonic()

@@ -257,7 +257,7 @@ def test_an_endpoint_that_stays_broken_leaves_the_template(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     peer = Peer(answer)
-    done = written(peer, request_timeout_seconds=0.3)
+    done = written(peer, llm_timeout_seconds=0.3)
     assert len(peer.requests) == requests
     assert done.narrator == "template"
     assert [one.rule for one in done.notices] == ["narrator"]

@@ -14,8 +14,6 @@ from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 
-SECRET = "WEIR_VECTOR_STORE_KEY"  # noqa: S105 - the name, not the secret
-"""Name of the environment variable that holds a server's key or password."""
 ATTEMPTS = 3
 """Tries of one call to a server."""
 
@@ -79,6 +77,6 @@ def open_store(settings: Settings) -> VectorStore:
     return store
 
 
-def secret() -> str:
+def secret(settings: Settings) -> str:
     """The key of the store's server, or nothing where it needs none."""
-    return os.environ.get(SECRET, "")
+    return os.environ.get(settings.vector_store_secret_name, "")
