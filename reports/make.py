@@ -185,7 +185,23 @@ class Maker:
             report, fact_url=lambda fact: fact_url(self.settings, report.name, report.period, fact)
         )
         self.store.write(report.name, report.period, HTML, html.encode())
+        self._remember(report)
         return report
+
+    def _remember(self, report: Report) -> None:
+        """Let later reports quote this one."""
+        from reports.knowledge.base import KnowledgeBase
+        from reports.knowledge.model import Block
+
+        parts = [
+            (report.title, report.summary),
+            *((s.heading, s.paragraphs) for s in report.sections),
+        ]
+        KnowledgeBase(self.settings, REPORTS, language=report.language).add(
+            document_id(report.name, report.period),
+            f"{report.title}, {report.period_label}",
+            [Block(text=p.text, heading=heading) for heading, ps in parts for p in ps],
+        )
 
     def pdf(self) -> Path:
         """Print the page."""

@@ -5,7 +5,7 @@ tables.
 """
 
 # Other scripts have marks that look like ASCII ones, and are written without spaces.
-# ruff: noqa: RUF001, E501
+# ruff: noqa: E501
 from __future__ import annotations
 
 from datetime import date, timedelta

@@ -96,7 +96,7 @@ class _Teller:
             said = [*self._movers(reading, members)]
             if about == "leaders":
                 said = self._members(reading, members)[len(said) :]
-        drafts = self._paragraphs([said[:1]])
+        drafts = self._paragraphs([said[:1]], "")
         return drafts[0] if drafts else None
 
     def _about(self, reading: Reading) -> list[list[_Sentence | None]]:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.facts.analysis import derive, slug, trend
+from reports.facts.analysis import derive, slug
 from reports.facts.query import PLACES, to_decimal
+from reports.facts.season import trend
 
 NUMBERS = st.decimals(-(10**9), 10**9, places=4)
 START = date(2026, 1, 5)

@@ -40,6 +40,7 @@ class PostgresStore:
         """Remember the address; nothing is opened."""
         self._dsn = settings.vector_store_url or settings.postgres_dsn(DATABASE)
         self._timeout = settings.request_timeout_seconds
+        self._password = secret(settings) or None
 
     def documents(self, table: str) -> dict[str, str]:
         """See :class:`.model.VectorStore`."""
@@ -178,7 +179,7 @@ class PostgresStore:
             connect_timeout=CONNECT_SECONDS,
             options=options,
             application_name="weir-knowledge",
-            password=secret() or None,
+            password=self._password,
         )
 
 

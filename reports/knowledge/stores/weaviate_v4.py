@@ -76,6 +76,7 @@ class WeaviateStore:
                 "set WEIR_VECTOR_STORE_URL, as http://host:8080?grpc=host:50051",
             )
         self._timeout = settings.request_timeout_seconds
+        self._secret = secret(settings)
         self._client: weaviate.WeaviateClient | None = None
         self._lock = Lock()
 
@@ -250,7 +251,7 @@ class WeaviateStore:
                 host = self._url.hostname or ""
                 grpc = parse_qs(self._url.query).get("grpc", [f"{host}:{GRPC_PORT}"])[0]
                 grpc_host, _, grpc_port = grpc.rpartition(":")
-                key = secret()
+                key = self._secret
                 self._client = weaviate.connect_to_custom(
                     http_host=host,
                     http_port=self._url.port or (443 if secure else 80),
