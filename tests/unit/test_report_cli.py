@@ -1,0 +1,47 @@
+"""``weir report``: what is refused before anything is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from platform_assets.cli import build
+from platform_assets.errors import WeirError
+from platform_assets.settings import get_settings
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WEIR_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    yield tmp_path
+    get_settings.cache_clear()
+
+
+def run(*words: str):
+    return CliRunner().invoke(build(), ["report", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["weekly"], "there is no report 'weekly'; one of daily-energy, weekly-commerce"),
+        (["weekly-commerce", "--period", "2010-12"], "'2010-12' is no week; write it as 2010-W50"),
+        (["daily-energy", "--period", "2010-W50"], "'2010-W50' is no day"),
+        (["weekly-commerce", "--period", "2010-W50"], "start the servers: weir up"),
+    ],
+)
+def test_wrong_input_says_what_to_do(home: Path, words: list[str], said: str) -> None:
+    done = run(*words)
+    assert isinstance(done.exception, WeirError)
+    assert said in str(done.exception)
+    assert not (home / "reports").exists()
+
+
+def test_without_a_name_reports_are_listed(home: Path) -> None:
+    done = run()
+    assert done.exit_code == 0
+    assert "weekly-commerce" in done.output
+    assert "daily-energy" in done.output
