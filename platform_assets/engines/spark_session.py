@@ -70,6 +70,8 @@ def release(session: Any) -> None:
         _users -= 1
         if _users == 0:
             session.stop()
+            # A Connect session marks the whole process; a classic one could not follow it.
+            os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
 
 
 def configuration(settings: Settings) -> dict[str, str]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from trino.dbapi import Connection
 
 
+_CATALOG_AWAY = "Cannot check and eventually update SQL schema"
+"""What the Iceberg catalog says when its pooled connections are dead: nothing has run yet."""
+
+
 class TrinoUnreachableError(WeirError):
     """Trino does not answer, or is still starting."""
 
@@ -125,6 +129,8 @@ def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> R
     except ServerError as error:
         if error.error_name == "SERVER_STARTING_UP":
             raise _unreachable(settings, "is still starting") from error
+        if _CATALOG_AWAY in str(error.message):
+            raise _unreachable(settings, "has lost the database of its catalog") from error
         raise TrinoQueryError(str(error.message), str(error.error_name)) from error
     except (NoConnectionError, HttpError, TrinoConnectionError) as error:
         raise _unreachable(settings, "does not answer") from error
