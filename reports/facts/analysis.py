@@ -192,9 +192,7 @@ class _Kpi:
                 "kind": kind,
                 "value": value,
                 "unit": unit if op == "difference" else "%",
-                "decimals": max(a.decimals, 1)
-                if unit == "pp" or op != "difference"
-                else a.decimals,
+                "decimals": 1 if unit == "pp" or op != "difference" else a.decimals,
                 "compared_to": b.period if b.period != a.period else "",
                 "derivation": Derivation(op=op, of=(a.id, b.id)),  # type: ignore[arg-type]
                 "source": source,

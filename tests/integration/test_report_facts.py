@@ -41,9 +41,9 @@ kpis:
     decimals: 2
     quiet_days: [sun]
   - id: share
-    label: Share of roses
+    label: Gift rate
     sql: sales.sql
-    value: 100e0 * count_if(plant = 'rose') / count(*)
+    value: 100e0 * count_if(plant = 'lily') / count(*)
     unit: "%"
     quiet_days: [sun]
   - id: lost
@@ -57,12 +57,12 @@ sections:
 """
 SALES = "select day, plant, amount from {{ table('gold.garden.sales') }} where amount < 1000"
 WEEK = Period.parse("2026-W10", Grain.WEEK)
-PLANTS = {"rose": 40, "o'hara tulip": 25, "oak": 9}
+PLANTS = {"lily": 40, "o'hara tulip": 25, "oak": 9}
 
 
 @pytest.fixture(scope="module")
 def garden(trino_stack: Settings) -> Iterator[Settings]:
-    """Eight weeks of sales, Mondays to Saturdays; the last week is 10 a day worse for roses."""
+    """Eight weeks of sales, Mondays to Saturdays; the last week is 10 a day worse for lilies."""
     bootstrap(trino_stack)
     execute(trino_stack, "create schema if not exists gold.garden")
     execute(trino_stack, "create table gold.garden.sales (day date, plant varchar, amount integer)")
@@ -72,7 +72,7 @@ def garden(trino_stack: Settings) -> Iterator[Settings]:
         if day.weekday() == 6:
             continue
         for plant, amount in PLANTS.items():
-            worse = 10 if plant == "rose" and day >= WEEK.start else 0
+            worse = 10 if plant == "lily" and day >= WEEK.start else 0
             rows.append(
                 f"(date '{day}', '{plant.replace(chr(39), chr(39) * 2)}', {amount - worse})"
             )
@@ -107,9 +107,9 @@ def test_facts_of_a_week(garden: Settings, definition: Definition) -> None:
     assert values["sales.growth.previous"] == Decimal("-13.513514")
     assert values["sales.target"] == 900
     assert values["sales.rank"] == 8
-    assert values["sales.plant.rose.contribution"] == -60
+    assert values["sales.plant.lily.contribution"] == -60
     assert values["sales.plant.o-hara-tulip.contribution"] == 0
-    assert values["sales.plant.rose.share"] == Decimal("46.875")
+    assert values["sales.plant.lily.share"] == Decimal("46.875")
     assert "sales.plant.oak" not in values
     trend = values["sales.trend"]
     assert trend is not None
@@ -148,7 +148,7 @@ def test_every_value_is_what_its_statement_gives(garden: Settings, definition: D
 
 def test_the_rows_behind_a_value_add_up_to_it(garden: Settings, definition: Definition) -> None:
     found = facts(definition, garden)
-    for name in ("sales", "sales.plant.rose", "sales.plant.o-hara-tulip", "sales.previous"):
+    for name in ("sales", "sales.plant.lily", "sales.plant.o-hara-tulip", "sales.previous"):
         source = found[name].source
         assert source is not None
         rows = execute(garden, source.rows_sql, "analyst").rows
@@ -173,8 +173,8 @@ def test_late_and_thin_weeks_say_so(garden: Settings, definition: Definition) ->
     sheet = collect(definition, later, garden)
     words = {notice.message for notice in sheet.notices if notice.message.startswith("Sales")}
     assert words == {
-        "Sales, Mean sale, Share of roses: rows end on 2026-03-09, the period on 2026-03-14",
-        "Sales, Mean sale, Share of roses: rows on 1 of 6 expected days",
+        "Sales, Mean sale, Gift rate: rows end on 2026-03-09, the period on 2026-03-14",
+        "Sales, Mean sale, Gift rate: rows on 1 of 6 expected days",
     }
     assert "sales" in sheet.late
     ids = {fact.id for fact in sheet.facts}
