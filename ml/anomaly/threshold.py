@@ -4,9 +4,11 @@ Belongs here: peaks over threshold, with and without drift. Does not belong here
 an alarm (:mod:`.incidents`).
 
 Source: Siffer et al. 2017, "Anomaly Detection in Streams with Extreme Value Theory", KDD,
-algorithms 1 (POT), 2 (SPOT) and 3 (DSPOT). Two things differ: peaks are a bounded number (the
-newest), so memory is constant; the tail's likelihood is maximised over a grid of its one free
-ratio (Grimshaw 1993), with shapes below -1/2 left out, where the estimate is not regular.
+algorithms 1 (POT), 2 (SPOT) and 3 (DSPOT). Three things differ. Peaks are a bounded number (the
+newest), so memory is constant. The tail's likelihood is maximised over a grid of its one free
+ratio (Grimshaw 1993), with shapes below -1/2 left out, where the estimate is not regular. And the
+first alarm of a run enters the tail as a value known only to lie beyond the threshold: the paper
+leaves alarms out, which cuts the tail off and gave four times the wanted rate.
 """
 
 from __future__ import annotations
@@ -37,26 +39,33 @@ class Tail:
     scale: float
 
 
-def fit_tail(excess: Floats) -> Tail:
-    """Maximum likelihood of a generalised Pareto distribution.
+def fit_tail(excess: Floats, beyond: Floats | None = None) -> Tail:
+    """Maximum likelihood of a generalised Pareto distribution, some values known to be larger.
 
-    With ``theta = shape / scale`` the best shape is ``mean(log(1 + theta y))``, which leaves one
-    free number (Grimshaw 1993).
+    With ``theta = shape / scale`` and k known values, the best shape is the sum of
+    ``log(1 + theta y)`` over all values, divided by k; that leaves one free number (Grimshaw 1993,
+    with the usual survival term for censored values).
 
     Args:
         excess: shape (n,), values above the peaks' threshold minus it; all above 0.
+        beyond: shape (c,), what other values are known to exceed, likewise; none if None.
 
     Raises:
         AnomalyError: there is no excess, or one is not above 0.
     """
-    if not excess.size or not (excess > 0.0).all():
+    censored = np.empty(0) if beyond is None else beyond
+    everything = np.concatenate([excess, censored])
+    if not excess.size or not (everything > 0.0).all():
         raise AnomalyError("a tail needs values above its threshold", "give excesses above 0")
-    mean, largest = float(excess.mean()), float(excess.max())
-    steps = np.geomspace(1e-3, 1.0, 40)
-    theta = np.concatenate([-steps[::-1] * (1.0 - 1e-6) / largest, 20.0 * steps / mean])
-    shape = np.log1p(theta[:, None] * excess[None, :]).mean(axis=1)
-    # Mean log likelihood: -log(scale) - shape - 1 with scale = shape / theta.
-    likelihood = np.where(shape >= -0.5, -np.log(shape / theta) - shape - 1.0, -np.inf)
+    known = excess.size
+    mean, largest = float(everything.sum()) / known, float(everything.max())
+    steps = np.geomspace(1e-3, 1.0, 60)
+    theta = np.concatenate([-steps[::-1] * (1.0 - 1e-6) / largest, 100.0 * steps / mean])
+    logs = np.log1p(theta[:, None] * everything[None, :])
+    shape = logs.sum(axis=1) / known
+    # Log likelihood a known value, with scale = shape / theta.
+    likelihood = -np.log(shape / theta) - logs[:, :known].sum(axis=1) / known - 1.0
+    likelihood[shape < -0.5] = -np.inf
     best = int(likelihood.argmax())
     if likelihood[best] <= -math.log(mean) - 1.0:
         return Tail(0.0, mean)
@@ -82,8 +91,9 @@ class Spot:
     """Streaming peaks over threshold.
 
     The first ``warm_up`` values set the peaks' threshold (a quantile) and the first tail; none of
-    them is an alarm. Then a value above :attr:`threshold` is an alarm and teaches nothing; one
-    above the peaks' threshold refits the tail. The rate holds for values that are independent and
+    them is an alarm. Then a value above the peaks' threshold refits the tail. One above
+    :attr:`threshold` is an alarm; how far above teaches nothing, and a run of alarms counts once,
+    so a long incident does not make itself ordinary. The rate holds for values that are independent and
     come from one distribution; smoothed scores come in clusters, and it is then the rate of points
     in alarm, not of incidents.
 
@@ -108,7 +118,9 @@ class Spot:
         self._quantile = start
         self._first: list[float] = []
         self._warm_up = warm_up
-        self._peaks: deque[float] = deque(maxlen=PEAKS)
+        # Excess of each peak, and whether it is only known to be larger than that.
+        self._peaks: deque[tuple[float, bool]] = deque(maxlen=PEAKS)
+        self._in_alarm = False
         self._above = 0
         self._count = 0
         self._start = math.inf
@@ -132,14 +144,19 @@ class Spot:
             if len(self._first) >= self._warm_up:
                 self._calibrate()
             return False
-        if value > self.threshold:
-            return True
-        self._count += 1
-        if value > self._start:
+        alarm = value > self.threshold
+        if alarm and not self._in_alarm:
+            self._count += 1
             self._above += 1
-            self._peaks.append(value - self._start)
-            self._refit()
-        return False
+            self._peaks.append((self.threshold - self._start, True))
+        elif not alarm:
+            self._count += 1
+            if value > self._start:
+                self._above += 1
+                self._peaks.append((value - self._start, False))
+                self._refit()
+        self._in_alarm = alarm
+        return alarm
 
     def _calibrate(self) -> None:
         values = np.array(self._first)
@@ -151,13 +168,15 @@ class Spot:
             # The top values are all equal: one peak as small as floats of this size allow.
             peaks = np.array([max(abs(self._start), 1.0) * 1e-9])
         self._above = int(peaks.size)
-        self._peaks.extend(peaks.tolist())
+        self._peaks.extend((peak, False) for peak in peaks.tolist())
         self._refit()
 
     def _refit(self) -> None:
+        excess = np.array([peak for peak, censored in self._peaks if not censored])
+        beyond = np.array([peak for peak, censored in self._peaks if censored])
         # A tail of fewer values than the rate asks for has no level beyond its own start.
         share = max(self._above / self._count, self._rate)
-        self.threshold = level(fit_tail(np.array(self._peaks)), self._start, share, self._rate)
+        self.threshold = level(fit_tail(excess, beyond), self._start, share, self._rate)
 
 
 class DSpot:
@@ -189,7 +208,7 @@ class DSpot:
         return self._mean() + self._spot.threshold if self.ready else math.inf
 
     def update(self, value: float) -> bool:
-        """Whether the value is an alarm; neither mean nor tail learn from alarms.
+        """Whether the value is an alarm; the mean does not learn from alarms.
 
         Raises:
             AnomalyError: the value is NaN or infinite.
