@@ -93,9 +93,9 @@ class Spot:
     The first ``warm_up`` values set the peaks' threshold (a quantile) and the first tail; none of
     them is an alarm. Then a value above the peaks' threshold refits the tail. One above
     :attr:`threshold` is an alarm; how far above teaches nothing, and a run of alarms counts once,
-    so a long incident does not make itself ordinary. The rate holds for values that are independent and
-    come from one distribution; smoothed scores come in clusters, and it is then the rate of points
-    in alarm, not of incidents.
+    so a long incident does not make itself ordinary. The rate holds for values that are independent
+    and come from one distribution; smoothed scores come in clusters, and it is then the rate of
+    points in alarm, not of incidents.
 
     Args:
         rate: wanted share of alarms among ordinary values, for example 1e-4.
