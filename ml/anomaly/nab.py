@@ -108,13 +108,13 @@ class Result:
 
 
 def scaled_sigmoid(position: Floats) -> Floats:
-    """Worth of an alarm by its position: ``2 / (1 + exp(5 y)) - 1``, and -1 beyond 3.
+    """Worth of an alarm by its position: ``2 / (1 + exp(5 y)) - 1``, and -1 from 3 on.
 
     Args:
         position: any shape; in window lengths from the window's end, negative within.
     """
     inside = 2.0 / (1.0 + np.exp(5.0 * np.minimum(position, FAR))) - 1.0
-    return np.where(position > FAR, -1.0, inside)
+    return np.where(position >= FAR, -1.0, inside)
 
 
 def _worth(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Floats, Indices]:
@@ -234,8 +234,14 @@ class Sweep:
         )
 
     def held_out(self) -> float:
-        """The score where each series' threshold was chosen on all the others."""
+        """The score where each series' threshold was chosen on all the others.
+
+        Raises:
+            AnomalyError: there is one series only.
+        """
         everything = range(len(self.counts))
+        if len(everything) < 2:
+            raise AnomalyError("there is no other series to choose on", "score two or more")
         counts = [
             self.counts[row][self.best([other for other in everything if other != row])]
             for row in everything

@@ -48,7 +48,7 @@ def test_weights_come_from_the_file_and_differ_by_profile() -> None:
 
 
 def test_the_sigmoid_at_points_worked_out_by_hand() -> None:
-    at = scaled_sigmoid(np.array([-1.0, 0.0, 1.0, 3.0, 3.01]))
+    at = scaled_sigmoid(np.array([-1.0, 0.0, 1.0, 2.9, 3.0]))
     assert at[0] == pytest.approx(2 / (1 + math.exp(-5)) - 1)
     assert at[1] == 0.0
     assert at[2] == pytest.approx(-at[0])
@@ -143,6 +143,11 @@ def test_a_held_out_threshold_is_not_chosen_on_the_series_itself() -> None:
     second[[160, 200, 250, 500]] = 2.0
     swept = sweep({"a": (TRUTH, first), "b": (TRUTH, second)}, STANDARD)
     assert swept.held_out() < swept.result(swept.best()).score
+
+
+def test_nothing_can_be_held_out_of_one_series() -> None:
+    with pytest.raises(AnomalyError, match="no other series"):
+        sweep({"a": (TRUTH, np.zeros(1000))}, STANDARD).held_out()
 
 
 def test_the_interval_holds_the_score_and_is_a_point_for_equal_series() -> None:
