@@ -98,7 +98,7 @@ class Spot:
     points in alarm, not of incidents.
 
     Args:
-        rate: wanted share of alarms among ordinary values, for example 1e-4.
+        rate: wanted share of alarms among ordinary values, for example 1e-3.
         warm_up: values; at least 200. With fewer than some hundred the tail is guesswork.
         start: quantile of the warm-up above which a value is a peak.
 
@@ -106,7 +106,7 @@ class Spot:
         AnomalyError: rate, warm-up or quantile make no sense together.
     """
 
-    def __init__(self, rate: float = 1e-4, warm_up: int = 1000, start: float = 0.98) -> None:
+    def __init__(self, rate: float = 1e-3, warm_up: int = 1000, start: float = 0.98) -> None:
         if not 0.0 < start < 1.0 or not 0.0 < rate < 1.0 - start:
             raise AnomalyError(
                 f"a rate of {rate} does not lie beyond the quantile {start}",
@@ -190,7 +190,7 @@ class DSpot:
     """
 
     def __init__(
-        self, depth: int = 200, rate: float = 1e-4, warm_up: int = 1000, start: float = 0.98
+        self, depth: int = 200, rate: float = 1e-3, warm_up: int = 1000, start: float = 0.98
     ) -> None:
         if depth < 1:
             raise AnomalyError(f"a moving mean over {depth} values", "give 1 or more")
