@@ -55,7 +55,10 @@ def run(options: Options) -> list[Figure]:
         figures.append(
             Figure(
                 "anomaly_stream", rate, "points/s", goal="measured",
-                extra={"kind": "detector", "detector": name, "points": sum(map(len, scores)), "cores": 1},
+                extra={
+                    "kind": "detector", "detector": name, "points": sum(map(len, scores)),
+                    "cores": 1,
+                },
             )
         )  # fmt: skip
     return figures
@@ -117,7 +120,8 @@ def _judged(
             "vus_pr", float(np.mean(volumes)), "VUS-PR", float(np.mean(share)),
             float(np.mean(volumes) / np.mean(share)), goal="measured",
             extra={
-                "kind": "detector", "detector": name, "series": len(volumes), "longest_buffer": BUFFER,
+                "kind": "detector", "detector": name, "series": len(volumes),
+                "longest_buffer": BUFFER,
                 "lowest": round(min(volumes), 3), "highest": round(max(volumes), 3),
             },
         ),

@@ -66,6 +66,41 @@ def test_only_the_order_of_scores_counts_and_the_volume_lies_between_0_and_1(
     assert vus_pr(np.exp(scores / 10) - 7, labels, longest) == pytest.approx(volume)
 
 
+def by_the_book(scores: list[float], labels: np.ndarray, buffer: int) -> float:
+    """One area as the paper defines it: every threshold by itself, row by row."""
+    soft = soft_labels(labels, buffer)
+    edges = [n for n in range(len(soft)) if soft[n] > 0 and (n == 0 or soft[n - 1] == 0)]
+    area = before = 0.0
+    for threshold in sorted(scores, reverse=True):
+        predicted = [score >= threshold for score in scores]
+        hit = sum(worth for worth, yes in zip(soft, predicted, strict=True) if yes)
+        found = 0
+        for first in edges:
+            row = first
+            while row < len(soft) and soft[row] > 0 and not predicted[row]:
+                row += 1
+            found += row < len(soft) and soft[row] > 0
+        recall = min(1.0, hit / ((labels.sum() + soft.sum()) / 2)) * found / len(edges)
+        area += (recall - before) * hit / sum(predicted)
+        before = recall
+    return area
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.integers(0, 9), min_size=40, max_size=40),
+    st.lists(st.booleans(), min_size=40, max_size=40).filter(any),
+    st.integers(0, 6),
+)
+def test_the_volume_is_the_mean_of_the_areas_by_the_book(
+    values: list[int], marks: list[bool], longest: int
+) -> None:
+    labels = np.array(marks)
+    scores = [float(value) for value in values]
+    areas = [by_the_book(scores, labels, buffer) for buffer in range(longest + 1)]
+    assert vus_pr(np.array(scores), labels, longest) == pytest.approx(np.mean(areas))
+
+
 @pytest.mark.parametrize(
     ("scores", "labels", "longest", "message"),
     [
