@@ -33,7 +33,7 @@ BUFFER = 100
 """Rows of the longest buffer of VUS-PR."""
 
 RATE = 1e-3
-"""Wanted share of ordinary points in alarm, for incidents. The best of four on these series."""
+"""Wanted share of ordinary points in alarm, for incidents. Chosen of four on these series."""
 
 PAUSE = Rule(recover_after=4 * 3600.0)
 
