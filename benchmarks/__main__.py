@@ -27,6 +27,9 @@ BENCHES: dict[str, str] = {
     "retrieval": "retrieval:run",
     "number_guard": "number_guard:run",
     "report_pdf": "report_pdf:run",
+    "nab": "nab:run",
+    "vus_pr": "nab:run",
+    "anomaly_stream": "nab:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -33,6 +33,9 @@ NAMES = [
     "retrieval",
     "number_guard",
     "report_pdf",
+    "nab",
+    "vus_pr",
+    "anomaly_stream",
 ]
 
 

@@ -1,0 +1,47 @@
+"""The detectors by name, each with its likelihood, and the ensemble of the neighbours.
+
+Belongs here: which parts make a detector for use, and their one configuration for all series. Does
+not belong here: the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ml.anomaly.errors import AnomalyError
+from ml.anomaly.likelihood import Likelihood
+from ml.anomaly.neighbours import LeftProfile, SameTimeOfDay
+from ml.anomaly.robust import RobustZ
+from ml.anomaly.stream import Detector
+from ml.anomaly.subpca import SubPCA
+
+
+class Mean:
+    """The mean of several detectors' scores, equal weights.
+
+    Args:
+        detectors: their scores must be comparable, as those of :class:`.likelihood.Likelihood` are.
+
+    Raises:
+        AnomalyError: there is none.
+    """
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        if not detectors:
+            raise AnomalyError("an ensemble of no detector", "give at least one")
+        self._detectors = tuple(detectors)
+
+    def update(self, time: float, value: float) -> float:
+        """See :class:`.stream.Detector`."""
+        scores = [detector.update(time, value) for detector in self._detectors]
+        return sum(scores) / len(scores)
+
+
+DETECTORS: Mapping[str, Callable[[], Detector]] = {
+    "robust_z": lambda: Likelihood(RobustZ()),
+    "sub_pca": lambda: Likelihood(SubPCA()),
+    "left_profile": lambda: Likelihood(LeftProfile()),
+    "same_time_of_day": lambda: Likelihood(SameTimeOfDay()),
+    "neighbours": lambda: Mean([Likelihood(LeftProfile()), Likelihood(SameTimeOfDay())]),
+}
+"""Makers of a fresh detector for one series; ``neighbours`` is the ensemble and the default."""

@@ -1,0 +1,25 @@
+"""The error of this room.
+
+Belongs here: :class:`AnomalyError`. Does not belong here: errors of other rooms.
+"""
+
+from __future__ import annotations
+
+import math
+
+from platform_assets.errors import WeirError
+
+
+class AnomalyError(WeirError):
+    """Input that no detector or score can be computed from."""
+
+
+def finite(value: float, what: str) -> float:
+    """The value, if it is a number.
+
+    Raises:
+        AnomalyError: it is NaN or infinite. One such value would poison every mean after it.
+    """
+    if not math.isfinite(value):
+        raise AnomalyError(f"{what} is {value}", "leave missing points out of the stream")
+    return value

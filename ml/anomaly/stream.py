@@ -1,0 +1,56 @@
+"""What a streaming detector is, and the memory that several share.
+
+Belongs here: the protocol and the ring of last values. Does not belong here: any detector.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from ml.anomaly.nab import Floats
+
+
+class Detector(Protocol):
+    """Scores points as they come; its memory does not grow."""
+
+    def update(self, time: float, value: float) -> float:
+        """Score one point, then learn from it.
+
+        Args:
+            time: seconds since 1970, in the clock whose days matter.
+            value: finite.
+
+        Returns:
+            How strange the point is: 0 or more, higher is stranger; 0 while too little is known.
+
+        Raises:
+            AnomalyError: the value is NaN or infinite.
+        """
+        ...
+
+
+class Ring:
+    """The last vectors, as one block that numpy can read without copying.
+
+    The order within the block does not matter to those who look for a nearest one.
+    """
+
+    def __init__(self, capacity: int, width: int) -> None:
+        self._block = np.zeros((width, capacity))
+        self._capacity = capacity
+        self._seen = 0
+
+    def __len__(self) -> int:
+        return min(self._seen, self._capacity)
+
+    def append(self, vector: Floats) -> None:
+        """Keep a vector of shape (width,), and forget the oldest one if full."""
+        self._block[:, self._seen % self._capacity] = vector
+        self._seen += 1
+
+    @property
+    def columns(self) -> Floats:
+        """Shape (width, kept): a view, not to be written to."""
+        return self._block[:, : len(self)]
