@@ -33,6 +33,10 @@ NAMES = [
     "retrieval",
     "number_guard",
     "report_pdf",
+    "canary_aa",
+    "canary_ab",
+    "drift_null",
+    "drift_delay",
 ]
 
 
