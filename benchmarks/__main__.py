@@ -27,6 +27,10 @@ BENCHES: dict[str, str] = {
     "retrieval": "retrieval:run",
     "number_guard": "number_guard:run",
     "report_pdf": "report_pdf:run",
+    "canary_aa": "canary:run_aa",
+    "canary_ab": "canary:run_ab",
+    "drift_null": "drift:run_null",
+    "drift_delay": "drift:run_delay",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 
