@@ -84,9 +84,9 @@ class Bounds:
             (ratio of the p95, challenger to champion).
         estimate: the difference seen; NaN without data, and for latency, of which only bounds
             are kept.
-        lower: lower bound, at level 1 - alpha for latency's promotion, else 1 - alpha_harm / 3;
-            for the outcome at 1 - alpha, at which promotion is decided.
-        upper: upper bound, at the level of the opposite statement.
+        lower: bound from below: for the outcome at level 1 - alpha (promotion looks at it), for
+            errors and latency at 1 - alpha_harm / 3 (roll-back does).
+        upper: bound from above: the other way round.
         good: log evidence that allows promotion, in nats; NaN for latency (decided by bounds).
         bad: log evidence for a roll-back, in nats; NaN for latency.
         n: values of champion and challenger.
