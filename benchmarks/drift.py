@@ -2,8 +2,10 @@
 
 Real sessions (UCI Online Shoppers, 17 features) are put in random order and cut into a reference
 of 4,000 rows and 8 periods of 500. So the null is exact, and kinder than life: in true order of
-time, seasons and campaigns move features although the model is well. The default rules are used;
-nothing was fitted to these rows.
+time, seasons and campaigns move features although the model is well. The default rules are used.
+What was looked at: with the KS test alone, a first run missed a third of the shifts ``drawn`` by
+half a deviation (skewed features), so the test of means came in. Its limit is the usual "quarter
+of a deviation", not fitted; the orders of the rows are others than in that run.
 
 Shifts come in three ways: a constant ``added`` to a feature (on one with many zeros that is easy
 to see: no zero is left), rows ``drawn`` with weights exponential in the feature so that its mean
@@ -33,6 +35,8 @@ SERIES = 125
 """Random orders of ``drift_null``: 1,000 periods."""
 DELAY_SERIES = 10
 """Random orders a feature, way and size of ``drift_delay``."""
+FIRST_ORDER = 1_000
+"""Seed of the first order; lower ones were looked at while the rules were made."""
 SHIFTS = (0.25, 0.5, 1.0)
 NORMAL = "normal"
 
@@ -115,7 +119,7 @@ def _table() -> pl.DataFrame:
 
 
 def _cut(table: pl.DataFrame, seed: int) -> tuple[Reference, pl.DataFrame]:
-    rows = table.sample(fraction=1, shuffle=True, seed=seed)
+    rows = table.sample(fraction=1, shuffle=True, seed=FIRST_ORDER + seed)
     return Reference("1", rows[:REFERENCE_ROWS]), rows[REFERENCE_ROWS:]
 
 
@@ -123,7 +127,7 @@ def _delay(
     table: pl.DataFrame, feature: str, size: float, inject: Callable[..., pl.DataFrame], seed: int
 ) -> int:
     """Periods until the alarm, counted from the first shifted one; one more than all if never."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(FIRST_ORDER + seed)
     if feature == NORMAL:
         table = table.with_columns(pl.Series(NORMAL, rng.normal(size=table.height)))
     reference, rest = _cut(table, seed)

@@ -3,10 +3,12 @@
 Belongs here: the tests and effect sizes of single features. Does not belong here: what follows
 from them (:mod:`.decide`).
 
-Numbers: the Kolmogorov-Smirnov test (asymptotic p-value, which ties only make larger). Texts,
-booleans and categories: the chi-squared test of homogeneity, rare levels taken together. Both
-effects are on one scale, the share of rows that would have to change: the KS distance, and the
-total variation distance (half the sum of absolute differences of shares).
+Numbers: the Kolmogorov-Smirnov test (asymptotic p-value, which ties only make larger) and Welch's
+t-test, the smaller p-value doubled (Bonferroni): the first sees any change of shape, the second a
+tail that grew, which moves a mean far and few rows. Texts, booleans and categories: the
+chi-squared test of homogeneity, rare levels taken together. Effects are on one scale, the share
+of rows that would have to change: the KS distance, and the total variation distance (half the sum
+of absolute differences of shares).
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class Move:
     Attributes:
         feature: its column.
         kind: ``numeric``, ``categorical``, or ``missing`` for the share of empty values.
-        p: two-sample p-value, not corrected for the number of features.
+        p: two-sample p-value, corrected for a feature's two tests, not for the number of features.
         effect: share of rows that would have to change, in [0, 1].
         shift: how far it moved: numeric, difference of means in standard deviations of the
             reference; else, difference of the share of ``level``.
@@ -99,14 +101,22 @@ def _known(column: pl.Series) -> pl.Series:
 
 def _numeric(name: str, then: pl.Series, now: pl.Series) -> Move:
     a, b = then.cast(pl.Float64).to_numpy(), now.cast(pl.Float64).to_numpy()
-    test = stats.ks_2samp(a, b, method="asymp")
-    spread = float(np.std(a))
-    difference = float(np.mean(b) - np.mean(a))
+    shape = stats.ks_2samp(a, b, method="asymp")
+    p = min(1.0, 2 * min(float(shape.pvalue), _welch(a, b)))
+    with np.errstate(invalid="ignore"):  # infinite values have no mean; their shape is compared
+        spread = float(np.std(a))
+        difference = float(np.mean(b) - np.mean(a))
     # A constant that moves has moved infinitely many standard deviations.
     shift = difference / spread if spread else float(np.copysign(np.inf, difference))
-    return Move(
-        name, "numeric", float(test.pvalue), float(test.statistic), shift if difference else 0.0
-    )
+    return Move(name, "numeric", p, float(shape.statistic), shift if difference else 0.0)
+
+
+def _welch(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """P-value for equal means; 1 where it is not defined (constants, single or infinite values)."""
+    finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
+    if not finite or min(len(a), len(b)) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
+        return 1.0
+    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)
 
 
 def _categorical(name: str, then: pl.Series, now: pl.Series) -> Move:

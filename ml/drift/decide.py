@@ -32,6 +32,8 @@ class Rules:
             independent or positively dependent p-values; a little more power).
         effect: least effect that matters, see :class:`~ml.drift.compare.Move`; 0.1 is a shift
             of a normal feature by a quarter of its standard deviation.
+        shift: difference of means, in standard deviations, that matters also where the effect is
+            smaller: on a skewed feature few rows can move the mean far.
         persistence: consecutive periods in which the same feature must have moved.
         least_rows: rows below which a period is not judged.
         categorical: numeric columns that are codes.
@@ -43,13 +45,14 @@ class Rules:
     fdr: float = 0.01
     procedure: Literal["by", "bh"] = "by"
     effect: float = 0.1
+    shift: float = 0.25
     persistence: int = 2
     least_rows: int = 100
     categorical: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if not (0 < self.fdr < 1 and 0 <= self.effect < 1):
-            raise DriftError("fdr must be within 0 and 1, and effect at least 0 and below 1")
+        if not (0 < self.fdr < 1 and 0 <= self.effect < 1 and self.shift >= 0):
+            raise DriftError("fdr must be within 0 and 1, effect in [0, 1), shift at least 0")
         if self.persistence < 1 or self.least_rows < 1:
             raise DriftError("persistence and least_rows must be at least 1")
 
@@ -163,8 +166,13 @@ def _moved(moves: tuple[Move, ...], rules: Rules) -> list[Move]:
     return [
         move
         for move, p in zip(moves, np.atleast_1d(adjusted), strict=True)
-        if p <= rules.fdr and move.effect >= rules.effect
+        if p <= rules.fdr and _matters(move, rules)
     ]
+
+
+def _matters(move: Move, rules: Rules) -> bool:
+    far = move.kind == "numeric" and abs(move.shift) >= rules.shift
+    return far or move.effect >= rules.effect
 
 
 def _reason(lasting: list[Move], moved: list[Move], rules: Rules) -> str:

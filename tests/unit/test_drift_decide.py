@@ -79,6 +79,18 @@ def test_a_significant_shift_that_is_small_does_not_matter() -> None:
     assert move.effect < 0.1
 
 
+def test_a_tail_that_grew_matters_though_few_rows_moved() -> None:
+    def tail(seed: int, n: int, share: float) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        return pl.DataFrame({"spent": np.where(rng.random(n) < share, rng.exponential(50, n), 0)})
+
+    reference = Reference("1", tail(0, 4000, 0.05))
+    first = judge(reference, tail(1, 500, 0.13), "a")
+    assert first.streaks == {"spent": 1}
+    assert first.moves[0].effect < 0.1
+    assert first.moves[0].shift > 0.25
+
+
 def test_healthy_periods_start_nothing() -> None:
     assert not any(decision.streaks for decision in follow([rows(n) for n in range(1, 21)]))
 
@@ -140,6 +152,12 @@ def test_effects_are_shares_of_rows() -> None:
     assert x.effect == pytest.approx(0.3)
     assert x.shift == np.inf  # a constant moved
     assert c.effect == pytest.approx(0.3)
+
+
+def test_infinite_and_single_values_are_compared_by_shape_alone() -> None:
+    then = pl.DataFrame({"x": [0.0, 1.0, float("inf")]})
+    (move,) = compare(then, pl.DataFrame({"x": [0.5]}))
+    assert 0 < move.p <= 1
 
 
 def test_codes_are_levels_and_a_new_level_is_seen() -> None:
