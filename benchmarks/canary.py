@@ -21,13 +21,14 @@ from ml.canary.share import DEFAULT_SHARE
 
 BATCH = 2_000
 TRIALS = 1_000
-PEEKS = 60
-"""Batches of a trial: about 6,000 labels of the challenger."""
+PEEKS = 40
+"""Batches of a trial: about 4,000 labels of the challenger."""
 ALPHA = 0.05
 ACCURACY = 0.85
 FAILURES = 0.002
 LATENCY = (-3.0, 0.5)
 """Of the log of the latency in seconds: mean and standard deviation."""
+SIGNIFICANT = float(stats.norm.ppf(1 - ALPHA))
 RULES = Rules(alpha=ALPHA, grid=())
 
 
@@ -56,7 +57,7 @@ class Effect:
 
 NULLS = (
     Effect("steady", Verdict.CONTINUE),
-    Effect("level drifts by 10 points", Verdict.CONTINUE, swing=0.1),
+    Effect("level drifts by 10 points", Verdict.CONTINUE, trials=300, swing=0.1),
 )
 EFFECTS = (
     Effect("accuracy +2 points", Verdict.PROMOTE, gain=0.02),
@@ -156,7 +157,7 @@ def _trial(effect: Effect, rng: np.random.Generator, early: bool) -> _Run:
             rng.lognormal(*LATENCY, ours), effect.slower * rng.lognormal(*LATENCY, theirs)
         )
         sums += [champion.sum(), ours, challenger.sum(), theirs]
-        naive = naive or _z(sums) > stats.norm.ppf(1 - ALPHA)
+        naive = naive or _z(sums) > SIGNIFICANT
         decision = trial.decide()
         shown = max(shown, decision.evidence[0].good)
         if verdict is Verdict.CONTINUE and decision.verdict is not Verdict.CONTINUE:
@@ -183,7 +184,7 @@ def _fixed(gain: float) -> float:
     better = ACCURACY + gain
     odds = (1 - DEFAULT_SHARE) / DEFAULT_SHARE
     variance = better * (1 - better) + ACCURACY * (1 - ACCURACY) / odds
-    z = float(stats.norm.ppf(1 - ALPHA) + stats.norm.ppf(0.8))
+    z = SIGNIFICANT + float(stats.norm.ppf(0.8))
     return z * z * variance / gain**2
 
 

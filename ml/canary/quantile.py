@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 
 from ml.canary.betting import Floats, OutcomeError, log_growth_counts, log_mean
 
-GRID: Floats = np.geomspace(1e-4, 100.0, 700)
-"""Latencies tested, in seconds: steps of 2 %, the resolution of the bounds."""
+GRID: Floats = np.geomspace(1e-4, 100.0, 500)
+"""Latencies tested, in seconds: steps of 2.8 %, the resolution of the bounds."""
 
 
 class Quantile:
@@ -48,11 +48,12 @@ class Quantile:
             raise OutcomeError("a latency is negative or not a number", "give seconds")
         self.n += len(latencies)
         self._above += len(latencies) - np.searchsorted(np.sort(latencies), GRID, side="right")
-        tail = 1 - self.level
-        longer = log_mean(log_growth_counts(self._above, self.n, tail))
-        shorter = log_mean(log_growth_counts(self.n - self._above, self.n, self.level))
-        self._high = np.maximum(self._high, longer)
-        self._low = np.maximum(self._low, shorter)
+        # Most of the grid is beyond all latencies, with equal counts: computed once.
+        counts, where = np.unique(self._above, return_inverse=True)
+        longer = log_mean(log_growth_counts(counts, self.n, 1 - self.level))
+        shorter = log_mean(log_growth_counts(self.n - counts, self.n, self.level))
+        self._high = np.maximum(self._high, longer[where])
+        self._low = np.maximum(self._low, shorter[where])
 
     def lower(self, alpha: float) -> float:
         """Largest x of the grid that the quantile is shown to be above, in seconds, else 0."""
