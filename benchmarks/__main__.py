@@ -30,6 +30,10 @@ BENCHES: dict[str, str] = {
     "nab": "nab:run",
     "vus_pr": "nab:run",
     "anomaly_stream": "nab:run",
+    "canary_aa": "canary:run_aa",
+    "canary_ab": "canary:run_ab",
+    "drift_null": "drift:run_null",
+    "drift_delay": "drift:run_delay",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -36,6 +36,10 @@ NAMES = [
     "nab",
     "vus_pr",
     "anomaly_stream",
+    "canary_aa",
+    "canary_ab",
+    "drift_null",
+    "drift_delay",
 ]
 
 
