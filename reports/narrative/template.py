@@ -220,7 +220,7 @@ class _Teller:
                 share=share,
             )
             parts.append(_Sentence(text, tuple(facts)))
-        if after := values[1:TOP]:
+        if after := [fact for fact in values[1:TOP] if fact.value]:
             named = self._list(self._item(fact, self._figure(fact)) for fact in after)
             facts = [fact.id for fact in after]
             parts.append(_Sentence(self._phrases.next.format(list=named), tuple(facts)))
