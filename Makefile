@@ -48,7 +48,7 @@ test: env ## All tests: unit, graph, integration, browser
 	$(BIN)/pytest $(ARGS)
 
 test-unit: env ## Tests that start no server (under a minute)
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest tests/unit -n auto --dist worksteal $(ARGS)
 
 test-graph: env ## Tests of the asset graph and its ticks
 	$(BIN)/pytest tests/graph $(ARGS)
