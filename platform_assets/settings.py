@@ -131,6 +131,14 @@ class Settings(BaseSettings):
     slack_url: str = "https://slack.com/api/"
     slack_secret_name: str = "WEIR_SLACK_TOKEN"
 
+    mlflow_uri: str = ""
+    """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
+    models_root: str = ""
+    """Folder of the models' artefacts; beside them their key's file."""
+    models_port: int = 0
+    models_url: str = ""
+    """Address of the model server as its callers see it."""
+
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: dict[str, object]) -> dict[str, object]:
@@ -156,6 +164,9 @@ class Settings(BaseSettings):
             "reports_root": str(home / "reports"),
             "portal_port": base + 9,
             "portal_url": f"http://{LOOPBACK}:{base + 9}",
+            "models_root": str(home / "models"),
+            "models_port": base + 10,
+            "models_url": f"http://{LOOPBACK}:{base + 10}",
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
 
