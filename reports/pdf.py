@@ -28,6 +28,7 @@ from tenacity import (
 )
 
 from platform_assets.errors import WeirError
+from reports.page.contents import with_page_numbers
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright, Route
@@ -87,7 +88,9 @@ class PdfPrinter:
         self._loop.close()
 
     def print(self, html: str, path: Path) -> Path:
-        """Print a page: tagged, with bookmarks of its headings; the file is replaced as a whole.
+        """Print a page: tagged, with bookmarks of its headings and page numbers in its contents.
+
+        The file is replaced as a whole.
 
         Args:
             html: a whole document; nothing outside it is read.
@@ -100,7 +103,10 @@ class PdfPrinter:
             raise PdfError("the printer is not open", "use it in a with statement")
 
         async def once() -> bytes:
-            return await _pdf(await self._start(), html, self._timeout)
+            browser = await self._start()
+            first = await _pdf(browser, html, self._timeout)
+            numbered = with_page_numbers(html, first)
+            return first if numbered == html else await _pdf(browser, numbered, self._timeout)
 
         content = self._call(self._retrying(once))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -99,6 +100,26 @@ def test_the_text_can_be_read_back_and_every_page_has_its_number(
         assert normalised(paragraph.text) in text
     for number, page in enumerate(reader.pages, 1):
         assert f"{number} / {len(reader.pages)}" in page.extract_text()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_contents_give_the_page_on_which_each_section_begins(
+    printer: PdfPrinter, tmp_path: Path, language: str
+) -> None:
+    html = render(sample_report(language, 3), fact_url=lambda fact: BASE + fact)
+    reader = PdfReader(printer.print(html, tmp_path / "x.pdf"))
+    places = re.findall(r'data-page-of="([^"]+)"', html)
+    assert len(places) >= 5
+    begins = [
+        str(reader.get_destination_page_number(reader.named_destinations[f"/{place}"]) + 1)
+        for place in places
+    ]
+    assert len(set(begins)) >= 3
+    contents = next(
+        page for page in reader.pages if labels(language).contents in page.extract_text()
+    )
+    shown = contents.extract_text().partition(labels(language).contents)[2].split()
+    assert [word for word in shown if word in begins][: len(begins)] == begins
 
 
 def test_a_table_repeats_its_head_on_the_next_page(printer: PdfPrinter, tmp_path: Path) -> None:
