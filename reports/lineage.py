@@ -1,0 +1,42 @@
+"""Which columns of gold a KPI is made of, read from its SQL.
+
+Belongs here: column lineage of a definition, without a connection. Does not belong here: table
+lineage (:meth:`reports.definition.Definition.tables`), and how Dagster shows it
+(:mod:`reports.assets`).
+"""
+
+from __future__ import annotations
+
+from reports.definition import Definition, Kpi, render_sql
+
+
+def column_lineage(definition: Definition) -> dict[str, tuple[tuple[str, str], ...]]:
+    """KPI id -> (gold table, column) that its value and its breakdown read, sorted.
+
+    A KPI whose SQL leaves open which table a column is of (a join without prefixes) has none:
+    lineage that is guessed would be worse than none.
+    """
+    return {kpi.id: _columns(kpi, definition.statements[kpi.id]) for kpi in definition.kpis}
+
+
+def _columns(kpi: Kpi, statement: str) -> tuple[tuple[str, str], ...]:
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+    from sqlglot.lineage import lineage
+
+    outputs = [f"{kpi.value} as value", "day as day"]
+    if kpi.by:
+        outputs.append(f"{kpi.by.column} as member")
+    sql = f"select {', '.join(outputs)} from ({render_sql(statement)}) as kpi_rows"  # noqa: S608 (parsed, not run)
+    found: set[tuple[str, str]] = set()
+    try:
+        for output in outputs:
+            for node in lineage(
+                output.rpartition(" ")[2], sql, schema=None, dialect="trino"
+            ).walk():
+                if isinstance(node.expression, exp.Table):
+                    table = ".".join(part.name for part in node.expression.parts)
+                    found.add((table, node.name.rpartition(".")[2].strip('"')))
+    except (SqlglotError, ValueError):
+        return ()
+    return tuple(sorted(found))
