@@ -30,7 +30,8 @@ def test_every_kpi_that_ships_has_lineage_to_columns_that_gold_describes() -> No
 
 def test_columns_that_may_be_of_either_table_have_no_lineage(tmp_path: Path) -> None:
     (tmp_path / "x.sql").write_text(
-        "select day, amount from {{ table('gold.a.one') }} join {{ table('gold.a.two') }} using (id)"
+        "select day, amount from {{ table('gold.a.one') }} "
+        "join {{ table('gold.a.two') }} using (id)"
     )
     (tmp_path / "x.yaml").write_text(
         """
