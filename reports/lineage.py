@@ -31,9 +31,8 @@ def _columns(kpi: Kpi, statement: str) -> tuple[tuple[str, str], ...]:
     found: set[tuple[str, str]] = set()
     try:
         for output in outputs:
-            for node in lineage(
-                output.rpartition(" ")[2], sql, schema=None, dialect="trino"
-            ).walk():
+            name = output.rpartition(" ")[2]
+            for node in lineage(name, sql, {}, dialect="trino").walk():
                 if isinstance(node.expression, exp.Table):
                     table = ".".join(part.name for part in node.expression.parts)
                     found.add((table, node.name.rpartition(".")[2].strip('"')))
