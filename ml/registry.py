@@ -239,6 +239,13 @@ class Registry:
         return replace(version, card=card)
 
     @retry_away
+    def aliases(self, model: str) -> dict[str, int]:
+        """Version by alias; empty for a model that is not there."""
+        with explained(self._settings, f"aliases of {model!r}"):
+            known = self._registered(self._client(), model)
+        return {} if known is None else {name: int(n) for name, n in known.aliases.items()}
+
+    @retry_away
     def set_alias(self, model: str, alias: str, number: int) -> None:
         """Let an alias point to a version, and to no other any more.
 
