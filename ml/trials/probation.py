@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -198,9 +199,8 @@ def _outcome_monitor(probation: Probation, alpha: float) -> Monitor | None:
 def _windows(at: Floats, length: float, until: float) -> Iterator[slice]:
     """Rows of each window that has some, up to a time."""
     numbers = np.floor(at[: np.searchsorted(at, until)] / length)
-    edges = np.flatnonzero(np.diff(numbers)) + 1
-    starts = [0, *edges.tolist()] if len(numbers) else []
-    for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1.0)).tolist()
+    for start, stop in pairwise([*starts, len(numbers)]):
         yield slice(start, stop)
 
 
