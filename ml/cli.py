@@ -8,6 +8,7 @@ Belongs here: the commands and what they print. Does not belong here: what they 
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ import typer
 from platform_assets.errors import WeirError
 
 if TYPE_CHECKING:
+    from ml.comparison import Comparison
     from ml.deployment import Deployment
     from ml.registry import Registry, Version
     from platform_assets.settings import Settings
@@ -61,12 +63,13 @@ def list_(
     table = Table("model", "version", "alias", "made (UTC)", "rows", "metrics", "why")
     for version in versions:
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in _main_metrics(version))
-        rows = f"{version.dataset.rows:,} until {version.dataset.until[:10]}"
+        data = version.dataset
+        rows = f"{data.rows:,} until {data.until[:10]}" if data else ""
         table.add_row(
             *(escape(word) for word in (version.model, str(version.number))),
             " ".join(version.aliases),
             f"{version.created_at:%Y-%m-%d %H:%M}",
-            escape(rows if version.dataset else ""),
+            escape(rows),
             escape(metrics),
             escape(version.tags.get("weir/reason", "")),
         )
@@ -76,9 +79,7 @@ def list_(
 @models.command()
 def show(
     model: Model,
-    version: Annotated[
-        str, typer.Argument(help="A number, champion or challenger.")
-    ] = "champion",
+    version: Annotated[str, typer.Argument(help="A number, champion or challenger.")] = "champion",
 ) -> None:
     """One version's card, parameters, metrics and lineage: weir models show purchase 5."""
     from ml.comparison import lineage
@@ -94,7 +95,8 @@ def show(
     for title, values in sections.items():
         typer.echo(title)
         for name, value in values.items():
-            typer.echo(f"  {name:<24}  {value:.6g}" if title == "metrics" else f"  {name:<24}  {value}")
+            shown = f"{value:.6g}" if isinstance(value, float) else value
+            typer.echo(f"  {name:<24}  {shown}")
     deployments = Deployments(settings)
     try:
         history = deployments.history(model, limit=5)
@@ -115,13 +117,13 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Two versions side by side, and the trial's evidence: weir models compare purchase 4 5."""
-    from ml.comparison import Comparison, compare_versions
+    from ml.comparison import compare_versions
     from ml.trials import evidence
 
     settings, registry = _opened()
     _known(registry, model)
     first, second = registry.get(model, _which(a)), registry.get(model, _which(b))
-    found: Comparison = compare_versions(first, second, evidence(settings, model))
+    found = compare_versions(first, second, evidence(settings, model))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
     else:
@@ -145,9 +147,7 @@ def promote(
     if dry_run:
         _tell(model, now, chosen.number, changed=False)
         return
-    done = rollout.promote(
-        settings, model, version=chosen.number, reason=reason, actor=_actor()
-    )
+    done = rollout.promote(settings, model, version=chosen.number, reason=reason, actor=_actor())
     _tell(model, now, done.champion, changed=True)
 
 
@@ -214,6 +214,40 @@ def shadow(
     _change_trial(model, None, state == "on", reason)
 
 
+def _show_comparison(found: Comparison) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    first, second = (f"{v.number} {' '.join(v.aliases)}".strip() for v in (found.a, found.b))
+    table = Table("metric", first, second, "difference")
+    for name, (one, other, difference) in found.metrics.items():
+        table.add_row(escape(name), _number(one), _number(other), _number(difference, "+.4g"))
+    console.print(table)
+    for title, values in (("parameter", found.params), ("data set", found.dataset)):
+        if not values:
+            typer.echo(f"no {title} differs" if title == "parameter" else f"the same {title}")
+            continue
+        table = Table(title, first, second)
+        for name, pair in values.items():
+            table.add_row(escape(name), *("" if v is None else escape(str(v)) for v in pair))
+        console.print(table)
+    if found.evidence is None:
+        typer.echo("no trial is running")
+        return
+    typer.echo(f"the trial: {found.evidence.verdict}: {found.evidence.reason}")
+    table = Table("quantity", "estimate", "lower", "upper", "champion", "challenger")
+    for row in found.evidence.evidence:
+        bounds = (_number(value) for value in (row.estimate, row.lower, row.upper))
+        table.add_row(row.name, *bounds, *(f"{count:,}" for count in row.n))
+    console.print(table)
+
+
+def _number(value: float | None, how: str = ".4g") -> str:
+    return "" if value is None or math.isnan(value) else format(value, how)
+
+
 def _change_trial(model: str, part: float | None, in_shadow: bool | None, reason: str) -> None:
     from ml.deployment import Deployments
 
@@ -270,9 +304,7 @@ def _on_trial(settings: Settings, model: str) -> Deployment:
     if now is None:
         _known(_opened()[1], model)
     if now is None or now.challenger is None:
-        raise WeirError(
-            f"model {model}: no version is on trial", f"see: weir models list {model}"
-        )
+        raise WeirError(f"model {model}: no version is on trial", f"see: weir models list {model}")
     return now
 
 

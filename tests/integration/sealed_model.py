@@ -15,6 +15,7 @@ from ml.registry import DatasetRef, Registry, Version
 from platform_assets.settings import Settings
 
 SIGNATURE = Signature((Field("views_7d", "double"),), (Field("score", "double"),))
+METADATA = {"threshold": 0.3, "metric": "f1", "validation": {"f1": 0.5}}
 DATASET = DatasetRef("features.commerce.user_features", 7, 1200, "ab" * 32, "2026-03-02T00:00:00Z")
 
 
@@ -22,7 +23,7 @@ def sealed_folder(settings: Settings, folder: Path, weight: float = 1.0) -> Path
     """A folder with one tensor, sealed."""
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors({"weight": np.array([weight])}, folder / "model.safetensors")
-    seal(folder, "safetensors", SIGNATURE, {"threshold": 0.3}, artefact_key(settings))
+    seal(folder, "safetensors", SIGNATURE, METADATA, artefact_key(settings))
     return folder
 
 
