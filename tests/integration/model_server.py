@@ -30,10 +30,10 @@ class ModelServer:
     port: int
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> ModelServer:
+    def start(self, *options: str) -> ModelServer:
         """Start it, and wait until it follows the deployments."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ml.serving", "--port", str(self.port)],
+            [sys.executable, "-m", "ml.serving", "--port", str(self.port), *options],
             cwd=REPOSITORY,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )

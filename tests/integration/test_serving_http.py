@@ -11,11 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from ml.artefact import artefact_key
 from ml.canary.share import Arm, Split
 from ml.deployment import Deployment, DeploymentError, Deployments
 from ml.serving.ids import Ids
+from ml.serving.kserve import KServeError, manifest, write
 from ml.serving.log import OutcomeError, Prediction, PredictionLog
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
@@ -386,6 +388,40 @@ def test_rows_are_written_once_and_forgotten_by_their_age(log: PredictionLog) ->
     assert log.forget(datetime.now(UTC) - timedelta(days=1)) >= 1
     assert log.joined(name, "t")["actual"].to_list() == [0]
     assert log.disagreeing([(old.id, 0, old.at)]) == []
+
+
+def test_manifests_follow_what_is_deployed(
+    settings: Settings, model: ServedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(KServeError, match="not deployed"):
+        write(settings, model.name, tmp_path)
+    model.begin(1)
+    model.version(2)
+    model.challenge(2, share=0.1)
+    champion, trial = (
+        yaml.safe_load(path.read_text()) for path in write(settings, model.name, tmp_path)
+    )
+    assert champion == manifest(model.name, 1)
+    assert trial == manifest(model.name, 1, 2, 0.1)
+    model.deployments.set_share(model.name, 0.1, shadow=True, **WHY)
+    with pytest.raises(KServeError, match="shadow"):
+        write(settings, model.name, tmp_path)
+    model.deployments.promote(model.name, **WHY)
+    (left,) = write(settings, model.name, tmp_path)
+    assert [left] == list(tmp_path.iterdir())
+    assert yaml.safe_load(left.read_text()) == manifest(model.name, 2)
+
+
+def test_one_sealed_folder_is_served_whatever_is_deployed(model: ServedModel) -> None:
+    model.version(7)
+    own = ModelServer(free_port_base())
+    own.start("--folder", str(model.folder(7)), "--model", model.name, "--version", "7")
+    try:
+        found = own.post(model.path, row("u")).json()
+        assert (found["version"], found["arm"]) == (7, "champion")
+        assert own.get(f"/v2/models/{model.name}/ready").status_code == 200
+    finally:
+        own.stop()
 
 
 def test_the_server_starts_without_any_model(
