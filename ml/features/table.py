@@ -68,14 +68,22 @@ def write_days(settings: Settings, days: Sequence[date], rows: pl.DataFrame) -> 
 
     stray = rows.filter(~pl.col(DATE).is_in(list(days)))
     if len(stray):
-        raise FeatureError(f"{TABLE}: rows of {stray[DATE].min()} do not belong to the days written")
+        raise FeatureError(
+            f"{TABLE}: rows of {stray.item(0, DATE)} do not belong to the days written"
+        )
     try:
-        return _replace(settings, sorted(set(days)), rows.select(list(schema())).cast(schema()))
+        return _replace(settings, sorted(set(days)), _typed(rows))
     except CommitFailedError as error:
         raise FeatureError(
             f"{TABLE}: {_ATTEMPTS} commits lost against another writer: {error}",
             "materialise these days again when the other run is done",
         ) from error
+
+
+def _typed(rows: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in schema().items())
 
 
 def _lost(error: BaseException) -> bool:

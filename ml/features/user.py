@@ -55,8 +55,8 @@ USER_FEATURES = (
     Feature("order_value_min", "double", "euro", "smallest order value", "no purchase"),
     Feature("events_per_hour", "double", "1/hour", "events over the activity span", "no span"),
     Feature("activity_span_hours", "double", "hours", "from first to last event", "no event"),
-    Feature("view_to_cart_rate", "double", "1", "carts over views; may exceed 1", "no view"),
-    Feature("cart_to_purchase_rate", "double", "1", "purchases over carts; may exceed 1", "no cart"),
+    Feature("view_to_cart_rate", "double", "1", "carts over views", "no view"),
+    Feature("cart_to_purchase_rate", "double", "1", "purchases over carts", "no cart"),
     Feature("recency_hours", "double", "hours", "from the last event to the moment", "no event"),
 )
 """All features, in the order of the table's columns. An order is one purchase event."""
@@ -91,9 +91,9 @@ def user_features(
     )
     wanted = rows.select("user_id", pl.col("at").cast(moment)).with_row_index("row")
     first_of_user = known.group_by("user_id").agg(pl.col("event").min().alias("first"))
-    placed = wanted.join(first_of_user, on="user_id", how="left", maintain_order="left").with_columns(
-        pl.col("first").fill_null(0)
-    )
+    placed = wanted.join(
+        first_of_user, on="user_id", how="left", maintain_order="left"
+    ).with_columns(pl.col("first").fill_null(0))
     in_time = known.select("user_id", "timestamp", "event").sort("timestamp", maintain_order=True)
     end = _before(in_time, placed, timedelta())
     begin = _column(placed, "first") if history is None else _before(in_time, placed, history)

@@ -6,6 +6,7 @@ The form follows Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 
 from ml.features.user import USER_FEATURES
@@ -36,22 +37,33 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
     lines = [
         "# Purchase within the horizon",
         "",
-        f"Scores the chance that a user buys within {recipe.horizon_hours} hours of a moment, "
-        "from what the user did before it.",
+        (
+            f"Scores the chance that a user buys within {recipe.horizon_hours} hours of a moment, "
+            "from what the user did before it."
+        ),
         "",
         "## Intended use",
-        "Ranking visitors of the shop for offers and for forecasts of demand. Not for decisions "
-        "with legal or similar effects on a person, not for prices, not for users of other shops.",
+        (
+            "Ranking visitors of the shop for offers and for forecasts of demand. Not for "
+            "decisions with legal or similar effects on a person, not for prices, not for users "
+            "of other shops."
+        ),
         "",
         "## Why it was trained",
         _plain(why),
         "",
         "## Data",
-        f"- {len(rows)} rows, {int(dataset.labels.sum())} with a purchase ({100 * base:.2f} %), "
-        f"{rows['at'].n_unique()} days from {rows['at'].min():%Y-%m-%d} to "
-        f"{rows['at'].max():%Y-%m-%d}, {rows['user_id'].n_unique()} users",
-        f"- feature table version {recipe.features_version}, silver version "
-        f"{recipe.silver_version}, known until {recipe.until}, fingerprint `{dataset.fingerprint}`",
+        (
+            f"- {len(rows)} rows, {int(dataset.labels.sum())} with a purchase "
+            f"({100 * base:.2f} %), {rows['at'].n_unique()} days from "
+            f"{rows.item(0, 'at'):%Y-%m-%d} to {rows.item(-1, 'at'):%Y-%m-%d}, "
+            f"{rows['user_id'].n_unique()} users"
+        ),
+        (
+            f"- feature table version {recipe.features_version}, silver version "
+            f"{recipe.silver_version}, known until {recipe.until}, "
+            f"fingerprint `{dataset.fingerprint}`"
+        ),
         *(f"- {name}: {_plain(value)}" for name, value in origin.items() if value),
         "",
         "## Model",
@@ -60,9 +72,11 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
         f"- seed {trained.seed}; a score of {trained.threshold:.4f} or more says *buys*",
         "",
         "## Metrics",
-        "Of rows that were scored by a model trained on earlier labels alone, "
-        f"{trained.validation.rows} rows with {trained.validation.positives} purchases. Intervals "
-        "at 95 %, by a bootstrap of users.",
+        (
+            "Of rows that were scored by a model trained on earlier labels alone, "
+            f"{trained.validation.rows} rows with {trained.validation.positives} purchases. "
+            "Intervals at 95 %, by a bootstrap of users."
+        ),
         "",
         "| metric | chosen | interval | logistic | boosting |",
         "|---|---|---|---|---|",
@@ -77,8 +91,10 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
         "- The metrics are those of the procedure; the model itself has seen all rows.",
         "- The threshold was chosen on the same rows that its F1 is given for: a little too good.",
         "- It knows what the shop's events say, nothing of other channels, and new users little.",
-        "- Seasons longer than its data are unknown to it; watch the drift report. Days are "
-        f"compared with the newest {REFERENCE_DAYS} days of its training data.",
+        (
+            "- Seasons longer than its data are unknown to it; watch the drift report. Days are "
+            f"compared with the newest {REFERENCE_DAYS} days of its training data."
+        ),
         "",
     ]
     return "\n".join(lines)
@@ -103,5 +119,5 @@ def _metric_rows(trained: Trained) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Text from outside on one line, without marks that Markdown or HTML would read."""
-    return " ".join(text.replace("<", "‹").replace(">", "›").split()) or "not said"
+    """Text from outside on one line, no HTML in it."""
+    return html.escape(" ".join(text.split()), quote=False) or "not said"

@@ -10,6 +10,7 @@ day are no independent evidence.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,9 +112,7 @@ def choose(
     )
     sizes = [len(fold.valid) for fold in usable]
     calibration = _calibration(odds[kind], truth, groups[rows], sizes)
-    return Choice(
-        kind, reason, calibration or plain, calibration is not None, rows, odds
-    )
+    return Choice(kind, reason, calibration or plain, calibration is not None, rows, odds)
 
 
 def _out_of_fold(
@@ -132,7 +131,7 @@ def _calibration(
     """The map, where it helps on folds later than those that it was fitted on."""
     ends = np.cumsum(sizes)
     gains, seen = [], []
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in itertools.pairwise(ends):
         line = _line(odds[:start], truth[:start])
         if line is None:
             continue

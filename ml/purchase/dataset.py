@@ -7,6 +7,7 @@ Does not belong here: features and labels themselves (``ml/features/``), the mod
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -110,9 +111,9 @@ class Dataset:
         return ""
 
 
-def to_matrix(rows: pl.DataFrame) -> Matrix:
-    """:data:`~ml.features.user.FEATURES` of rows as single precision, NaN where null."""
-    exprs = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in FEATURES]
+def to_matrix(rows: pl.DataFrame, names: Sequence[str] = FEATURES) -> Matrix:
+    """Features of rows as single precision, NaN where null."""
+    exprs = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in names]
     matrix: Matrix = rows.select(exprs).to_numpy()
     return np.ascontiguousarray(matrix, dtype=np.float32)
 

@@ -67,7 +67,8 @@ def measure(labels: Array, scores: Array, threshold: float) -> Scores:
 def losses(labels: Array, scores: Array) -> Array:
     """Negative log-likelihood of each row, in nats; a score of 0 or 1 counts as 1e-7 off it."""
     safe = np.clip(scores, _TINY, 1 - _TINY)
-    return -np.where(labels == 1, np.log(safe), np.log1p(-safe))
+    loss: Array = -np.where(labels == 1, np.log(safe), np.log1p(-safe))
+    return loss
 
 
 def f1(labels: Array, positive: Array) -> float:

@@ -1,4 +1,4 @@
-"""The model as ONNX, held row by row against the one that was trained.
+"""The model as ONNX, and how it is held against the one that was trained.
 
 Belongs here: conversion (the only importer of skl2onnx) and the comparison. Does not belong here:
 serving it (``ml/serving/runtime.py``).
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.purchase.candidates import Array, Matrix, log_odds
+from ml.purchase.candidates import Array
 from ml.purchase.choice import Calibration
 from ml.purchase.errors import PurchaseError
 
@@ -25,46 +25,8 @@ _OPSETS = {"": 17, "ai.onnx.ml": 3}
 _IR_VERSION = 8
 
 
-def to_onnx(model: Any, calibration: Calibration, matrix: Matrix) -> bytes:
-    """Convert a fitted candidate, its calibration included, and compare it.
-
-    Args:
-        model: fitted; gives log-odds.
-        calibration: of its log-odds.
-        matrix: rows to compare on.
-
-    Returns:
-        The ONNX file.
-
-    Raises:
-        PurchaseError: a score differs by more than :data:`TOLERANCE`.
-    """
-    content = _converted(model, calibration, matrix.shape[1])
-    wanted = calibration.scores(log_odds(model, matrix))
-    away = np.abs(score(content, matrix) - wanted)
-    worst = int(away.argmax())
-    # Written so that NaN is refused too.
-    if not away.max() <= TOLERANCE:
-        raise PurchaseError(
-            f"the ONNX model scores row {worst} {away[worst]:.2g} away from the trained one "
-            f"({TOLERANCE:.0e} is allowed)",
-            "features may need a smaller range: single precision has seven digits",
-        )
-    return content
-
-
-def score(content: bytes, matrix: Matrix) -> Array:
-    """Scores of rows by an ONNX file as :func:`to_onnx` makes them."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    (scores,) = session.run([OUTPUT], {INPUT: matrix})
-    return np.asarray(scores, dtype=np.float64)
-
-
-def _converted(model: Any, calibration: Calibration, width: int) -> bytes:
+def to_onnx(model: Any, calibration: Calibration, width: int) -> bytes:
+    """The ONNX file of a fitted candidate of ``width`` features, its calibration included."""
     from onnx import TensorProto, helper, numpy_helper
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
@@ -81,7 +43,7 @@ def _converted(model: Any, calibration: Calibration, width: int) -> bytes:
         )
     graph = onnx_model.graph
     odds = graph.output[1].name
-    constants = {
+    constants: dict[str, np.ndarray[Any, Any]] = {
         "one": np.array(1, dtype=np.int64),
         "slope": np.array(calibration.slope, dtype=np.float32),
         "intercept": np.array(calibration.intercept, dtype=np.float32),
@@ -102,3 +64,21 @@ def _converted(model: Any, calibration: Calibration, width: int) -> bytes:
     onnx_model.producer_name, onnx_model.producer_version = "weir", ""
     content: bytes = onnx_model.SerializeToString(deterministic=True)
     return content
+
+
+def check(wanted: Array, answered: Array) -> None:
+    """Hold the scores that the ONNX model answers against those of the trained one.
+
+    Raises:
+        PurchaseError: a score differs by more than :data:`TOLERANCE`, or is none.
+    """
+    away = np.abs(answered - wanted)
+    # Written so that NaN is refused too.
+    wrong = np.flatnonzero(~(away <= TOLERANCE))
+    if len(wrong):
+        row = int(wrong[0])
+        raise PurchaseError(
+            f"the ONNX model scores {len(wrong)} of {len(wanted)} rows otherwise than the trained "
+            f"one, row {row} by {away[row]:.2g}; {TOLERANCE:.0e} is allowed",
+            "features may need a smaller range: single precision has seven digits",
+        )

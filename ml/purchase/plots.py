@@ -7,6 +7,7 @@ values (:mod:`.evaluate`). Several models may stand in one picture.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ Sides = Mapping[str, tuple[Array, Array]]
 
 def calibration_png(sides: Sides) -> bytes:
     """Share of positives against mean score, ten bins of equally many rows, and the diagonal."""
-    points = [
+    points: list[dict[str, Any]] = [
         {"model": name, "x": score, "y": share, "rows": rows}
         for name, (labels, scores) in sides.items()
         for score, share, rows in reliability(labels, scores)
@@ -41,7 +42,7 @@ def precision_recall_png(sides: Sides) -> bytes:
     """Precision over recall."""
     from sklearn.metrics import precision_recall_curve
 
-    points = []
+    points: list[dict[str, Any]] = []
     for name, (labels, scores) in sides.items():
         precision, recall, _ = precision_recall_curve(labels, scores)
         # Enough for the eye: a point each half per cent of recall.
@@ -53,7 +54,7 @@ def precision_recall_png(sides: Sides) -> bytes:
     return _png([_line(points, "recall", "precision", "step-after")], list(sides))
 
 
-def _line(points: list[dict[str, object]], x: str, y: str, how: str) -> dict[str, object]:
+def _line(points: list[dict[str, Any]], x: str, y: str, how: str) -> dict[str, Any]:
     return {
         "data": {"values": points},
         "mark": {"type": "line", "interpolate": how, "point": how == "linear"},
@@ -61,21 +62,20 @@ def _line(points: list[dict[str, object]], x: str, y: str, how: str) -> dict[str
     }
 
 
-def _axes(x: str, y: str) -> dict[str, object]:
+def _axes(x: str, y: str) -> dict[str, Any]:
     return {
         "x": {"field": "x", "type": "quantitative", "title": x},
         "y": {"field": "y", "type": "quantitative", "title": y},
     }
 
 
-def _png(layers: list[dict[str, object]], names: list[str]) -> bytes:
+def _png(layers: list[dict[str, Any]], names: list[str]) -> bytes:
     import vl_convert
 
     scale = {"domain": names, "range": list(COLOURS[: len(names)])}
     for layer in layers:
-        colour = layer["encoding"].get("color") if isinstance(layer["encoding"], dict) else None
-        if colour:
-            colour["scale"] = scale
+        if "color" in layer["encoding"]:
+            layer["encoding"]["color"]["scale"] = scale
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": SIZE,

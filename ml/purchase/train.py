@@ -20,8 +20,8 @@ import polars as pl
 
 from ml.features.labels import LABEL
 from ml.features.user import FEATURES
-from ml.purchase.candidates import KINDS, fit
-from ml.purchase.choice import Choice, choose
+from ml.purchase.candidates import KINDS, Array, fit, log_odds
+from ml.purchase.choice import Calibration, Choice, choose
 from ml.purchase.dataset import Dataset
 from ml.purchase.errors import Skipped
 from ml.purchase.evaluate import Scores, best_threshold, intervals, measure
@@ -39,17 +39,19 @@ class Trained:
 
     Attributes:
         onnx: the file.
+        answers: score of each row of the data set by the model itself; what the file must answer.
         choice: of the candidate, with its out-of-fold scores.
         threshold: that gives the highest F1 on the out-of-fold scores.
         validation: metrics of the out-of-fold scores.
         others: the same of each candidate, uncalibrated, at its own best threshold.
         intervals: 95 % of each metric, by users.
-        scored: ``at``, ``purchased``, ``score`` of the out-of-fold rows.
+        scored: ``row`` (in the data set), ``at``, ``purchased``, ``score`` of the out-of-fold rows.
         reference: features of the newest days, at most :data:`REFERENCE_ROWS` rows.
         seed: of everything drawn.
     """
 
     onnx: bytes
+    answers: Array
     choice: Choice
     threshold: float
     validation: Scores
@@ -61,11 +63,7 @@ class Trained:
 
 
 def train(dataset: Dataset, seed: int = 0) -> Trained | Skipped:
-    """Train a model, or say why that cannot be.
-
-    Raises:
-        PurchaseError: the ONNX model does not answer as the trained one.
-    """
+    """Train a model, or say why that cannot be."""
     if dataset.wanting:
         return Skipped(dataset.wanting)
     matrix, labels, seconds = dataset.matrix, dataset.labels, dataset.seconds
@@ -76,10 +74,12 @@ def train(dataset: Dataset, seed: int = 0) -> Trained | Skipped:
     truth, scores = labels[choice.rows], choice.scores
     threshold = best_threshold(truth, scores)
     model = fit(choice.kind, matrix, labels, seed)
-    scored = dataset.rows[choice.rows].select("at", LABEL).with_columns(pl.Series("score", scores))
+    numbered = dataset.rows.select("at", LABEL).with_row_index("row")
+    scored = numbered[choice.rows].with_columns(pl.Series("score", scores))
     users = dataset.rows["user_id"].to_numpy()[choice.rows]
     return Trained(
-        onnx=to_onnx(model, choice.calibration, matrix),
+        onnx=to_onnx(model, choice.calibration, len(FEATURES)),
+        answers=choice.calibration.scores(log_odds(model, matrix)),
         choice=choice,
         threshold=threshold,
         validation=measure(truth, scores, threshold),
@@ -91,13 +91,13 @@ def train(dataset: Dataset, seed: int = 0) -> Trained | Skipped:
     )
 
 
-def _alone(truth: np.ndarray[tuple[int], np.dtype[np.int8]], odds: np.ndarray) -> Scores:
-    scores = 1 / (1 + np.exp(-odds))
+def _alone(truth: Array, odds: Array) -> Scores:
+    scores = Calibration().scores(odds)
     return measure(truth, scores, best_threshold(truth, scores))
 
 
 def _reference(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    newest = rows["at"].max()
+    newest = rows.item(-1, "at")
     late = rows.filter(pl.col("at") > newest - timedelta(days=REFERENCE_DAYS)).select(FEATURES)
     if len(late) <= REFERENCE_ROWS:
         return late

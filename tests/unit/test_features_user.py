@@ -73,7 +73,9 @@ def test_features_are_what_the_slow_definition_says(
     found = user_features(frame(events, EVENTS), frame(rows, ROWS), history)
     assert found.columns == ["user_id", "at", *FEATURES]
     assert list(found.select("user_id", "at").iter_rows()) == rows
-    for (user, at), measured in zip(rows, found.select(FEATURES).iter_rows(named=True), strict=True):
+    for (user, at), measured in zip(
+        rows, found.select(FEATURES).iter_rows(named=True), strict=True
+    ):
         for name, wanted in slowly(events, user, at, history).items():
             assert measured[name] == (None if wanted is None else pytest.approx(wanted)), name
 
