@@ -20,6 +20,7 @@ from ml.purchase.dataset import Dataset
 from ml.purchase.plots import calibration_png, precision_recall_png
 from ml.purchase.train import Trained
 from ml.registry import DatasetRef, Registry, Version, code_version
+from ml.rollout import mend_aliases
 from platform_assets.settings import Settings
 
 
@@ -90,23 +91,21 @@ def offer(
         DeploymentError: somebody else changed the deployment in the same moment.
         RegistryError: there is no such version.
     """
-    deployments, registry = Deployments(settings), Registry(settings)
-    now = deployments.current(MODEL)
-    if now is None:
-        now = deployments.start(MODEL, number, reason=reason, actor=actor)
-    elif number not in {now.champion, now.challenger}:
-        if now.challenger is not None:
-            ended = f"version {number} takes the place of {now.challenger}"
-            deployments.end_trial(MODEL, reason=ended, actor=actor)
-        now = deployments.try_challenger(
-            MODEL, number, share=share, shadow=shadow, reason=reason, actor=actor
-        )
-    # The deployment is the truth; aliases follow, also after a crash between the two.
-    registry.set_alias(MODEL, "champion", now.champion)
-    if now.challenger is None:
-        registry.drop_alias(MODEL, "challenger")
-    else:
-        registry.set_alias(MODEL, "challenger", now.challenger)
+    deployments = Deployments(settings)
+    try:
+        now = deployments.current(MODEL)
+        if now is None:
+            now = deployments.start(MODEL, number, reason=reason, actor=actor)
+        elif number not in {now.champion, now.challenger}:
+            if now.challenger is not None:
+                ended = f"version {number} takes the place of {now.challenger}"
+                deployments.end_trial(MODEL, reason=ended, actor=actor)
+            now = deployments.try_challenger(
+                MODEL, number, share=share, shadow=shadow, reason=reason, actor=actor
+            )
+    finally:
+        deployments.close()
+    mend_aliases(settings, MODEL)
     return now
 
 
