@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +17,6 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from ml.drift.asking import RETRY_AFTER
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
 from platform_assets.local import supervise
@@ -188,7 +188,6 @@ def test_after_the_retry_a_person_is_told_once(
     assert "failed twice" in alert.title
     assert "moved: price" in alert.body
     assert len(world.requested) == 2
-    assert RETRY_AFTER > timedelta(0)
 
 
 def test_without_postgresql_the_tick_is_skipped_and_nothing_is_lost(
@@ -204,7 +203,13 @@ def test_without_postgresql_the_tick_is_skipped_and_nothing_is_lost(
     world.settings = well
 
 
-@effort(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@effort(
+    max_examples=12,
+    deadline=None,
+    # An instance a step is slow to shrink.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     steps=st.lists(
         st.tuples(
@@ -244,7 +249,7 @@ def test_never_twice_for_a_day_and_never_within_the_cool_down(
     assert len(set(keys)) == len(keys)
     days_asked = [date.fromisoformat(request.tags["weir/period"]) for request in world.requested]
     assert len(set(days_asked)) == len(days_asked)
-    for earlier, later in zip(days_asked, days_asked[1:], strict=False):
+    for earlier, later in pairwise(days_asked):
         assert later - earlier >= DAY
 
 
