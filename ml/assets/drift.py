@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.partitions import DAYS
 from platform_assets.settings import Settings, get_settings
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MODEL = "purchase"
 DRIFT = dg.AssetKey(["models", MODEL, "drift"])
-FEATURES = dg.AssetKey(["features", "commerce", "user_features"])
 CHECKS = {
     "model_health_drift": "The features of the last judged day are those the model knows.",
     "model_health_metric": "The labels do not show that F1 fell below its floor.",
@@ -60,7 +60,7 @@ def build_drift_asset(champion: FindChampion) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=DRIFT,
-        deps=[FEATURES, yesterday],
+        deps=[USER_FEATURES_KEY, yesterday],
         partitions_def=DAYS,
         group_name="models",
         owners=["team:data-science"],
@@ -83,10 +83,12 @@ def build_drift_asset(champion: FindChampion) -> dg.AssetsDefinition:
             return _skipped("no version is in service: train one, job train_purchase")
         rows = rows_of(settings, day)
         if not rows.height:
-            return _skipped(f"no features of {day}: materialise {FEATURES.to_user_string()}")
+            return _skipped(
+                f"no features of {day}: materialise {USER_FEATURES_KEY.to_user_string()}"
+            )
         log = DriftLog(settings)
         try:
-            answers = answers_of(settings, MODEL, found.version, day)
+            answers = answers_of(settings, found, day, rows)
             watched = watch(settings, log, found, day, rows, answers)
         finally:
             log.close()

@@ -36,9 +36,10 @@ class Champion:
     Attributes:
         model: its name.
         version: its number.
-        reference: features it was trained on; optionally a column ``score`` with its scores.
+        reference: features of rows it was trained on.
         trained_until: end of its training data (UTC).
         validation_f1: None where it is not known; then labels are counted, not judged.
+        artefact: its sealed folder; None where it is only compared, never asked.
     """
 
     model: str
@@ -46,18 +47,21 @@ class Champion:
     reference: pl.DataFrame
     trained_until: datetime
     validation_f1: float | None = None
+    artefact: Path | None = None
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the champion answered, as far as that is known.
+    """What the champion says.
 
     Attributes:
-        scores: of the period's requests or rows, shape (n,).
-        labelled: ``label`` (the answer) and ``actual``, each 0 or 1, of those answers whose
-            labels became known in the period, whenever they were given.
+        reference: its scores on rows that it had not seen at training, shape (m,); may be empty.
+        scores: its scores on the day's rows, shape (n,).
+        labelled: ``label`` (the answer) and ``actual``, each 0 or 1, of those rows whose labels
+            became known that day; rows of an earlier day.
     """
 
+    reference: pl.Series
     scores: pl.Series
     labelled: pl.DataFrame
 
@@ -95,19 +99,16 @@ def watch(
         log: the record; holds the day before, on which persistence rests.
         champion: what the day is compared with.
         day: the period, UTC.
-        rows: the day's rows; at least the columns of the reference but for ``score``.
-        answers: what the champion answered; None where nothing is known.
+        rows: the day's rows; at least the columns of the reference.
+        answers: what the champion says; None where it is not asked.
         rules: when a feature counts as moved.
 
     Raises:
         DriftError: rows lack a feature, or the reference is not that of the version.
         DatabaseError: PostgreSQL does not answer.
     """
-    from ml.drift.report import SCORE
-
     notes: list[str] = []
-    features = champion.reference.drop(SCORE, strict=False)
-    reference = Reference(str(champion.version), features)
+    reference = Reference(str(champion.version), champion.reference)
     before = log.find(champion.model, champion.version, day - timedelta(days=1))
     decision = judge(reference, rows, day.isoformat(), before.decision if before else None, rules)
     counts = count(answers.labelled) if answers else Counts()
@@ -153,17 +154,14 @@ def _data_page(
     rules: Rules,
     notes: list[str],
 ) -> Page | None:
-    from ml.drift.report import SCORE, data_page
+    from ml.drift.report import data_page
 
     scores = None
-    if SCORE not in champion.reference.columns:
-        notes.append("no score drift: the reference holds no scores")
-    elif answers is None or not len(answers.scores):
-        notes.append("no score drift: no answer of that day is known")
+    if answers is None or not len(answers.scores) or not len(answers.reference):
+        notes.append("no drift of scores: there are none on one side")
     else:
-        scores = (champion.reference[SCORE].drop_nulls(), answers.scores.drop_nulls())
-    features = champion.reference.drop(SCORE, strict=False)
-    return _drawn(notes, lambda: data_page(features, rows, scores, rules.categorical))
+        scores = (answers.reference, answers.scores)
+    return _drawn(notes, lambda: data_page(champion.reference, rows, scores, rules.categorical))
 
 
 def _label_page(answers: Answers, notes: list[str]) -> Page | None:

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import psycopg
 import pytest
 
 from ml.drift import pages
 from ml.drift.compare import DriftError, Move
 from ml.drift.decide import Decision
-from ml.drift.inputs import answers_of
 from ml.drift.log import DriftLog, Entry
 from ml.drift.quality import Counts
 from ml.drift.state import age_state, data_state, gap_state, metric_state
 from ml.drift.watch import Answers, Champion, watch
-from platform_assets.databases import Database, DatabaseError
+from platform_assets.databases import DatabaseError
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 
@@ -63,7 +61,8 @@ def answers(n: int, right: float, seed: int = 3) -> Answers:
     rng = np.random.default_rng(seed)
     actual = (rng.random(n) < 0.3).astype(int)
     label = np.where(rng.random(n) < right, actual, 1 - actual)
-    return Answers(pl.Series(rng.random(n)), pl.DataFrame({"label": label, "actual": actual}))
+    labelled = pl.DataFrame({"label": label, "actual": actual})
+    return Answers(pl.Series(rng.random(n) * 0.3), pl.Series(rng.random(n)), labelled)
 
 
 def test_the_second_day_of_a_shift_asks_and_the_pages_are_there(
@@ -146,13 +145,10 @@ def test_labels_that_turn_ask_although_the_inputs_stay(
     assert (pages.folder(settings, model) / "2026-03-06-labels.html").is_file()
 
 
-def test_scores_are_drawn_beside_those_of_the_reference(
+def test_scores_are_drawn_beside_those_of_validation(
     settings: Settings, log: DriftLog, model: str
 ) -> None:
-    plain = champion(model)
-    reference = plain.reference.with_columns(score=pl.Series(np.linspace(0, 0.3, 3000)))
-    scored = Champion(model, 1, reference, TRAINED)
-    made = watch(settings, log, scored, FIRST, window(1), answers(300, 0.9))
+    made = watch(settings, log, champion(model), FIRST, window(1), answers(300, 0.9))
     assert made.distances["distance of score"] > 0.5
     # The score is no feature: it does not take part in the decision.
     assert {move.feature for move in made.entry.decision.moves} == {"amount", "count"}
@@ -209,39 +205,3 @@ def test_findings_say_why(model: str) -> None:
     assert age_state(TRAINED, TRAINED + 45 * DAY, 45 * DAY).well
     assert data_state([]).well
     assert not data_state([entry(model, 0, retrain=True)]).well
-
-
-def test_answers_are_those_of_the_day_and_labels_those_that_became_known(
-    settings: Settings, model: str
-) -> None:
-    assert answers_of(settings, model, 1, FIRST) is None
-    schema = Path(__file__).parents[2] / "ml" / "serving" / "log.sql"
-    if not schema.exists():
-        pytest.skip("the log of predictions is not there")
-    database = Database(settings, "models", schema)
-    database.prepare()
-    noon = TRAINED + timedelta(hours=12)
-    rows = [  # version, at, failed, score, label, actual, known_at
-        (1, noon, False, 0.9, 1, 1, noon + DAY),
-        (1, noon, False, 0.2, 0, 1, noon),
-        (1, noon, True, None, None, 1, noon),
-        (2, noon, False, 0.5, 1, 0, noon),
-        (1, noon - DAY, False, 0.7, 1, 0, noon),
-        (1, noon + DAY, False, 0.4, 0, None, None),
-    ]
-    with psycopg.connect(settings.postgres_dsn("models"), autocommit=True) as connection:
-        for version, at, failed, score, label, actual, known in rows:
-            one = uuid.uuid4()
-            connection.execute(
-                "INSERT INTO predictions (id, arm, model, version, trial, key, at, seconds, failed,"
-                " score, label, shadow) VALUES (%s, 'champion', %s, %s, '', 'k', %s, 0.01, %s, %s,"
-                " %s, false)",
-                (one, model, version, at, failed, score, label),
-            )
-            if known:
-                connection.execute("INSERT INTO outcomes VALUES (%s, %s, %s)", (one, actual, known))
-    found = answers_of(settings, model, 1, FIRST)
-    assert found is not None
-    assert sorted(found.scores) == [0.2, 0.9]
-    assert sorted(found.labelled.rows()) == [(0, 1), (1, 0)]
-    database.close()
