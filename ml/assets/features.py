@@ -45,7 +45,6 @@ def build_features_definitions() -> dg.Definitions:
     job = dg.define_asset_job(
         JOB,
         dg.AssetSelection.assets(user_features),
-        partitions_def=DAYS,
         description="User features of a day.",
     )
     return dg.Definitions(assets=[user_features], jobs=[job], schedules=[_schedule(job)])

@@ -144,7 +144,7 @@ def version(context: dg.AssetExecutionContext, config: VersionConfig) -> Result:
     if isinstance(trained, Skipped):
         return _skip(context, trained.reason, {})
     tags = {name: text for name, text in context.run.tags.items() if name.startswith("weir/")}
-    made = publish(settings, rows, trained, tags, context.run_id)
+    made = publish(settings, rows, trained, tags, context.run.run_id)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(f"{MODEL}@{made.number}"),
         metadata={
@@ -214,7 +214,7 @@ def deployment(context: dg.AssetExecutionContext, config: DeploymentConfig) -> R
     reason = context.run.tags.get("weir/reason", BY_HAND)
     now = offer(
         get_settings(), number, share=config.share, shadow=config.shadow,
-        reason=f"trained: {reason}", actor=f"dagster run {context.run_id}",
+        reason=f"trained: {reason}", actor=f"dagster run {context.run.run_id}",
     )  # fmt: skip
     yield dg.MaterializeResult(
         metadata={

@@ -37,7 +37,12 @@ def make(kind: str, seed: int) -> Any:
 
 
 def fit(kind: str, matrix: Matrix, labels: Array, seed: int) -> Any:
-    """A candidate fitted on one thread."""
+    """A candidate fitted on one thread.
+
+    A column without any value says nothing: it is given a constant, which no tree splits, so that
+    its values at the time of scoring count for nothing either.
+    """
+    matrix = np.where(np.isnan(matrix).all(axis=0), np.float32(0), matrix)
     with threadpool_limits(limits=1):
         return make(kind, seed).fit(matrix, labels)
 
@@ -52,8 +57,7 @@ def log_odds(model: Any, matrix: Matrix) -> Array:
 def _logistic(seed: int) -> Pipeline:
     return Pipeline(
         [
-            # A column without any value stays, as its median of nothing: the width is fixed.
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            ("impute", SimpleImputer(strategy="median")),
             ("scale", StandardScaler()),
             ("model", LogisticRegression(C=1.0, max_iter=2000, random_state=seed)),
         ]

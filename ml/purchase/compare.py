@@ -10,6 +10,7 @@ sealed model on days after its own training data.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,11 +79,14 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
     if champion is None or champion.number == version.number:
         return Comparison((alone,), "There is no champion to compare with.")
     other = open_artefact(champion.artefact, key)
-    fair = scored.filter(pl.col("at") > pl.lit(other.metadata["trained_until"]).str.to_datetime())
+    until = str(other.metadata.get("trained_until", ""))
+    if not until:
+        return Comparison((alone,), f"Champion {champion.number} does not say when its data end.")
+    fair = scored.filter(pl.col("at") > datetime.fromisoformat(until))
     if len(fair) < LEAST_ROWS or not 0 < fair[LABEL].sum() < len(fair):
         return Comparison(
             (alone,),
-            f"Champion {champion.number} was trained until {other.metadata['trained_until']}: "
+            f"Champion {champion.number} was trained until {until}: "
             f"{len(fair)} labelled rows came after, too few to compare.",
         )
     names = [field.name for field in other.signature.inputs]
@@ -99,9 +103,7 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
         _side(name, fair, fair["score"].to_numpy(), opened.metadata["threshold"]),
         _side(f"champion {champion.number}", fair, answers, model.threshold),
     )
-    return Comparison(
-        sides, f"{len(fair)} labelled rows after {other.metadata['trained_until']}, new to both."
-    )
+    return Comparison(sides, f"{len(fair)} labelled rows after {until}, new to both.")
 
 
 def table(comparison: Comparison) -> str:

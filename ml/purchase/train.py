@@ -62,8 +62,8 @@ class Trained:
     seed: int
 
 
-def train(dataset: Dataset, seed: int = 0) -> Trained | Skipped:
-    """Train a model, or say why that cannot be."""
+def train(dataset: Dataset, seed: int = 0, *, replicates: int = 100) -> Trained | Skipped:
+    """Train a model, or say why that cannot be; ``replicates`` draws make the intervals."""
     if dataset.wanting:
         return Skipped(dataset.wanting)
     matrix, labels, seconds = dataset.matrix, dataset.labels, dataset.seconds
@@ -84,7 +84,7 @@ def train(dataset: Dataset, seed: int = 0) -> Trained | Skipped:
         threshold=threshold,
         validation=measure(truth, scores, threshold),
         others={kind: _alone(truth, choice.odds[kind]) for kind in KINDS},
-        intervals=intervals(truth, scores, threshold, users, seed),
+        intervals=intervals(truth, scores, threshold, users, seed, replicates),
         scored=scored,
         reference=_reference(dataset.rows, seed),
         seed=seed,
