@@ -23,12 +23,13 @@ from platform_assets.settings import get_settings
 
 if TYPE_CHECKING:
     from platform_assets.connectors.files import IngestResult
-    from platform_assets.connectors.simulate import Shares, SimulationResult
+    from platform_assets.connectors.simulate import Shares, Shift, SimulationResult
 
 _OUT = Console()
 _PROGRESS = Console(stderr=True)
 
 Share = Annotated[float, typer.Option(min=0.0, max=0.5)]
+Factor = Annotated[float, typer.Option(min=0.01, help="Factor; needs --shift-from.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +62,12 @@ def simulate(
     share_late: Share = 0.01,
     share_out_of_order: Share = 0.02,
     share_broken: Share = 0.01,
+    shift_from: Annotated[
+        str | None, typer.Option(help="From this moment on (ISO 8601) visitors behave otherwise.")
+    ] = None,
+    shift_conversion: Factor = 1.0,
+    shift_activity: Factor = 1.0,
+    shift_price: Factor = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """Send simulated data: weeks of history flat out, then live until Ctrl-C.
@@ -68,17 +75,19 @@ def simulate(
     Examples:
       weir simulate --events 200000 --seed 7 --history-only
       weir simulate --live --rate 1250 --duration 600
+      weir simulate --history-only --shift-from 2026-11-14 --shift-conversion 3
     """
     from platform_assets.connectors.simulate import Shares
 
     if live and history_only:
         raise WeirError("--live and --history-only exclude each other", "give one of them")
     shares = Shares(share_duplicates, share_late, share_out_of_order, share_broken)
+    shift = _shift(shift_from, shift_conversion, shift_activity, shift_price)
     results: list[SimulationResult] = []
     if not live:
-        results.append(_history(events, seed, weeks, until, shares, topics))
+        results.append(_history(events, seed, weeks, until, shares, topics, shift))
     if not history_only:
-        results.append(_live(seed, rate, duration, shares, topics))
+        results.append(_live(seed, rate, duration, shares, topics, shift))
     for result in results:
         _OUT.print(_simulation_table(result))
     if as_json:
@@ -92,10 +101,11 @@ def _history(
     until: str | None,
     shares: Shares,
     topics: list[str] | None,
+    shift: Shift | None,
 ) -> SimulationResult:
     from platform_assets.connectors.simulate import simulate_history
 
-    end = _moment(until)
+    end = _moment("--until", until)
     with _bar() as progress:
         task = progress.add_task("history", total=events)
         return simulate_history(
@@ -106,12 +116,18 @@ def _history(
             end,
             shares=shares,
             topics=topics,
+            shift=shift,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 
 
 def _live(
-    seed: int, rate: float, duration: float | None, shares: Shares, topics: list[str] | None
+    seed: int,
+    rate: float,
+    duration: float | None,
+    shares: Shares,
+    topics: list[str] | None,
+    shift: Shift | None,
 ) -> SimulationResult:
     from platform_assets.connectors.simulate import simulate_live
 
@@ -129,6 +145,7 @@ def _live(
             duration,
             topics,
             shares=shares,
+            shift=shift,
             progress=lambda sent: progress.update(task, completed=sent),
         )
 
@@ -203,13 +220,26 @@ def contracts_schema(topic: Annotated[str, typer.Argument(help="domain.entity")]
     typer.echo(json.dumps(value_schema(contract_of(topic)), indent=2))
 
 
-def _moment(text: str | None) -> datetime | None:
+def _shift(moment: str | None, conversion: float, activity: float, price: float) -> Shift | None:
+    from platform_assets.connectors.simulate import Shift
+
+    begins = _moment("--shift-from", moment)
+    if begins is not None:
+        return Shift(begins, conversion, activity, price)
+    if (conversion, activity, price) != (1.0, 1.0, 1.0):
+        raise WeirError("a shift has no beginning", "add --shift-from, e.g. 2026-11-14T00:00")
+    return None
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise WeirError(f"--until {text!r} is no moment", "e.g. --until 2026-11-01T00:00") from None
+        raise WeirError(
+            f"{option} {text!r} is no moment", f"e.g. {option} 2026-11-01T00:00"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -138,6 +138,10 @@ class Settings(BaseSettings):
     models_port: int = 0
     models_url: str = ""
     """Address of the model server as its callers see it."""
+    drift_cooldown_hours: float = Field(default=24.0, ge=1)
+    """Least event time between the days for which drift asks for a training; doubles each time."""
+    model_max_age_days: int = Field(default=45, ge=1)
+    """Age of a model's training data from which its health check warns."""
 
     @model_validator(mode="before")
     @classmethod

@@ -99,6 +99,10 @@ class Decision:
     version: str = ""
     fingerprint: str = ""
 
+    def moved_for(self, periods: int) -> tuple[Move, ...]:
+        """Moves of the features that have moved for so many periods, the largest effect first."""
+        return tuple(move for move in self.moves if self.streaks.get(_key(move), 0) >= periods)
+
 
 def judge(
     reference: Reference,

@@ -1,7 +1,7 @@
 """The portal as an application.
 
 Belongs here: putting the rooms together, and what an error looks like. Does not belong here: any
-page (:mod:`.login`, :mod:`.reading`, :mod:`.evidence`).
+page (:mod:`.login`, :mod:`.reading`, :mod:`.evidence`, :mod:`.models`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from platform_assets.errors import WeirError
 from platform_assets.gold.trino import TrinoQueryError
 from platform_assets.settings import LOOPBACK, Settings
-from reports.portal import charts, evidence, login, reading
+from reports.portal import charts, evidence, login, models, reading
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import Database
@@ -73,7 +73,7 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.portal = portal
-    for room in (login, reading, evidence):
+    for room in (login, reading, evidence, models):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

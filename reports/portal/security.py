@@ -19,6 +19,13 @@ POLICY = (
 """Content Security Policy of the pages: scripts, styles and pictures of our own files only."""
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """Of an SVG, which carries its styles inside and runs nothing."""
+FRAME_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'"
+)
+"""Of a document with scripts inside that others made: it has no origin and loads nothing."""
+PAGE_WITH_FRAME_POLICY = f"{POLICY}; frame-src 'self'"
+"""Of the page around it."""
 
 _MAX_BODY = 16 * 1024
 """Bytes of the largest form."""

@@ -8,11 +8,13 @@ from platform_assets.connectors.simulate.history import records, simulate_histor
 from platform_assets.connectors.simulate.live import simulate_live
 from platform_assets.connectors.simulate.plan import DEFAULT_TOPICS
 from platform_assets.connectors.simulate.result import SimulationResult
+from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.weave import Shares, TopicCounts
 
 __all__ = [
     "DEFAULT_TOPICS",
     "Shares",
+    "Shift",
     "SimulationResult",
     "TopicCounts",
     "records",

@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import plan
 from platform_assets.connectors.simulate.result import SimulationResult
+from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.weave import Shares, Weaver
 from platform_assets.connectors.simulate.world import DAY
 from platform_assets.errors import WeirError
@@ -47,6 +49,7 @@ def records(
     until: datetime | None = None,
     shares: Shares | None = None,
     topics: Sequence[str] | None = None,
+    shift: Shift | None = None,
     schema_ids: Mapping[TopicName, int] | None = None,
     result: SimulationResult | None = None,
 ) -> Iterator[Record]:
@@ -59,6 +62,7 @@ def records(
         until: its end; default the last full hour.
         shares: how much goes wrong.
         topics: default: all simulated topics.
+        shift: what changes from a moment on; default nothing.
         schema_ids: ids for the frames (default 1).
         result: takes the counts, where given.
 
@@ -70,9 +74,10 @@ def records(
     shares = shares or Shares()
     end = micros(whole_hour(until))
     start = end - int(weeks * 7 * DAY)
-    chosen = plan.choose(topics)
+    chosen = plan.choose(topics, shift=shift)
     # Part of every event id: histories of other arguments must not look like duplicates.
-    identity = repr((seed, events, start, end, shares, [str(c.topic) for c, _, _ in chosen]))
+    what = (seed, events, start, end, shares, [str(c.topic) for c, _, _ in chosen])
+    identity = repr((*what, shift) if shift else what)
     token = hashlib.blake2b(identity.encode(), digest_size=5).hexdigest()
     counts = plan.split(events, [share for _, _, share in chosen])
     slices = max(1, -(-events // SLICE_RECORDS))
@@ -85,7 +90,12 @@ def records(
         made: list[list[Record]] = []
         arrivals = []
         for index, (contract, stream, _) in enumerate(chosen):
-            count = counts[index] * (number + 1) // slices - counts[index] * number // slices
+            moved = shift if str(contract.topic) == plan.SHIFTING else None
+            before, after = (
+                int(counts[index] * (moved.share(start, end, at) if moved else Fraction(n, slices)))
+                for n, at in ((number, begin), (number + 1, stop))
+            )
+            count = after - before
             if count == 0:
                 continue
             duplicates = weavers[index].duplicates_in(count)
@@ -118,6 +128,7 @@ def simulate_history(
     *,
     shares: Shares | None = None,
     topics: Sequence[str] | None = None,
+    shift: Shift | None = None,
     progress: Progress | None = None,
 ) -> SimulationResult:
     """Make topics and schemas, then send a history flat out; see :func:`records`.
@@ -140,6 +151,7 @@ def simulate_history(
             until=until,
             shares=shares,
             topics=topics,
+            shift=shift,
             schema_ids=ids,
             result=result,
         )

@@ -18,6 +18,7 @@ from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import faults, plan
 from platform_assets.connectors.simulate.result import SimulationResult
+from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.streams import Stream
 from platform_assets.connectors.simulate.weave import Shares, TopicCounts, Weaver, Woven, keys
 from platform_assets.connectors.simulate.world import SECOND
@@ -39,6 +40,7 @@ def simulate_live(
     topics: Sequence[str] | None = None,
     *,
     shares: Shares | None = None,
+    shift: Shift | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SimulationResult:
     """Send ``rate`` records a second, spread over the topics, until stopped.
@@ -54,6 +56,7 @@ def simulate_live(
         duration: seconds after which it ends by itself.
         topics: default: all simulated topics.
         shares: how much goes wrong.
+        shift: what changes from a moment on; default nothing.
         progress: called with the records sent so far, some times a second.
 
     Returns:
@@ -66,7 +69,7 @@ def simulate_live(
         raise WeirError(f"expected a rate above 0 records a second, got {rate}")
     began = time.monotonic()
     result = SimulationResult(seed, None)
-    chosen = plan.choose(topics, live=True)
+    chosen = plan.choose(topics, live=True, shift=shift)
     ids = ensure_topics(settings, [contract for contract, _, _ in chosen])
     token = f"live-{secrets.token_hex(5)}"
     taps = [
@@ -78,6 +81,7 @@ def simulate_live(
             rate=rate * share,
             shares=shares or Shares(),
             token=token,
+            shift=shift if str(contract.topic) == plan.SHIFTING else None,
         )
         for contract, stream, share in chosen
     ]
@@ -114,8 +118,10 @@ class _Tap:
         rate: float,
         shares: Shares,
         token: str,
+        shift: Shift | None,
     ) -> None:
         self._rate = rate
+        self._shift = shift
         self._contract = contract
         self._stream = stream
         self._encoder = Encoder(contract, schema_id)
@@ -128,7 +134,8 @@ class _Tap:
 
     def take(self, elapsed: float, result: SimulationResult) -> Iterator[Record]:
         """The records due after another ``elapsed`` seconds."""
-        self._owed += self._rate * elapsed
+        busier = self._shift and now_micros() >= self._shift.micros
+        self._owed += self._rate * elapsed * (self._shift.activity if self._shift and busier else 1)
         due = int(self._owed)
         self._owed -= due
         while due > 0:

@@ -12,6 +12,7 @@ from platform_assets.connectors.simulate.customers import Customers
 from platform_assets.connectors.simulate.feedback import Reviews, SupportTickets
 from platform_assets.connectors.simulate.generic import Generic
 from platform_assets.connectors.simulate.sensors import MachineReadings, MeterReadings
+from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.streams import Stream
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
@@ -30,6 +31,8 @@ _STREAMS: dict[str, tuple[float, Callable[[], Stream]]] = {
 _GENERIC_SHARE = 0.05
 
 DEFAULT_TOPICS = tuple(_STREAMS)
+SHIFTING = "commerce.clickstream"
+"""The topic that a shift concerns."""
 
 
 def contract_of(topic: str) -> Contract:
@@ -47,19 +50,21 @@ def contract_of(topic: str) -> Contract:
 
 
 def choose(
-    topics: Sequence[str] | None, live: bool = False
+    topics: Sequence[str] | None, live: bool = False, shift: Shift | None = None
 ) -> list[tuple[Contract, Stream, float]]:
     """The contracts and streams of the named topics (default: all simulated ones).
 
     Raises:
         WeirError: no contract for a topic.
     """
-    chosen = []
+    chosen: list[tuple[Contract, Stream, float]] = []
     for name in sorted(set(topics or DEFAULT_TOPICS)):
         contract = contract_of(name)
         share, stream = _STREAMS.get(name, (_GENERIC_SHARE, None))
-        if live and stream is Clickstream:
-            stream = LiveClickstream
+        if stream is Clickstream:
+            visits = LiveClickstream(shift) if live else Clickstream(shift)
+            chosen.append((contract, visits, share))
+            continue
         chosen.append((contract, stream() if stream else Generic(contract), share))
     total = sum(share for _, _, share in chosen)
     return [(contract, stream, share / total) for contract, stream, share in chosen]

@@ -47,6 +47,8 @@ _HOURS = np.array(
 )  # fmt: skip
 _WEEKDAYS = np.array([0.95, 0.93, 0.95, 1.0, 1.05, 1.2, 1.25])
 _EPOCH_WEEKDAY = 3
+_PROPENSITY_SPREAD = 1.3
+_PROPENSITY_MOST = 8.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,20 @@ def _popularity(count: int, flatness: int, exponent: float, salt: int) -> Popula
 def users() -> Popularity:
     """Visitors by activity."""
     return _popularity(USERS, 50, 0.8, 1)
+
+
+@lru_cache(maxsize=1)
+def propensity() -> Floats:
+    """How readily visitor ``i`` buys, at index ``i``: most seldom, some often; a visit's mean is 1.
+
+    Lognormal and cut at the top. It never changes, so a visitor's past tells of their future.
+    """
+    drawn = np.random.default_rng([_WORLD_SEED, 4]).lognormal(0.0, _PROPENSITY_SPREAD, USERS + 1)
+    cut = np.minimum(drawn / drawn.mean(), _PROPENSITY_MOST)
+    busy = users()
+    visits = np.zeros(USERS + 1)
+    visits[busy.ids] = np.diff(busy.cumulative, prepend=0.0)
+    return np.asarray(cut / (cut @ visits), dtype=np.float64)
 
 
 @lru_cache(maxsize=1)
@@ -108,11 +124,28 @@ def season(moments: Ints) -> Floats:
     return np.asarray(_HOURS[hours] / _HOURS.mean() * _WEEKDAYS[weekdays], dtype=np.float64)
 
 
-def draw_moments(rng: np.random.Generator, count: int, start: int, end: int) -> Ints:
-    """``count`` moments in [start, end), denser where people are busier; unsorted."""
+def draw_moments(
+    rng: np.random.Generator,
+    count: int,
+    start: int,
+    end: int,
+    busier: tuple[int, float] | None = None,
+) -> Ints:
+    """``count`` moments in [start, end), denser where people are busier; unsorted.
+
+    Args:
+        rng: draws them.
+        count: how many.
+        start: microseconds.
+        end: microseconds.
+        busier: a moment from which people are so many times as busy.
+    """
     first = start // HOUR * HOUR
-    edges = np.unique(np.clip(np.append(np.arange(first, end, HOUR), end), start, end))
+    marks = [end] if busier is None else [busier[0], end]
+    edges = np.unique(np.clip(np.append(np.arange(first, end, HOUR), marks), start, end))
     weight = season(edges[:-1]) * np.diff(edges)
+    if busier is not None:
+        weight = weight * np.where(edges[:-1] >= busier[0], busier[1], 1.0)
     cumulative = np.concatenate(([0.0], np.cumsum(weight)))
     # Offsets, not absolute times: a float holds no microsecond of the year 2026 exactly.
     offsets = np.interp(rng.random(count) * cumulative[-1], cumulative, edges - start)

@@ -1,0 +1,174 @@
+"""The record of what each period said: one row a model, version and period.
+
+Belongs here: writing and reading the table ``drift_decisions``. Does not belong here: deciding
+(:mod:`.decide`), pages (:mod:`.pages`), asking for a retraining (:mod:`.asking`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from ml.drift.compare import Move
+from ml.drift.decide import Decision
+from ml.drift.quality import Counts
+from platform_assets.databases import Database
+from platform_assets.settings import Settings
+
+_COLUMNS = (
+    "model, version, period, retrain, reason, moves, streaks, fingerprint, trained_until, "
+    "counts, alarm, alarm_reason, at, serial"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One period of one version.
+
+    Attributes:
+        model: its name.
+        version: of the model; whose reference the period was compared with.
+        decision: what the features said; its period is a day, its version the same.
+        trained_until: end of the version's training data.
+        counts: of the labels that became known in the period.
+        alarm: whether the labels up to this period show a fall; its reason, in words.
+        at: when it was written; None before that.
+        serial: grows with every write.
+    """
+
+    model: str
+    version: int
+    decision: Decision
+    trained_until: datetime
+    counts: Counts = field(default_factory=Counts)
+    alarm: bool = False
+    alarm_reason: str = ""
+    at: datetime | None = None
+    serial: int = 0
+
+    @property
+    def day(self) -> date:
+        """The period."""
+        return date.fromisoformat(self.decision.period)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is a reason to train anew."""
+        return self.decision.retrain or self.alarm
+
+
+class DriftLog:
+    """The table; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(
+            settings, "models", Path(__file__).with_name("drift.sql"), connections=2
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+    def put(self, entry: Entry) -> None:
+        """Write a period; one that is there is replaced.
+
+        Raises:
+            DatabaseError: PostgreSQL does not answer.
+        """
+        decision, counts = entry.decision, entry.counts
+        with self._database.borrow() as connection, connection.transaction():
+            # One writer at a time: whoever reads up to a serial has seen all below it.
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('drift_decisions'))")
+            connection.execute(
+                """INSERT INTO drift_decisions (
+                       model, version, period, retrain, reason, moves, streaks, fingerprint,
+                       trained_until, counts, alarm, alarm_reason, serial)
+                   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, nextval('drift_serial'))
+                   ON CONFLICT (model, version, period) DO UPDATE SET
+                       retrain = excluded.retrain, reason = excluded.reason,
+                       moves = excluded.moves, streaks = excluded.streaks,
+                       fingerprint = excluded.fingerprint,
+                       trained_until = excluded.trained_until, counts = excluded.counts,
+                       alarm = excluded.alarm, alarm_reason = excluded.alarm_reason,
+                       at = now(), serial = excluded.serial""",
+                (
+                    entry.model, entry.version, entry.day, decision.retrain, decision.reason,
+                    moves_to_json(decision.moves), json.dumps(dict(decision.streaks)),
+                    decision.fingerprint, entry.trained_until,
+                    [counts.tp, counts.fp, counts.fn, counts.tn], entry.alarm,
+                    entry.alarm_reason,
+                ),
+            )  # fmt: skip
+
+    def find(self, model: str, version: int, day: date) -> Entry | None:
+        """A period of a version; None where it was not judged.
+
+        Raises:
+            DatabaseError: PostgreSQL does not answer.
+        """
+        found = self._read(
+            "WHERE model = %s AND version = %s AND period = %s", (model, version, day)
+        )
+        return found[0] if found else None
+
+    def of(self, model: str, version: int | None = None, limit: int = 400) -> list[Entry]:
+        """The last periods of a version, or of all, oldest first.
+
+        Raises:
+            DatabaseError: PostgreSQL does not answer.
+        """
+        found = self._read(
+            "WHERE model = %s AND coalesce(version = %s, true) "
+            "ORDER BY period DESC, version DESC LIMIT %s",
+            (model, version, limit),
+        )
+        return found[::-1]
+
+    def since(self, serial: int, limit: int = 500) -> list[Entry]:
+        """What was written after ``serial``, of all models, in order of writing.
+
+        Raises:
+            DatabaseError: PostgreSQL does not answer.
+        """
+        return self._read("WHERE serial > %s ORDER BY serial LIMIT %s", (serial, limit))
+
+    def _read(self, condition: str, values: Sequence[object]) -> list[Entry]:
+        sql = f"SELECT {_COLUMNS} FROM drift_decisions {condition}"  # noqa: S608 (constants)
+        with self._database.borrow() as connection:
+            return [_entry(row) for row in connection.execute(sql, values).fetchall()]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    (model, version, period, retrain, reason, moves, streaks, fingerprint,
+     until, counts, alarm, alarm_reason, at, serial) = row  # fmt: skip
+    decision = Decision(
+        period.isoformat(), retrain, reason, moves_from(moves), streaks, str(version), fingerprint
+    )
+    return Entry(
+        model, version, decision, until, Counts(*counts), alarm, alarm_reason, at, serial
+    )  # fmt: skip
+
+
+def moves_to_json(moves: Sequence[Move]) -> str:
+    """Moves as JSON, which has no infinite numbers: those are texts."""
+
+    def plain(value: object) -> object:
+        odd = isinstance(value, float) and not math.isfinite(value)
+        return str(value) if odd else value
+
+    return json.dumps(
+        [{name: plain(value) for name, value in asdict(move).items()} for move in moves]
+    )
+
+
+def moves_from(found: Sequence[dict[str, Any]]) -> tuple[Move, ...]:
+    """Moves as they were, from parsed JSON."""
+    return tuple(
+        Move(**{**move, **{name: float(move[name]) for name in ("p", "effect", "shift")}})
+        for move in found
+    )

@@ -1,0 +1,61 @@
+"""Where the pages of periods lie: ``<models_root>/drift/<model>/<day>.html`` and what goes with it.
+
+Belongs here: paths and whole files. Does not belong here: drawing pages (:mod:`.report`), showing
+them (``reports/portal/models.py``, which knows this layout).
+
+``<day>.json`` says what was decided, ``<day>.html`` shows the data, ``<day>-labels.html`` how
+answers met labels; the last is there only where labels became known that day.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from platform_assets.settings import Settings
+
+
+def folder(settings: Settings, model: str) -> Path:
+    """The folder of a model's pages."""
+    return Path(settings.models_root) / "drift" / model
+
+
+def write(
+    settings: Settings, model: str, day: date, summary: Mapping[str, Any], **pages: str | None
+) -> Path:
+    """Write a day's files, each as a whole; a page that is None is taken away.
+
+    Args:
+        settings: where models lie.
+        model: its name.
+        day: the period.
+        summary: JSON values only.
+        pages: ``data`` and ``labels``: documents.
+
+    Returns:
+        The path of the page of the data, whether it is there or not.
+    """
+    root = folder(settings, model)
+    root.mkdir(parents=True, exist_ok=True)
+    names = {"data": f"{day}.html", "labels": f"{day}-labels.html"}
+    for kind, name in names.items():
+        html = pages.get(kind)
+        if html is None:
+            (root / name).unlink(missing_ok=True)
+        else:
+            _replace(root / name, html)
+    # Last: readers list a day by it.
+    _replace(root / f"{day}.json", json.dumps(dict(summary), indent=1, allow_nan=False))
+    return root / names["data"]
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
+    Path(temporary).replace(path)

@@ -1,0 +1,94 @@
+"""Is the model in service well? Four findings for people, from the record.
+
+Belongs here: what each finding says and when it is bad. Does not belong here: how it appears in
+Dagster (``ml/assets/drift.py``), what is done about it (:mod:`.asking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from ml.drift.log import Entry
+from ml.drift.quality import floor_of, health
+from ml.drift.watch import evidence
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        well: whether it is as it should be.
+        reason: in words, either way.
+        figures: numbers behind it.
+    """
+
+    well: bool
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def data_state(entries: Sequence[Entry]) -> Finding:
+    """What the newest period said about the features.
+
+    Args:
+        entries: of one version, oldest first.
+    """
+    if not entries:
+        return Finding(True, "no period has been judged yet")
+    decision = entries[-1].decision
+    moved = len(decision.streaks)
+    return Finding(
+        not decision.retrain, f"{decision.period}: {decision.reason}", {"features_moved": moved}
+    )
+
+
+def metric_state(entries: Sequence[Entry], validation_f1: float | None) -> Finding:
+    """What all labels say about the metric; computed anew from the counts of every period."""
+    floor = floor_of(validation_f1) if validation_f1 is not None else None
+    if floor is None:
+        return Finding(True, "not watched: the version tells no F1 of its validation")
+    periods = evidence(entries)
+    labels = sum(each.counts.n for each in periods)
+    if not labels:
+        return Finding(True, "no label has arrived since it was trained", {"floor_f1": floor})
+    found = health([each.counts for each in periods], floor)
+    figures: dict[str, float] = {
+        "floor_f1": floor, "labels": labels, "evidence": found.evidence, "needed": found.needed,
+    }  # fmt: skip
+    recent = next((each for each in reversed(periods) if each.counts.f1 is not None), None)
+    if recent is not None and recent.counts.f1 is not None:
+        figures["f1_of_last_period"] = recent.counts.f1
+    if not found.alarm:
+        return Finding(True, f"F1 is not shown to be below {floor:.3f} ({labels} labels)", figures)
+    since = [each for each in periods if each.counts.n][found.since - 1].decision.period
+    reason = f"F1 is shown to be below {floor:.3f}, likely since {since} ({labels} labels)"
+    return Finding(False, reason, figures)
+
+
+def age_state(trained_until: datetime, now: datetime, most: timedelta) -> Finding:
+    """Whether the training data are recent enough."""
+    age = now - trained_until
+    days = age / timedelta(days=1)
+    reason = f"trained on data until {trained_until:%Y-%m-%d}, {days:.0f} days ago"
+    if age > most:
+        reason += f"; {most.days} days are the most"
+    return Finding(age <= most, reason, {"days": days})
+
+
+def gap_state(entries: Sequence[Entry], trained_until: datetime, last: date) -> Finding:
+    """Whether every day from the end of the training data to ``last`` was judged.
+
+    A gap breaks the persistence: a feature that moved before and after it counts from one again.
+    """
+    there = {entry.day for entry in entries}
+    first = trained_until.date()
+    wanted = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    missing = [day for day in wanted if day not in there]
+    if not missing:
+        return Finding(True, f"every day from {first} to {last} was judged", {"missing": 0})
+    told = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+    reason = f"{len(missing)} day(s) not judged: {told}; backfill models/purchase/drift"
+    return Finding(False, reason, {"missing": len(missing)})

@@ -1,0 +1,113 @@
+"""A trained model becomes a version, and a version a champion or challenger.
+
+Belongs here: what the registry and the deployments are told. Does not belong here: either of them
+(``ml/registry.py``, ``ml/deployment.py``), training (:mod:`.train`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ml.artefact import artefact_key
+from ml.deployment import Deployment, Deployments
+from ml.features import table
+from ml.features.labels import LABEL
+from ml.purchase import MODEL, card, package
+from ml.purchase.candidates import Array
+from ml.purchase.dataset import Dataset
+from ml.purchase.plots import calibration_png, precision_recall_png
+from ml.purchase.train import Trained
+from ml.registry import DatasetRef, Registry, Version, code_version
+from ml.rollout import mend_aliases
+from platform_assets.settings import Settings
+
+
+def publish(
+    settings: Settings,
+    dataset: Dataset,
+    trained: Trained,
+    tags: Mapping[str, str],
+    dagster_run: str = "",
+) -> Version:
+    """Seal the model's folder and register it, with all that made it.
+
+    Args:
+        settings: where the registry is.
+        dataset: that it was trained on.
+        trained: the result.
+        tags: of the run, ``weir/reason`` (why it was trained) among them where known.
+        dagster_run: id of the run, empty without one.
+
+    Raises:
+        PurchaseError: the sealed model does not answer as the trained one.
+        RegistryError: the registry is out of reach.
+    """
+    code = code_version()
+    why = tags.get("weir/reason", "asked for by hand")
+    more = {
+        "weir/recipe": dataset.recipe.to_json(),
+        "weir/silver_version": str(dataset.recipe.silver_version),
+        **({"weir/dagster_run": dagster_run} if dagster_run else {}),
+    }
+    origin = {"code version": code, "Dagster run": dagster_run}
+    sides = {trained.choice.kind: _scored(trained)}
+    with tempfile.TemporaryDirectory(prefix="weir-purchase-") as folder:
+        package.write(Path(folder) / "model", dataset, trained, artefact_key(settings))
+        return Registry(settings).register(
+            MODEL,
+            Path(folder) / "model",
+            params=package.params(dataset, trained),
+            metrics=trained.validation.metrics(),
+            dataset=reference(dataset),
+            code_version=code,
+            card=card.write(dataset, trained, why, origin),
+            plots={
+                "calibration.png": calibration_png(sides),
+                "precision_recall.png": precision_recall_png(sides),
+            },
+            tags={"weir/reason": why, **tags, **more},
+        )
+
+
+def reference(dataset: Dataset) -> DatasetRef:
+    """How the registry names the rows."""
+    recipe = dataset.recipe
+    return DatasetRef(
+        table.TABLE, recipe.features_version, len(dataset.rows), dataset.fingerprint, recipe.until
+    )
+
+
+def offer(
+    settings: Settings, number: int, *, share: float, shadow: bool, reason: str, actor: str
+) -> Deployment:
+    """Let a version serve: the first one as champion, later ones as challenger.
+
+    A trial under way ends: the newer version knows all that the older one did. Asked again about
+    the same version, nothing changes.
+
+    Raises:
+        DeploymentError: somebody else changed the deployment in the same moment.
+        RegistryError: there is no such version.
+    """
+    deployments = Deployments(settings)
+    try:
+        now = deployments.current(MODEL)
+        if now is None:
+            now = deployments.start(MODEL, number, reason=reason, actor=actor)
+        elif number not in {now.champion, now.challenger}:
+            if now.challenger is not None:
+                ended = f"version {number} takes the place of {now.challenger}"
+                deployments.end_trial(MODEL, reason=ended, actor=actor)
+            now = deployments.try_challenger(
+                MODEL, number, share=share, shadow=shadow, reason=reason, actor=actor
+            )
+    finally:
+        deployments.close()
+    mend_aliases(settings, MODEL)
+    return now
+
+
+def _scored(trained: Trained) -> tuple[Array, Array]:
+    return trained.scored[LABEL].to_numpy(), trained.scored["score"].to_numpy()

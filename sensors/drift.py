@@ -1,0 +1,168 @@
+"""The sensor that asks for a training when the data or their meaning moved.
+
+Belongs here: when the record of drift is looked at, and what was asked for before, as the runs
+tell. Does not belong here: whether to ask (:mod:`ml.drift.asking`), what drift is (``ml/drift``).
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotation of `context`.
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRecord,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+from sensors.failures import SentKeys
+from sensors.notify import Notification, Notifier, Severity, notifier_from_environment
+
+if TYPE_CHECKING:
+    from ml.drift.asking import Request
+
+MODEL = "purchase"
+TRAINING_JOB = "train_purchase"
+_RUNS = 200
+_UNFINISHED = [
+    DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.MANAGED,
+    DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING,
+]  # fmt: skip
+
+InService = Callable[[Settings, str], tuple[int, int | None] | None]
+"""The champion's version and that on trial; None where nothing is in service."""
+
+
+def requests_of(instance: DagsterInstance, model: str) -> "list[Request]":
+    """The trainings that were asked for because of drift, as their runs tell; newest first."""
+    records = instance.get_run_records(
+        RunsFilter(job_name=TRAINING_JOB, tags={"weir/model": model}), limit=_RUNS
+    )
+    return [request for record in records if (request := _request(record)) is not None]
+
+
+def _request(record: RunRecord) -> "Request | None":
+    from ml.drift.asking import Request
+
+    tags = {key: text for key, text in record.dagster_run.tags.items() if key.startswith("weir/")}
+    try:
+        version, period = int(tags["weir/version"]), date.fromisoformat(tags["weir/period"])
+    except (KeyError, ValueError):
+        return None  # a person gave a run some of these tags
+    run = record.dagster_run
+    ended = None
+    if run.status not in _UNFINISHED:
+        ended = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
+    failed = run.status is DagsterRunStatus.FAILURE
+    return Request(version, period, tags.get("weir/attempt") == "2", ended, failed, tags)
+
+
+def gave_up_notification(model: str, request: "Request", dagster_url: str) -> Notification:
+    """What is said when the retry of a training failed as well."""
+    reason = request.tags.get("weir/reason", "")
+    link = f"{dagster_url.rstrip('/')}/jobs/{TRAINING_JOB}/runs" if dagster_url else ""
+    return Notification(
+        title=f"Retraining of {model} failed twice",
+        body=f"Version {request.version} stays in service although the data of {request.period} "
+        f"ask for another: {reason}\nNext: read the runs of {TRAINING_JOB}, mend the cause, then "
+        f"launch it by hand. A later day asks again after the cool-down.",
+        severity=Severity.ERROR,
+        source="retrain_on_drift",
+        link=link,
+        key=f"retrain-{model}-{request.version}-{request.period}",
+    )
+
+
+def build_drift_sensor(
+    in_service: InService | None = None,
+    settings: Callable[[], Settings] | None = None,
+    notifier: Callable[[], Notifier] | None = None,
+) -> SensorDefinition:
+    """The sensor over the record of drift.
+
+    Args:
+        in_service: who serves; by default the table of deployments.
+        settings: where the record is; by default the process's.
+        notifier: tells people; by default from the environment.
+    """
+
+    @sensor(
+        name="retrain_on_drift",
+        job_name=TRAINING_JOB,
+        minimum_interval_seconds=60,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Asks for a training of the purchase model when drift says so: once a reason, "
+        "not within the cool-down, not while a version is on trial.",
+    )
+    def retrain_on_drift(context: SensorEvaluationContext) -> SensorResult:
+        from ml.drift.asking import Ask, next_request
+        from ml.drift.log import DriftLog
+        from platform_assets.settings import get_settings
+
+        found = settings() if settings else get_settings()
+        cursor = int(context.cursor or 0)
+        log = DriftLog(found)
+        try:
+            entries = log.since(cursor)
+            serving = (in_service or _deployed)(found, MODEL)
+        except WeirError as error:
+            return SensorResult(skip_reason=SkipReason(str(error)))
+        finally:
+            log.close()
+        if unfinished := _unfinished(context.instance):
+            # The reasons wait: by then another version may be in service.
+            return SensorResult(skip_reason=SkipReason(f"training is under way: {unfinished}"))
+        champion, on_trial = serving or (None, None)
+        past = requests_of(context.instance, MODEL)
+        answer = next_request(
+            [entry for entry in entries if entry.model == MODEL], past, champion, on_trial,
+            cooldown=timedelta(hours=found.drift_cooldown_hours),
+        )  # fmt: skip
+        seen = str(max([cursor, *(entry.serial for entry in entries)]))
+        if isinstance(answer, Ask):
+            request = RunRequest(run_key=answer.key, tags=dict(answer.tags))
+            # A retry looks at no new period: those are for the next tick.
+            retry = answer.tags["weir/attempt"] != "1"
+            return SensorResult([request], cursor=context.cursor if retry else seen)
+        if answer.gave_up is not None:
+            told = notifier() if notifier else notifier_from_environment(found.home)
+            note = gave_up_notification(MODEL, answer.gave_up, found.dagster_url)
+            _once(note, told, found.home)
+        return SensorResult(skip_reason=SkipReason(answer.reason), cursor=seen)
+
+    return retrain_on_drift
+
+
+def _once(notification: Notification, notifier: Notifier, home: Path) -> None:
+    sent = SentKeys(home / "notified")
+    if not sent.seen(notification.key):
+        notifier.send(notification)
+        sent.mark(notification.key)
+
+
+def _unfinished(instance: DagsterInstance) -> str:
+    runs = instance.get_runs(RunsFilter(job_name=TRAINING_JOB, statuses=_UNFINISHED), limit=1)
+    return runs[0].run_id if runs else ""
+
+
+def _deployed(settings: Settings, model: str) -> tuple[int, int | None] | None:
+    from ml.deployment import Deployments
+
+    deployments = Deployments(settings)
+    try:
+        current = deployments.current(model)
+    finally:
+        deployments.close()
+    return None if current is None else (current.champion, current.challenger)
