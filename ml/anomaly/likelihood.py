@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from ml.anomaly.state import Arrays, array, part, within
 from ml.anomaly.stream import Detector
 
 CEILING = 50.0
@@ -29,6 +30,15 @@ class Expanding:
         step = value - self.mean
         self.mean += step / self.count
         self._squares += step * (value - self.mean)
+
+    def state(self) -> Arrays:
+        """The three numbers."""
+        return {"moments": array([self.count, self.mean, self._squares])}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take them over."""
+        count, self.mean, self._squares = arrays["moments"].tolist()
+        self.count = int(count)
 
     @property
     def deviation(self) -> float:
@@ -74,3 +84,18 @@ class Likelihood:
         surprised = surprise(steady, self._past.mean, self._past.deviation) if known else 0.0
         self._past.add(steady)
         return surprised
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        return {
+            "recent": array(self._recent),
+            **within("past", self._past.state()),
+            **within("detector", self._detector.state()),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        self._recent.clear()
+        self._recent.extend(arrays["recent"].tolist())
+        self._past.restore(part("past", arrays))
+        self._detector.restore(part("detector", arrays))
