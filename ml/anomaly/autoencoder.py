@@ -1,7 +1,7 @@
 """Training the LSTM autoencoder.
 
-Belongs here: the network as PyTorch sees it, and its fit; the only importer of torch in ``ml``. Does
-not belong here: scoring (:mod:`.reconstruction`, without torch), which model is used
+Belongs here: the network as PyTorch sees it, and its fit; the only importer of torch in ``ml``.
+Does not belong here: scoring (:mod:`.reconstruction`, without torch), which model is used
 (:mod:`.selection`).
 
 The same windows and settings give the same weights, byte for byte, on one kind of machine: one

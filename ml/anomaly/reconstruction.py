@@ -147,7 +147,11 @@ class Reconstruction:
     def state(self) -> Arrays:
         """See :class:`.stream.Detector`."""
         moments = array(self._moments or ())
-        return {"last": array(self._last), "moments": moments, **within("first", self._first.state())}
+        return {
+            "last": array(self._last),
+            "moments": moments,
+            **within("first", self._first.state()),
+        }
 
     def restore(self, arrays: Arrays) -> None:
         """See :class:`.stream.Detector`."""
