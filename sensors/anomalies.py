@@ -75,8 +75,8 @@ def anomaly_notification(
         f"Stream: {stream.title} ({stream.topic.silver.sql}), series {event.series}",
         f"Value: {lead['value']:g} {signal.unit}".rstrip() + f" ({signal.name}, {said})",
         f"Score: {lead['score']:.2f}, threshold: {_number(lead['threshold'])}",
-        f"Since: {_clock(incident['opened_at'])}; last strange point {_clock(incident['last_at'])}, "
-        f"{incident['points']} so far",
+        f"Since: {_clock(incident['opened_at'])}",
+        f"Strange points: {incident['points']}, the last at {_clock(incident['last_at'])}",
         f"Signals: {'; '.join(_signal(one, stream) for one in readings)}",
         *_others(event.details),
         f"Detector: {event.details['detector']}, {_version(stream, event.details['version'])}",
@@ -116,7 +116,7 @@ def tell(
     Args:
         outbox: the events.
         notifier: where they go.
-        streams: definitions by name; events of a stream that is gone are given up at once.
+        streams: definitions by name; an event of a stream that is gone cannot be told.
         dagster_url: for links.
         draw: makes an event's chart.
     """
@@ -125,10 +125,8 @@ def tell(
     for event in outbox.due(EVENTS_A_TICK):
         if time.monotonic() - began > TICK_SECONDS:
             break
-        stream = streams.get(event.stream)
         try:
-            if stream is None:
-                raise WeirError(f"there is no stream {event.stream!r}", "put its YAML file back")
+            stream = _stream(streams, event.stream)
             notifier.send(anomaly_notification(event, stream, dagster_url, draw(event, stream)))
         except WeirError as error:
             failed += 1
@@ -200,6 +198,12 @@ def build_anomaly_sensor(
         return SkipReason(text if told != Told() else "nothing to tell")
 
     return alert_anomalies
+
+
+def _stream(streams: Mapping[str, "Stream"], name: str) -> "Stream":
+    if name not in streams:
+        raise WeirError(f"there is no stream {name!r}", "put its YAML file back")
+    return streams[name]
 
 
 def _first_line(event: "Waiting", incident: Mapping[str, Any]) -> str:

@@ -40,11 +40,12 @@ def incident_chart(points: Sequence[Point], opened_at: float, title: str, unit: 
         }
         for at, value, score, threshold in points
     ]
-    base = altair.Chart(altair.Data(values=rows)).encode(x=altair.X("at:T", title=None))
+    x = altair.X("at:T", title=None, axis=altair.Axis(format="%d %b %H:%M")).scale(type="utc")
+    base = altair.Chart(altair.InlineData(rows)).encode(x=x)
     began = (
-        altair.Chart(altair.Data(values=[{"at": _iso(opened_at)}]))
+        altair.Chart(altair.InlineData([{"at": _iso(opened_at)}]))
         .mark_rule(color=VERMILLION, strokeDash=[4, 3])
-        .encode(x="at:T")
+        .encode(x=x)
     )
     values = base.mark_line(color=BLUE, strokeWidth=1.2).encode(
         y=altair.Y("value:Q", title=unit or "value").scale(zero=False)

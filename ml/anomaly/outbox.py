@@ -79,7 +79,10 @@ class Outbox:
                    ORDER BY id LIMIT %s""",
                 (limit,),
             ).fetchall()
-        return [Waiting(*row[:5], Kind(row[5]), *row[6:]) for row in rows]
+        return [
+            Waiting(row[0], row[1], row[2], row[3], row[4], Kind(row[5]), row[6], row[7], row[8])
+            for row in rows
+        ]
 
     @retry_connection
     def told(self, event: Waiting) -> None:
