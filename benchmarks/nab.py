@@ -20,7 +20,7 @@ from ml.anomaly.autoencoder import moments, train, windows
 from ml.anomaly.corpus import Series, read_profiles, read_series
 from ml.anomaly.ensemble import DETECTORS
 from ml.anomaly.incidents import Kind, Rule, State, step
-from ml.anomaly.likelihood import Likelihood
+from ml.anomaly.likelihood import Likelihood, surprise_at
 from ml.anomaly.nab import Floats, Profile, sweep
 from ml.anomaly.reconstruction import Network, Reconstruction
 from ml.anomaly.stream import Detector
@@ -165,7 +165,7 @@ def _incidents(series: Sequence[Series], scores: Sequence[Floats]) -> tuple[int,
         limit, state = Spot(RATE), State(one.name)
         points = zip(one.times.tolist(), score.tolist(), one.truth.window_of.tolist(), strict=True)
         for at, value, window in points:
-            threshold = limit.threshold
+            threshold = max(limit.threshold, surprise_at(RATE))
             limit.update(value)
             state, events = step(state, at, value, threshold, PAUSE)
             if any(event.kind is Kind.OPENED for event in events):

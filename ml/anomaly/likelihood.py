@@ -57,6 +57,15 @@ def surprise(value: float, mean: float, deviation: float) -> float:
     return min(CEILING, -math.log10(tail)) if tail > 0.0 else CEILING
 
 
+def surprise_at(rate: float) -> float:
+    """The surprise that ordinary scores exceed at this rate, if they are normally distributed.
+
+    The least threshold that makes sense: scores have a heavier tail than that, never a lighter one
+    for long, and a threshold found on a calm warm-up may lie far below.
+    """
+    return -math.log10(rate)
+
+
 class Likelihood:
     """A detector whose scores are surprises against its own past.
 

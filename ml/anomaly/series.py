@@ -16,6 +16,7 @@ from typing import Any
 
 from ml.anomaly.definition import Stream
 from ml.anomaly.incidents import Event, Incident, Kind, State, step
+from ml.anomaly.likelihood import surprise_at
 from ml.anomaly.nab import Floats
 from ml.anomaly.state import pack, part, unpack, within
 from ml.anomaly.stream import Detector
@@ -33,7 +34,7 @@ class Reading:
         signal: its name.
         value: in the signal's unit.
         score: see :class:`.stream.Detector`.
-        threshold: the score was strange above it; infinite during the warm-up.
+        threshold: the score was strange above it; above 0, infinite during the warm-up.
     """
 
     signal: str
@@ -44,10 +45,7 @@ class Reading:
     @property
     def ratio(self) -> float:
         """Score to threshold; strange above 1; 0 during the warm-up."""
-        if not math.isfinite(self.threshold):
-            return 0.0
-        # A threshold of 0 or less was met by every score so far: only the sign counts.
-        return self.score / self.threshold if self.threshold > 0.0 else float(self.score > 0.0) * 2
+        return self.score / self.threshold
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,7 @@ class Series:
     def __init__(self, stream: Stream, name: str, make: MakeDetector) -> None:
         self.name = name
         self._rule = stream.rule.rule()
+        self._least = surprise_at(stream.rate)
         self._signals = {
             signal.name: (make(name, signal.name), Spot(stream.rate, stream.warm_up))
             for signal in stream.signals
@@ -96,7 +95,7 @@ class Series:
         for name, value in values.items():
             detector, limit = self._signals[name]
             score = detector.update(at, value)
-            readings.append(Reading(name, value, score, limit.threshold))
+            readings.append(Reading(name, value, score, max(limit.threshold, self._least)))
             limit.update(score)
         return readings
 
