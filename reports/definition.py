@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from platform_assets.errors import WeirError
+from platform_assets.yaml_lines import line_of
 from reports.periods import Grain
 
 ROOM = Path(__file__).resolve().parent
@@ -278,7 +279,7 @@ def load_definition(path: Path) -> Definition:
 def _statements(path: Path, node: yaml.Node, definition: Definition) -> dict[str, str]:
     statements = {}
     for number, kpi in enumerate(definition.kpis):
-        line = _line(node, ("kpis", number, "sql"))
+        line = line_of(node, ("kpis", number, "sql"))
         file = _sql_file(path.stem, kpi.sql, path.parent)
         if not file.is_file():
             raise DefinitionError(f"{path}:{line}: no file {file}, expected the rows of {kpi.id}")
@@ -304,22 +305,4 @@ def _explain(path: Path, node: yaml.Node, error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
     where = f"{place}: " if place else ""
-    return f"{path}:{_line(node, error['loc'])}: {where}{message}"
-
-
-def _line(node: yaml.Node, location: tuple[Any, ...]) -> int:
-    """The line of a value, or of the nearest thing around it that is there."""
-    line = node.start_mark.line + 1
-    for part in location:
-        child: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == part:
-                    line, child = key.start_mark.line + 1, value
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            child = node.value[part] if part < len(node.value) else None
-            line = child.start_mark.line + 1 if child else line
-        if child is None:
-            break
-        node = child
-    return line
+    return f"{path}:{line_of(node, error['loc'])}: {where}{message}"

@@ -12,6 +12,7 @@ from ml.anomaly.errors import AnomalyError
 from ml.anomaly.likelihood import Likelihood
 from ml.anomaly.neighbours import LeftProfile, SameTimeOfDay
 from ml.anomaly.robust import RobustZ
+from ml.anomaly.state import Arrays, part, within
 from ml.anomaly.stream import Detector
 from ml.anomaly.subpca import SubPCA
 
@@ -35,6 +36,16 @@ class Mean:
         """See :class:`.stream.Detector`."""
         scores = [detector.update(time, value) for detector in self._detectors]
         return sum(scores) / len(scores)
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        parts = [within(str(n), detector.state()) for n, detector in enumerate(self._detectors)]
+        return {name: kept for one in parts for name, kept in one.items()}
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        for number, detector in enumerate(self._detectors):
+            detector.restore(part(str(number), arrays))
 
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {

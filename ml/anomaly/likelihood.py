@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from ml.anomaly.state import Arrays, array, part, within
 from ml.anomaly.stream import Detector
 
 CEILING = 50.0
@@ -30,6 +31,15 @@ class Expanding:
         self.mean += step / self.count
         self._squares += step * (value - self.mean)
 
+    def state(self) -> Arrays:
+        """The three numbers."""
+        return {"moments": array([self.count, self.mean, self._squares])}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take them over."""
+        count, self.mean, self._squares = arrays["moments"].tolist()
+        self.count = int(count)
+
     @property
     def deviation(self) -> float:
         """Standard deviation of the sample; 0 for fewer than two values."""
@@ -45,6 +55,15 @@ def surprise(value: float, mean: float, deviation: float) -> float:
         return CEILING if value > mean else 0.0
     tail = 0.5 * math.erfc((value - mean) / deviation / math.sqrt(2.0))
     return min(CEILING, -math.log10(tail)) if tail > 0.0 else CEILING
+
+
+def surprise_at(rate: float) -> float:
+    """The surprise that ordinary scores exceed at this rate, if they are normally distributed.
+
+    The least threshold that makes sense: scores have a heavier tail than that, never a lighter one
+    for long, and a threshold found on a calm warm-up may lie far below.
+    """
+    return -math.log10(rate)
 
 
 class Likelihood:
@@ -74,3 +93,18 @@ class Likelihood:
         surprised = surprise(steady, self._past.mean, self._past.deviation) if known else 0.0
         self._past.add(steady)
         return surprised
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        return {
+            "recent": array(self._recent),
+            **within("past", self._past.state()),
+            **within("detector", self._detector.state()),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        self._recent.clear()
+        self._recent.extend(arrays["recent"].tolist())
+        self._past.restore(part("past", arrays))
+        self._detector.restore(part("detector", arrays))

@@ -14,6 +14,7 @@ import numpy as np
 
 from ml.anomaly.errors import finite
 from ml.anomaly.nab import Floats
+from ml.anomaly.state import Arrays, array
 from ml.anomaly.stream import Ring
 
 DAY = 86_400.0
@@ -46,6 +47,33 @@ class _Windows:
         old = self._young.popleft() if len(self._young) > self._width else None
         return window, old
 
+    def state(self, old: Floats) -> Arrays:
+        """The values that all windows are made of, and the tags of the young ones.
+
+        Windows overlap, so this is a ``width``-th of what they hold.
+
+        Args:
+            old: shape (n, width), the older windows, oldest first.
+        """
+        young = np.array(self._young).reshape(-1, self._width + 1)
+        windows = np.concatenate([old, young[:, :-1]])
+        values = array(self._last)
+        if len(windows):
+            values = np.concatenate([windows[0], windows[1:, -1]])
+        return {"values": values, "young": young[:, -1].copy()}
+
+    def restore(self, arrays: Arrays) -> Floats:
+        """Take the values over; gives the older windows, shape (n, width), oldest first."""
+        values, tags = arrays["values"], arrays["young"]
+        self._last.clear()
+        self._last.extend(values[-self._width :].tolist())
+        windows = np.empty((0, self._width))
+        if values.size >= self._width:
+            windows = np.lib.stride_tricks.sliding_window_view(values, self._width)
+        older = len(windows) - tags.size
+        self._young = deque(np.column_stack([windows[older:], tags]))
+        return windows[:older]
+
 
 def _nearest(columns: Floats, window: Floats) -> float:
     difference = columns - window[:, None]
@@ -74,6 +102,14 @@ class LeftProfile:
         if old is not None:
             self._past.append(old[:-1])
         return _nearest(self._past.columns, window) if len(self._past) else 0.0
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        return self._windows.state(self._past.ordered())
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        self._past.fill(self._windows.restore(arrays))
 
 
 class SameTimeOfDay:
@@ -109,3 +145,13 @@ class SameTimeOfDay:
         if not near.size:
             return 0.0
         return _nearest(self._past.columns[:, near], window)
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        clock = self._clock.ordered()[:, 0]
+        return {**self._windows.state(self._past.ordered()), "clock": clock}
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        self._past.fill(self._windows.restore(arrays))
+        self._clock.fill(arrays["clock"][:, None])

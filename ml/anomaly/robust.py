@@ -9,6 +9,7 @@ import numpy as np
 
 from ml.anomaly.errors import finite
 from ml.anomaly.nab import Floats
+from ml.anomaly.state import Arrays, array
 
 _NORMAL = 1.4826
 """Makes the median absolute deviation estimate a normal distribution's standard deviation."""
@@ -35,6 +36,15 @@ class RobustZ:
         self._last[self._seen % self._last.size] = value
         self._seen += 1
         return score
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        return {"last": self._last.copy(), "seen": array([self._seen])}
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        self._last[:] = arrays["last"]
+        self._seen = int(arrays["seen"][0])
 
 
 def _robust_z(known: Floats, value: float) -> float:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ml.anomaly.nab import Floats
+from ml.anomaly.state import Arrays
 
 
 class Detector(Protocol):
@@ -28,6 +29,14 @@ class Detector(Protocol):
         Raises:
             AnomalyError: the value is NaN or infinite.
         """
+        ...
+
+    def state(self) -> Arrays:
+        """Everything it remembers; a fresh one that restores it goes on as if never stopped."""
+        ...
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take over what :meth:`state` gave, of a detector with the same settings."""
         ...
 
 
@@ -49,6 +58,17 @@ class Ring:
         """Keep a vector of shape (width,), and forget the oldest one if full."""
         self._block[:, self._seen % self._capacity] = vector
         self._seen += 1
+
+    def ordered(self) -> Floats:
+        """Shape (kept, width): a copy, oldest first."""
+        turn = self._seen % self._capacity if self._seen > self._capacity else 0
+        return np.roll(self.columns, -turn, axis=1).T
+
+    def fill(self, vectors: Floats) -> None:
+        """Keep vectors of shape (n, width), oldest first, in place of all that was kept."""
+        newest = vectors[-self._capacity :]
+        self._block[:, : len(newest)] = newest.T
+        self._seen = len(newest)
 
     @property
     def columns(self) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ml.anomaly.errors import finite
 from ml.anomaly.nab import Floats
+from ml.anomaly.state import Arrays, array
 
 
 class SubPCA:
@@ -49,6 +50,25 @@ class SubPCA:
             score = float(np.sqrt(left @ left))
         self._learn(window)
         return score
+
+    def state(self) -> Arrays:
+        """See :class:`.stream.Detector`."""
+        kept = {
+            "last": array(self._last),
+            "mean": self._mean.copy(),
+            "scatter": self._scatter.copy(),
+            "count": array([self._count]),
+        }
+        return kept if self._plane is None else {**kept, "plane": self._plane.copy()}
+
+    def restore(self, arrays: Arrays) -> None:
+        """See :class:`.stream.Detector`."""
+        self._last.clear()
+        self._last.extend(arrays["last"].tolist())
+        self._mean = arrays["mean"].copy()
+        self._scatter = arrays["scatter"].copy()
+        self._count = int(arrays["count"][0])
+        self._plane = np.ascontiguousarray(arrays["plane"]) if "plane" in arrays else None
 
     def _learn(self, window: Floats) -> None:
         self._count += 1

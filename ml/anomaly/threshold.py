@@ -21,6 +21,7 @@ import numpy as np
 
 from ml.anomaly.errors import AnomalyError, finite
 from ml.anomaly.nab import Floats
+from ml.anomaly.state import Arrays, array
 
 PEAKS = 500
 """Peaks that the tail is fitted to: the newest."""
@@ -157,6 +158,26 @@ class Spot:
                 self._refit()
         self._in_alarm = alarm
         return alarm
+
+    def state(self) -> Arrays:
+        """Everything that it remembers: the warm-up's values, or the newest peaks."""
+        return {
+            "first": array(self._first),
+            "peaks": array(peak for peak, _ in self._peaks),
+            "censored": array(float(censored) for _, censored in self._peaks),
+            "counts": array([self._in_alarm, self._above, self._count]),
+            "limits": array([self._start, self.threshold]),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take over what :meth:`state` gave, of one with the same settings."""
+        self._first = arrays["first"].tolist()
+        known = arrays["censored"].astype(bool).tolist()
+        self._peaks.clear()
+        self._peaks.extend(zip(arrays["peaks"].tolist(), known, strict=True))
+        alarm, above, count = arrays["counts"].tolist()
+        self._in_alarm, self._above, self._count = bool(alarm), int(above), int(count)
+        self._start, self.threshold = arrays["limits"].tolist()
 
     def _calibrate(self) -> None:
         values = np.array(self._first)

@@ -1,0 +1,193 @@
+"""Which detector a stream gets: all candidates on the same held-out part, in time order.
+
+Belongs here: scoring candidates, comparing them with the champion. Does not belong here: reading
+history, training, registering (:mod:`.training`).
+
+Each series is cut in time: the first part teaches, the rest judges. The measure is VUS-PR, which
+has no threshold: on known anomalies where the stream has labels, else on anomalies put in
+(:mod:`.synthetic`). One that replaces the champion must be better by more than chance: the
+differences, one a series and repetition, are drawn again 2,000 times, and their mean must be above
+0 in 95 % of the draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.anomaly.errors import AnomalyError
+from ml.anomaly.nab import Floats
+from ml.anomaly.series import MakeDetector
+from ml.anomaly.stream import Detector
+from ml.anomaly.synthetic import inject
+from ml.anomaly.vus import vus_pr
+
+TRAINING = 0.6
+"""Share of a series that teaches."""
+
+LEAST_ROWS = 500
+"""Rows of a series below which it says nothing."""
+
+LEAST_KNOWN = 8
+"""Known anomalies in the held-out parts below which they are put in instead."""
+
+LEAST_UNITS = 8
+"""Judgements below which series are judged again with other anomalies put in."""
+
+BUFFER = 24
+"""Rows of the longest buffer of VUS-PR."""
+
+_DRAWS = 2_000
+
+Evidence = Literal["labels", "synthetic"]
+
+
+@dataclass(frozen=True)
+class History:
+    """A series of the past.
+
+    Attributes:
+        series: its name.
+        times: shape (rows,), seconds, rising.
+        signals: each of shape (rows,), NaN where it has no value.
+        labels: shape (rows,), known anomalies.
+    """
+
+    series: str
+    times: Floats
+    signals: Mapping[str, Floats]
+    labels: npt.NDArray[np.bool_]
+
+    @property
+    def cut(self) -> int:
+        """First row of the held-out part."""
+        return int(len(self.times) * TRAINING)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the candidates did.
+
+    Attributes:
+        evidence: ``labels`` (known anomalies) or ``synthetic`` (put in).
+        scores: candidate -> VUS-PR, shape (units,), a unit being a series and a repetition; the
+            same units for all.
+        chance: what scores without any sense would get: the anomalies' share.
+        anomalies: in all held-out parts and repetitions.
+        series: how many were judged.
+    """
+
+    evidence: Evidence
+    scores: Mapping[str, Floats]
+    chance: float
+    anomalies: int
+    series: int
+
+    def mean(self, candidate: str) -> float:
+        """Its VUS-PR."""
+        return float(self.scores[candidate].mean())
+
+    @property
+    def best(self) -> str:
+        """The candidate with the highest mean; of equal ones the first."""
+        return max(self.scores, key=self.mean)
+
+    def interval(self, candidate: str, other: str | None = None) -> tuple[float, float]:
+        """Bounds of 90 % for the mean, or for its difference to another's: bootstrap over units."""
+        values = self.scores[candidate]
+        if other is not None:
+            values = values - self.scores[other]
+        rng = np.random.default_rng(0)
+        drawn = values[rng.integers(0, values.size, (_DRAWS, values.size))].mean(axis=1)
+        low, high = np.quantile(drawn, [0.05, 0.95])
+        return float(low), float(high)
+
+    def beats(self, candidate: str, other: str) -> bool:
+        """Whether it is better by more than chance."""
+        return self.scores[candidate].size > 1 and self.interval(candidate, other)[0] > 0.0
+
+
+def usable(histories: Sequence[History]) -> list[History]:
+    """Those that are long enough to be judged."""
+    return [one for one in histories if len(one.times) >= LEAST_ROWS]
+
+
+def judge(
+    histories: Sequence[History], candidates: Mapping[str, MakeDetector], seed: int = 0
+) -> Judgement:
+    """Score every candidate on the same held-out parts.
+
+    Args:
+        histories: at least one of :func:`usable`.
+        candidates: name -> makers of fresh detectors.
+        seed: of anomalies that are put in.
+
+    Raises:
+        AnomalyError: there is no candidate or no usable history.
+    """
+    chosen = usable(histories)
+    if not chosen or not candidates:
+        raise AnomalyError(
+            f"{len(candidates)} candidates and {len(chosen)} histories of {LEAST_ROWS} rows",
+            "wait for more points",
+        )
+    known = sum(_runs(one.labels[one.cut :]) for one in chosen)
+    if known >= LEAST_KNOWN:
+        labelled = [one for one in chosen if one.labels[one.cut :].any()]
+        cases = [(one, [(one.signals, one.labels)]) for one in labelled]
+        evidence: Evidence = "labels"
+    else:
+        repeats = -(-LEAST_UNITS // len(chosen))
+        cases = [
+            (one, [inject(one.signals, one.cut, seed + 1000 * r + n) for r in range(repeats)])
+            for n, one in enumerate(chosen)
+        ]
+        evidence = "synthetic"
+    held_out = [labels[one.cut :] for one, variants in cases for _, labels in variants]
+    return Judgement(
+        evidence,
+        {
+            name: np.array([v for one, variants in cases for v in _measured(one, variants, make)])
+            for name, make in candidates.items()
+        },
+        float(np.mean([labels.mean() for labels in held_out])),
+        sum(map(_runs, held_out)),
+        len(cases),
+    )
+
+
+def _measured(
+    history: History,
+    variants: Sequence[tuple[Mapping[str, Floats], npt.NDArray[np.bool_]]],
+    make: MakeDetector,
+) -> list[float]:
+    """VUS-PR on each variant of a series' held-out part; the training part is learned once."""
+    cut = history.cut
+    highest = np.zeros((len(variants), len(history.times) - cut))
+    for name, values in history.signals.items():
+        taught = make(history.series, name)
+        _scores(taught, history.times[:cut], values[:cut])
+        memory = taught.state()
+        for row, (signals, _) in enumerate(variants):
+            detector = make(history.series, name)
+            detector.restore(memory)
+            found = _scores(detector, history.times[cut:], signals[name][cut:])
+            # A series is as strange as its strangest signal.
+            highest[row] = np.maximum(highest[row], found)
+    return [
+        vus_pr(scores, labels[cut:], BUFFER)
+        for scores, (_, labels) in zip(highest, variants, strict=True)
+    ]
+
+
+def _scores(detector: Detector, times: Floats, values: Floats) -> Floats:
+    points = zip(times.tolist(), values.tolist(), strict=True)
+    return np.array([0.0 if v != v else detector.update(at, v) for at, v in points])  # noqa: PLR0124
+
+
+def _runs(labels: npt.NDArray[np.bool_]) -> int:
+    return int((np.diff(np.concatenate([[False], labels]).astype(np.int8)) == 1).sum())

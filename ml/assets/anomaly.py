@@ -1,0 +1,320 @@
+"""Anomaly models and scores as assets, and the long-lived run that scores.
+
+Belongs here: how training and watching appear in Dagster. Does not belong here: what they do
+(``ml/anomaly``), who keeps the run alive (``sensors/micro_batches.py``), who is told
+(``sensors/anomalies.py``).
+"""
+
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ml.anomaly.definition import Stream, load_streams
+from platform_assets.automation import LONG_LIVED
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings, get_settings
+from platform_assets.stream_run import deployed_version
+
+if TYPE_CHECKING:
+    from ml.anomaly.store import Store
+    from ml.anomaly.training import Outcome
+    from ml.anomaly.watch import Step, Watch
+
+LEASE = "anomaly_watch"
+JOB = "anomaly_watch"
+TRAIN_JOB = "train_anomalies"
+TRAIN_CRON = "0 3 * * 0"
+GROUP = "models"
+
+IDLE_SECONDS = 5.0
+LOG_EVERY_SECONDS = 60.0
+MODEL_EVERY_SECONDS = 300.0
+"""How often the registry is asked whether a stream has another champion."""
+
+LONGEST_BACKOFF_SECONDS = 120.0
+KEEP_SCORES_DAYS = 60
+FORGET_EVERY_SECONDS = 3600.0
+
+
+def build_anomaly_definitions() -> dg.Definitions:
+    """Two assets a stream, the jobs and the weekly training; reads the YAML files only."""
+    streams = list(load_streams().values())
+    versions = [build_version(stream) for stream in streams]
+    train = dg.define_asset_job(
+        TRAIN_JOB,
+        dg.AssetSelection.assets(*versions),
+        description="Judges every detector on each stream's history; registers the best.",
+        tags={"weir/reason": "weekly"},
+    )
+    return dg.Definitions(
+        assets=[*versions, *(build_scores(stream) for stream in streams)],
+        jobs=[train, anomaly_watch_job],
+        schedules=[
+            dg.ScheduleDefinition(
+                name="train_anomalies_weekly",
+                job=train,
+                cron_schedule=TRAIN_CRON,
+                execution_timezone="UTC",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            )
+        ],
+    )
+
+
+def asset_key(stream: Stream, part: str) -> dg.AssetKey:
+    """Key of a stream's ``version`` or ``scores``."""
+    return dg.AssetKey([GROUP, f"anomaly_{stream.name}", part])
+
+
+def build_version(stream: Stream) -> dg.AssetsDefinition:
+    """The asset that chooses a stream's detector."""
+
+    @dg.asset(
+        key=asset_key(stream, "version"),
+        deps=[dg.AssetKey(stream.topic.silver.asset_key)],
+        group_name=GROUP,
+        owners=[stream.owner],
+        kinds={"mlflow", "pytorch"},
+        tags={"model": stream.model},
+        pool="training",
+        description=f"The detector for “{stream.title}” that did best on held-out history.",
+    )
+    def version(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from ml.anomaly.training import train_stream
+
+        tags = {
+            "weir/dagster_run": context.run_id,
+            "weir/reason": context.run_tags.get("weir/reason", "asked for"),
+        }
+        outcome = train_stream(get_settings(), stream, tags=tags)
+        context.log.info(outcome.skipped or f"{outcome.winner} did best")
+        return dg.MaterializeResult(metadata=version_metadata(outcome))
+
+    return version
+
+
+def version_metadata(outcome: "Outcome") -> dict[str, Any]:
+    """What a materialisation of a version shows."""
+    judged = outcome.judgement
+    if judged is None:
+        return {"skipped": outcome.skipped}
+    low, high = judged.interval(outcome.winner)
+    rows = sorted(judged.scores, key=judged.mean, reverse=True)
+    return {
+        "detector": outcome.winner,
+        "before": outcome.before,
+        "evidence": judged.evidence,
+        "vus_pr": judged.mean(outcome.winner),
+        "vus_pr_interval_90": f"{low:.3f} to {high:.3f}",
+        "vus_pr_without_sense": judged.chance,
+        "anomalies": judged.anomalies,
+        "series": judged.series,
+        "version": "none: the one in use is still the best"
+        if outcome.version is None
+        else outcome.version,
+        "alias": outcome.alias or "none",
+        "candidates": dg.MetadataValue.md(
+            "\n".join(
+                ["| candidate | VUS-PR |", "|---|---|"]
+                + [f"| {name} | {judged.mean(name):.3f} |" for name in rows]
+            )
+        ),
+    }
+
+
+def build_scores(stream: Stream) -> dg.AssetsDefinition:
+    """The asset of a stream's scores; the long-lived run materialises it, a person may too."""
+
+    @dg.asset(
+        key=asset_key(stream, "scores"),
+        deps=[dg.AssetKey(stream.topic.silver.asset_key), asset_key(stream, "version")],
+        group_name=GROUP,
+        owners=[stream.owner],
+        kinds={"postgres"},
+        tags={"model": stream.model},
+        description=f"Score and threshold of each interval of “{stream.title}”, and its incidents.",
+    )
+    def scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from ml.anomaly.model import champion
+        from ml.anomaly.store import Store
+        from ml.anomaly.watch import Watch
+
+        settings = get_settings()
+        store = Store(settings)
+        gathered = Gathered()
+        try:
+            # Side by side with the long-lived run: of two that take the same points, one stores.
+            watch = Watch(settings, stream, champion(settings, stream), store)
+            while (step := watch.step()) is not None:
+                gathered.add(step)
+            return dg.MaterializeResult(metadata=gathered.metadata(store.totals(stream.name)))
+        finally:
+            store.close()
+
+    return scores
+
+
+@dataclass
+class Gathered:
+    """Steps of a stream since the last logged materialisation."""
+
+    steps: int = 0
+    points: int = 0
+    events: int = 0
+    late: int = 0
+    lag: float = 0.0
+    learning: bool = False
+
+    def add(self, step: "Step") -> None:
+        """Take in one step."""
+        self.steps += 1
+        self.points += step.points
+        self.events += step.events
+        self.late += step.late
+        self.lag = step.lag
+        self.learning = step.learning
+
+    def metadata(self, totals: dict[str, int]) -> dict[str, Any]:
+        """What a materialisation shows; ``totals`` as :meth:`.store.Store.totals` gives them."""
+        return {
+            "points_scored": self.points,
+            "incident_events": self.events,
+            "late_rows": self.late,
+            "lag_seconds": round(self.lag, 1),
+            "learning": self.learning,
+            "steps": self.steps,
+            "points_in_all": totals["points"],
+            "late_rows_in_all": totals["late"],
+            "open_incidents": totals["open_incidents"],
+        }
+
+
+@dataclass
+class _Kept:
+    """A stream under watch."""
+
+    stream: Stream
+    watch: "Watch"
+    gathered: Gathered = field(default_factory=Gathered)
+    logged: float = 0.0
+    failures: int = 0
+    again_at: float = 0.0
+    said: str = ""
+
+
+@dg.op(out=dg.Out(dg.Nothing), description="Scores new points of every watched stream.")
+def watch_anomalies(
+    context: dg.OpExecutionContext,
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+    """Step through the streams until asked to stop; a materialisation a stream each minute.
+
+    A stream that fails waits, and holds up no other.
+
+    Raises:
+        LeaseHeldError: another such run is alive.
+    """
+    from ml.anomaly.model import default_choice
+    from ml.anomaly.store import Store
+    from ml.anomaly.watch import Watch
+    from platform_assets.streaming.locks import Lease
+
+    settings = get_settings()
+    store = Store(settings)
+    kept = [
+        _Kept(stream, Watch(settings, stream, default_choice(), store))
+        for stream in load_streams().values()
+    ]
+    started = time.monotonic()
+    chosen = forgotten = -FORGET_EVERY_SECONDS
+    try:
+        with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
+            while (reason := lease.check()) is None:
+                now = time.monotonic()
+                if now - started > settings.stream_max_hours * 3600:
+                    reason = "handing over to a fresh run keeps each log short"
+                    break
+                if now - chosen > MODEL_EVERY_SECONDS:
+                    chosen = now
+                    _choose(context, settings, kept)
+                if now - forgotten > FORGET_EVERY_SECONDS:
+                    forgotten = now
+                    _forget(context, store, kept)
+                busy = [_stepped(context, one) for one in kept]
+                yield from _due(store, kept)
+                if not any(busy):
+                    time.sleep(IDLE_SECONDS)
+            context.log.info(f"ending: {reason}")
+        yield from _due(store, kept, everything=True)
+    finally:
+        store.close()
+    yield dg.Output(None)
+
+
+@dg.job(
+    name=JOB,
+    executor_def=dg.in_process_executor,
+    description="The watch over anomalies: scores follow silver, kept alive by a sensor.",
+    tags={**LONG_LIVED, "dagster/max_retries": "0"},
+)
+def anomaly_watch_job() -> None:
+    """One op that loops."""
+    watch_anomalies()
+
+
+def _choose(context: dg.OpExecutionContext, settings: Settings, kept: list[_Kept]) -> None:
+    """Ask for the champions; where the registry does not answer, the model in use stays."""
+    from ml.anomaly.model import champion
+
+    for one in kept:
+        try:
+            one.watch.use(champion(settings, one.stream))
+        except WeirError as error:
+            context.log.warning(f"{one.stream.name}: the model in use stays: {error}")
+
+
+def _forget(context: dg.OpExecutionContext, store: "Store", kept: list[_Kept]) -> None:
+    for one in kept:
+        try:
+            if count := store.forget(one.stream.name, KEEP_SCORES_DAYS):
+                context.log.info(f"{one.stream.name}: {count} old scores deleted")
+        except WeirError as error:
+            context.log.warning(f"{one.stream.name}: old scores stay for now: {error}")
+
+
+def _stepped(context: dg.OpExecutionContext, one: _Kept) -> bool:
+    """One step; whether there may be more to do at once."""
+    if time.monotonic() < one.again_at:
+        return False
+    try:
+        step = one.watch.step()
+    except WeirError as error:
+        one.failures += 1
+        pause = min(LONGEST_BACKOFF_SECONDS, 2.0**one.failures)
+        one.again_at = time.monotonic() + pause
+        if str(error) != one.said:
+            context.log.warning(f"{one.stream.name} waits: {error}")
+            one.said = str(error)
+        return False
+    one.failures, one.said = 0, ""
+    if step is not None:
+        one.gathered.add(step)
+    return step is not None
+
+
+def _due(
+    store: "Store", kept: list[_Kept], *, everything: bool = False
+) -> Iterator[dg.AssetMaterialization]:
+    """Materialisations whose time has come."""
+    now = time.monotonic()
+    for one in kept:
+        if not one.gathered.steps or (not everything and now - one.logged < LOG_EVERY_SECONDS):
+            continue
+        gathered, one.gathered, one.logged = one.gathered, Gathered(), now
+        yield dg.AssetMaterialization(
+            asset_key=asset_key(one.stream, "scores"),
+            metadata=gathered.metadata(store.totals(one.stream.name)),
+        )
