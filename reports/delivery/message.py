@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from babel.dates import format_date
 
@@ -21,6 +20,7 @@ from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.document import Report
 from reports.facts.model import Kind
+from reports.portal.addresses import report_url
 from reports.wording import format_fact, locale_of
 
 
@@ -123,7 +123,7 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
         figures=tuple(_figure(report, fact_id) for fact_id in report.headline),
         summary=tuple(text for part in report.summary if (text := part.text.strip())),
         notices=tuple(notice.message for notice in report.notices),
-        link=portal_link(settings, report.name, report.period),
+        link=report_url(settings, report.name, report.period),
         pdf=_read(pdf, report),
         pdf_name=f"{report.name}-{report.period}.pdf",
         words=words,
@@ -144,14 +144,6 @@ def message_id_of(report: str, period: str, recipient: str, sending: int, sender
     digest = hashlib.sha256(parts.encode()).hexdigest()[:40]
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     return f"<weir.{digest}@{domain}>"
-
-
-def portal_link(settings: Settings, name: str, period: str) -> str:
-    """Where a report is read; empty without a portal."""
-    if not settings.portal_url:
-        return ""
-    root = settings.portal_url.rstrip("/")
-    return f"{root}/reports/{quote(name, safe='')}/{quote(period, safe='')}"
 
 
 def _figure(report: Report, fact_id: str) -> Figure:
