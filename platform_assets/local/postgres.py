@@ -9,13 +9,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.errors import WeirError
 from platform_assets.local.java import package_folder
 from platform_assets.local.model import (
     Server,
     data_dir,
     postgres_password_file,
-    write_file,
     write_secret,
 )
 from platform_assets.local.privileges import own, unprivileged
