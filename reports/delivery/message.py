@@ -19,9 +19,8 @@ from babel.dates import format_date
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.document import Report
-from reports.facts.model import Kind
 from reports.portal.addresses import report_url
-from reports.wording import format_fact, locale_of
+from reports.wording import direction, format_fact, locale_of
 
 
 class NoPdfError(WeirError):
@@ -45,9 +44,6 @@ _WORDS = {
     "ja": Words("レポートを開く", "レポートをPDFで添付しています。", "データ時点: {time}"),
     "ar": Words("افتح التقرير", "التقرير مرفق بصيغة PDF.", "البيانات حتى {time}"),
 }
-
-_CHANGES = (Kind.DIFFERENCE, Kind.GROWTH, Kind.CONTRIBUTION, Kind.TREND)
-"""Kinds shown with their sign."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
         period=_line(report.period_label),
         data_until=words.data_until.format(time=_time(report.data_until, report.language)),
         language=report.language,
-        direction="rtl" if locale_of(report.language).text_direction == "rtl" else "ltr",
+        direction=direction(report.language),
         figures=tuple(_figure(report, fact_id) for fact_id in report.headline),
         summary=tuple(text for part in report.summary if (text := part.text.strip())),
         notices=tuple(notice.message for notice in report.notices),
@@ -155,7 +151,7 @@ def _figure(report: Report, fact_id: str) -> Figure:
             "which the report lacks",
             f"make it again: weir report {report.name} --period {report.period}",
         ) from None
-    value = format_fact(fact, report.language, signed=fact.kind in _CHANGES)
+    value = format_fact(fact, report.language, signed=fact.kind.signed)
     return Figure(_line(fact.label), value)
 
 

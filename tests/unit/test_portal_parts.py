@@ -25,11 +25,12 @@ from reports.portal.addresses import asset_url, fact_url, report_url, safe_next
 from reports.portal.charts import bundle
 from reports.portal.compare import compare
 from reports.portal.openid import OpenIdError, OpenIdProvider
-from reports.portal.render import direction, pieces
+from reports.portal.render import pieces
 from reports.portal.shelf import Shelf, UnreadableReportError, excerpt
 from reports.portal.throttle import Throttle, TooOftenError
 from reports.portal.users import User
 from reports.store import JSON, NoSuchReportError, ReportStore
+from reports.wording import direction
 
 TEXT = st.text(max_size=40)
 
