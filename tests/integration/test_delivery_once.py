@@ -25,8 +25,8 @@ from reports.delivery.send import Outcome, Result, deliver
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Report
 from reports.store import ReportStore
+from tests.peer import Answer, scripted
 from tests.unit.test_delivery_message import report, stored
-from tests.unit.test_delivery_sendgrid import Answer, scripted
 from tests.unit.test_delivery_slack import Slack
 from tests.unit.test_delivery_smtp import Inbox, serving
 
