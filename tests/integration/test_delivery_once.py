@@ -11,11 +11,14 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 
 from platform_assets.databases import DatabaseError, connect
 from platform_assets.settings import Settings
+from reports.assets import build_report_assets
+from reports.definition import load_definitions
 from reports.delivery import send
 from reports.delivery.log import DATABASE, BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
@@ -195,6 +198,41 @@ def test_without_its_pdf_nothing_is_begun(stack: Settings) -> None:
     with pytest.raises(NoPdfError):
         deliver(bare, [BOARD], stack)
     assert DeliveryLog(stack).find(report=bare.name) == []
+
+
+def test_the_asset_s_check_names_who_has_not_had_it_and_what_to_do(
+    stack: Settings, document: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = load_definitions()["weekly-commerce"].model_copy(
+        update={"name": document.name, "recipients": (str(BOARD), str(READER))}
+    )
+    delivery = build_report_assets(definition)[-1]
+    ReportStore(stack).save(document)
+    inbox = Inbox(rcpt=["550 no such user"])
+
+    def made(**config: bool) -> dg.AssetCheckEvaluation:
+        ops = {delivery.op.name: {"config": config}}
+        done = dg.materialize([delivery], partition_key="2010-12-13", run_config={"ops": ops})
+        assert done.success
+        [evaluation] = done.get_asset_check_evaluations()
+        return evaluation
+
+    with serving(inbox) as places:
+        settings = to(stack, places)
+        monkeypatch.setattr("platform_assets.settings.get_settings", lambda: settings)
+        asked = made(send=False)
+        dead = made()
+        DeliveryLog(stack).retry_dead(report=document.name)
+        sent = made()
+    for found, said in (
+        (asked, [f"{BOARD}: would send", f"{READER}: would send", "send: true"]),
+        (dead, [f"{BOARD}: dead: ", "550 no such user", "weir deliveries retry", str(BOARD)]),
+    ):
+        assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert all(part in str(found.metadata["undelivered"].value) for part in said)
+    assert str(READER) not in str(dead.metadata["undelivered"].value)
+    assert sent.passed
+    assert len(inbox.mails) == 1
 
 
 class Dying:
