@@ -210,6 +210,23 @@ def test_rows_are_read_as_the_readers_trino_user(client: Client) -> None:
     assert "content-disposition" not in export.headers
 
 
+def test_rows_that_are_no_longer_kept_are_said_to_be_gone_and_the_number_stays(
+    client: Client,
+) -> None:
+    late = client(user=User("late", reports=frozenset({NAME}), trino_user="latecomer"))
+    page = late.get(FACT)
+    assert page.status_code == 200
+    assert "The rows are no longer kept." in page.text
+    assert f"weir report {NAME} --period 2010-W50" in page.text
+    assert "keep_snapshot_days" in page.text
+    assert "£201,341" in page.text
+    assert "cannot be read" not in page.text
+    for form in ("csv", "parquet"):
+        export = late.get(f"{READ}/{form}/net_sales")
+        assert export.status_code == 303
+        assert export.headers["location"] == f"{FACT}#rows"
+
+
 def test_two_periods_face_each_other(client: Client) -> None:
     text = client().get(f"/reports/{NAME}/compare?a=2010-W51&b=2010-W50").text
     row = re.search(r">Net sales </?.*?</tr>|>Net sales<.*?</tr>", text, re.DOTALL)
