@@ -15,6 +15,7 @@ from pydantic import Field
 
 from reports.definition import Definition, load_definitions
 from reports.periods import Grain, Period
+from reports.portal.addresses import report_url
 
 if TYPE_CHECKING:
     from reports.document import Report
@@ -186,7 +187,9 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
         yield dg.MaterializeResult(
             metadata={
                 "pdf": dg.MetadataValue.path(str(pdf)),
-                "portal": dg.MetadataValue.url(_portal(maker)),
+                "portal": dg.MetadataValue.url(
+                    report_url(maker.settings, report.name, report.period)
+                ),
                 "first_page": dg.MetadataValue.md(_preview(pdf.read_bytes())),
                 "held": report.held or "no",
                 "facts": len(report.facts),
@@ -206,12 +209,19 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
         "delivery",
         deps=[key("document")],
         description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once a recipient.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "delivered",
+                asset=key("delivery"),
+                description="Every recipient has had the report.",
+            )
+        ],
     )
     def delivery(
         context: dg.AssetExecutionContext, config: DeliveryConfig
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         from reports.delivery.recipients import Recipient
-        from reports.delivery.send import deliver
+        from reports.delivery.send import deliver, undelivered
 
         maker = _maker(context, definition)
         report = maker.store.load(definition.name, maker.period.key)
@@ -223,11 +233,21 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             dry_run=not config.send,
         )
         lines = [f"- {one.recipient}: {one.result} {one.detail}" for one in outcomes]
-        return dg.MaterializeResult(
+        missed = [f"- {line}" for line in undelivered(report, outcomes)]
+        yield dg.MaterializeResult(
             metadata={
                 "recipients": len(outcomes),
                 "outcomes": dg.MetadataValue.md("\n".join(lines) or "none"),
-            }
+            },
+            check_results=[
+                # A warning: the others have had it, and nothing waits for a delivery.
+                dg.AssetCheckResult(
+                    check_name="delivered",
+                    passed=not missed,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"undelivered": dg.MetadataValue.md("\n".join(missed) or "nobody")},
+                )
+            ],
         )
 
     return [facts, passages, narrative, charts, document, delivery]
@@ -280,10 +300,6 @@ def _maker(context: dg.AssetExecutionContext, definition: Definition) -> "Maker"
 
     day = date.fromisoformat(context.partition_key[:10])
     return Maker(definition, Period.of(day, definition.period), get_settings())
-
-
-def _portal(maker: "Maker") -> str:
-    return f"{maker.settings.portal_url}/reports/{maker.definition.name}/{maker.period.key}"
 
 
 def _preview(pdf: bytes) -> str:

@@ -5,7 +5,8 @@ here: colours, letters and drawing (:mod:`reports.chart_style`), which figures a
 (:mod:`reports.narrative`), where a chart stands on the page (:mod:`reports.page`).
 
 A chart's title is a sentence beside it, with its numbers as links, so it is not drawn. Names and
-values stand at the marks instead of in a legend. The same input gives the same bytes.
+values stand at the marks instead of in a legend; where a chart is live, a mark that is pointed at
+says both. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from babel.dates import format_skeleton
 from reports.chart_style import BLUE, INK, MUTED, QUIET, VERMILLION, WIDTH, Layered, drawn
 from reports.document import Chart, Span
 from reports.page.labels import labels
-from reports.wording import RIGHT_TO_LEFT, format_value, locale_of
+from reports.wording import direction, format_period, format_value, locale_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -35,6 +36,8 @@ LEAST = 3
 _BAR = 22
 _NAME = 220
 """Pixels: a bar with its gap, and the longest name."""
+_HIT = 400
+"""Square pixels around a point that belong to it when it is pointed at."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ def trend(
             "shown": _written(point.value, unit, decimals, language)
             if point.key in marked and point.value is not None
             else "",
+            "told": _told(
+                format_period(point.key, language),
+                format_value(point.value, unit, decimals, language),
+                language,
+            ),
         }
         for point in points
     ]
@@ -156,6 +164,8 @@ def trend(
                 x=x, text="shown:N"
             )
         )
+    # Last, so that nothing lies between a hand and a point; a dot alone is too small to hit.
+    layers.append(some.mark_circle(size=_HIT, opacity=0, aria=False).encode(tooltip="told:N"))
     chart = altair.layer(*layers).properties(height=200)
     return drawn(chart, id, title, alt, facts, spans)
 
@@ -189,7 +199,7 @@ def ranking(
         }
         for bar in ordered
     ]
-    return drawn(_bars(rows), id, title, alt, facts, spans)
+    return drawn(_bars(rows, language), id, title, alt, facts, spans)
 
 
 def contributions(
@@ -224,15 +234,16 @@ def contributions(
         }
         for bar, color in shown
     ]
-    return drawn(_bars(rows), id, title, alt, facts, spans)
+    return drawn(_bars(rows, language), id, title, alt, facts, spans)
 
 
-def _bars(rows: list[dict[str, Any]]) -> Layered:
+def _bars(rows: list[dict[str, Any]], language: str) -> Layered:
     """Horizontal bars from zero, in the order of the rows, with their values at their ends."""
     import altair
 
     for number, row in enumerate(rows):
         row["order"] = number
+        row["told"] = _told(row["label"], row["shown"], language)
     values = [row["value"] for row in rows]
     low, high = min(0.0, *values), max(0.0, *values)
     names = [row["label"] for row in rows]
@@ -248,6 +259,7 @@ def _bars(rows: list[dict[str, Any]]) -> Layered:
     base = _chart(rows).encode(
         y=altair.Y("order:O", title=None, axis=axis),
         x=altair.X("value:Q", title=None, axis=None).scale(domain=domain, nice=False),
+        tooltip="told:N",
     )
     negative = "datum.value < 0"
     return altair.layer(
@@ -351,9 +363,14 @@ def _written(
     return _isolated(format_value(value, unit, decimals, language, signed=signed), language)
 
 
+def _told(name: str, value: str, language: str) -> str:
+    """What a live chart says of a mark that is pointed at."""
+    return _isolated(f"{name}: {value}", language)
+
+
 def _isolated(text: str, language: str) -> str:
     """A text that runs from right to left in an Arabic chart, whose own sides do not turn."""
-    if locale_of(language).character_order != RIGHT_TO_LEFT:
+    if direction(language) == "ltr":
         return text
     return f"\u2067{text}\u2069"
 

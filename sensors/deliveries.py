@@ -40,13 +40,9 @@ def delivery_notification(delivery: Delivery) -> Notification:
     """What is said about a delivery that was given up, or whose run died."""
     key = delivery.key
     name = f"{key.report} of {key.period} to {key.recipient}"
-    command = (
-        f"weir deliveries retry --report {key.report} --period {key.period} "
-        f"--recipient '{key.recipient}'"
-    )
     if delivery.state is State.DEAD:
         happened = f"was given up after {delivery.attempts} attempt(s): {delivery.last_error}"
-        step = f"mend the cause, then: {command}"
+        step = f"mend the cause, then: {key.retry_command}"
     else:
         happened = f"was begun at {delivery.updated_at:%Y-%m-%d %H:%M} UTC and never ended"
         step = "its run died; materialise the report's delivery again"

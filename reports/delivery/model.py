@@ -33,6 +33,14 @@ class Key(NamedTuple):
     period: str
     recipient: str
 
+    @property
+    def retry_command(self) -> str:
+        """What a person types to have it sent after it was given up."""
+        return (
+            f"weir deliveries retry --report {self.report} --period {self.period} "
+            f"--recipient '{self.recipient}'"
+        )
+
 
 @dataclass(frozen=True)
 class Delivery:

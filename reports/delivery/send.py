@@ -94,7 +94,7 @@ def deliver(
 
     Raises:
         NoPdfError: there is nothing to attach.
-        DeliveryLogError: PostgreSQL does not answer; nothing was sent to those not yet recorded.
+        DatabaseError: PostgreSQL does not answer; nothing was sent to those not yet recorded.
     """
     job = _Job(report, settings, policy or RetryPolicy(), resend=resend)
     served = list(dict.fromkeys(recipients))
@@ -107,6 +107,28 @@ def deliver(
     message = compose(report, pdf, settings)
     with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="delivery") as pool:
         return list(pool.map(lambda recipient: job.serve(recipient, message), served))
+
+
+def undelivered(report: Report, outcomes: Sequence[Outcome]) -> list[str]:
+    """Who has not had the report, why, and what to do: a sentence a recipient."""
+    return [
+        f"{outcome.recipient}: {outcome.result}: {_remedy(report, outcome)}"
+        for outcome in outcomes
+        if outcome.result not in (Result.SENT, Result.ALREADY_SENT)
+    ]
+
+
+def _remedy(report: Report, outcome: Outcome) -> str:
+    match outcome.result:
+        case Result.DEAD:
+            key = Key(report.name, report.period, str(outcome.recipient))
+            return f"{outcome.detail}; mend the cause, then: {key.retry_command}"
+        case Result.HELD:
+            return f"{outcome.detail}; mend the data, then materialise the report again"
+        case Result.WOULD_SEND:
+            return "materialise the delivery with send: true"
+        case _:
+            return f"{outcome.detail}; see: weir deliveries list --report {report.name}"
 
 
 def transport_for(channel: Channel, settings: Settings, policy: RetryPolicy) -> Transport:
@@ -197,8 +219,7 @@ class _Job:
         if self._resend or delivery.state not in (State.SENT, State.DEAD):
             return None
         if delivery.state is State.DEAD:
-            detail = f"{delivery.last_error}; weir deliveries retry"
-            return Outcome(recipient, Result.DEAD, detail, delivery.attempts)
+            return Outcome(recipient, Result.DEAD, delivery.last_error, delivery.attempts)
         another = delivery.document_digest != self._digest
         detail = "sent with another document; sending again must be asked for" if another else ""
         return Outcome(

@@ -103,7 +103,5 @@ class SmtpTransport:
         text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
         said = f"{self._name} answered {code} {' '.join(text.split())[:300]}"
         if 500 <= code < 600:
-            return RefusedError(
-                said, "mend the address or the account, then: weir deliveries retry"
-            )
+            return RefusedError(said, "mend the address or the account")
         return TemporaryError(said)

@@ -13,18 +13,19 @@ from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from platform_assets.errors import WeirError
+from platform_assets.gold.trino import Result
 from reports.document import Report
 from reports.facts.model import Fact, Source
 from reports.portal.access import CurrentVisit, Visit
-from reports.portal.addresses import FACT_PATTERN, asset_url
+from reports.portal.addresses import FACT_PATTERN, asset_url, fact_path
 from reports.portal.audit import Action
 from reports.portal.exports import csv_lines, parquet_bytes
 from reports.portal.reading import Name, PeriodKey
 from reports.portal.render import page
-from reports.portal.rows import EXPORT_ROWS, MAX_PAGE, PAGE_ROWS, Page, Stream
+from reports.portal.rows import EXPORT_ROWS, MAX_PAGE, PAGE_ROWS, RowsExpiredError, Stream
 from reports.store import NoSuchReportError
 
 router = APIRouter()
@@ -61,7 +62,8 @@ def show_fact(
             for asset in (fact.source.assets if fact.source else ())
         ],
         rows=rows,
-        trouble=trouble,
+        expired=isinstance(trouble, RowsExpiredError),
+        trouble=trouble.message if trouble else "",
         number=number,
         first=(number - 1) * PAGE_ROWS + 1,
         export_rows=EXPORT_ROWS,
@@ -94,7 +96,11 @@ def _export(
     source = _source(visit, name, period, fact_id)
     visit.portal.throttle.export(visit.user.name)
     visit.record(Action.EXPORT, name, period, f"{form} {fact_id}")
-    stream = visit.portal.rows.stream(source.rows_sql, visit.user.trino_user, EXPORT_ROWS)
+    try:
+        stream = visit.portal.rows.stream(source.rows_sql, visit.user.trino_user, EXPORT_ROWS)
+    except RowsExpiredError:
+        # The fact's page says what became of its rows.
+        return RedirectResponse(f"{fact_path(name, period, fact_id)}#rows", 303)
     # The first rows are read before the answer begins: a refusal is then a page, not half a file.
     head = next(stream.chunks, None)
     chunks = stream.chunks if head is None else chain([head], stream.chunks)
@@ -124,14 +130,14 @@ def _source(visit: Visit, name: str, period: str, fact_id: str) -> Source:
     return fact.source
 
 
-def _rows(visit: Visit, fact: Fact, number: int) -> tuple[Page | None, str]:
+def _rows(visit: Visit, fact: Fact, number: int) -> tuple[Result | None, WeirError | None]:
     """Rows, or why there are none to show: the fact itself is worth a page without them."""
     if fact.source is None:
-        return None, ""
+        return None, None
     try:
         visit.portal.throttle.rows(visit.user.name)
         offset = (number - 1) * PAGE_ROWS
         user = visit.user.trino_user
-        return visit.portal.rows.page(fact.source.rows_sql, user, offset, PAGE_ROWS), ""
+        return visit.portal.rows.page(fact.source.rows_sql, user, offset, PAGE_ROWS), None
     except WeirError as error:
-        return None, error.message
+        return None, error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
+from platform_assets.errors import WeirError
 from platform_assets.gold.trino import Result, TrinoQueryError, connect, execute
 from platform_assets.settings import Settings
 
@@ -24,25 +25,15 @@ EXPORT_ROWS = PAGE_ROWS * MAX_PAGE
 """Most rows of an export."""
 _FETCH_ROWS = 2000
 
+_NO_SNAPSHOT = "Iceberg snapshot ID does not exist"
+"""What Trino says of a statement pinned to a snapshot that the upkeep of gold took away."""
+
 _UNORDERED = ("map", "json", "geometry", "sphericalgeography", "row", "array", "unknown")
 """Trino types that have no order, or might hold one that has none."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """Some rows.
-
-    Attributes:
-        columns: names, in order.
-        types: Trino type names, in order.
-        rows: values.
-        more: whether there are rows after these.
-    """
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: Sequence[Row]
-    more: bool = False
+class RowsExpiredError(WeirError):
+    """Rows are read at the snapshots of their report, and those are no longer kept."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +56,11 @@ class Stream:
 class RowReader(Protocol):
     """Reads the rows of a statement as somebody."""
 
-    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Result:
         """Rows from ``offset`` on, at most ``limit``, in an order that is always the same.
 
         Raises:
+            RowsExpiredError: they were kept for a time, and are no more.
             WeirError: they cannot be read; the message may be shown to the reader.
         """
         ...
@@ -77,6 +69,7 @@ class RowReader(Protocol):
         """All rows, at most ``limit``, in the same order.
 
         Raises:
+            RowsExpiredError: they were kept for a time, and are no more.
             WeirError: they cannot be read; the message may be shown to the reader.
         """
         ...
@@ -94,17 +87,17 @@ class TrinoRows:
         # A fact's statement is pinned to snapshots, so its columns stay what they are.
         self._shape = lru_cache(maxsize=256)(self._read_shape)
 
-    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Result:
         """See :class:`RowReader`.
 
         Raises:
             TrinoUnreachableError: no answer.
             TrinoQueryError: Trino refused the statement.
+            RowsExpiredError: it is pinned to a snapshot that is no longer kept.
         """
         shape = self._shape(rows_sql, user)
         sql = paged_sql(rows_sql, shape.types, offset, limit + 1)
-        found = execute(self._settings, sql, user, limit=limit)
-        return Page(found.columns, found.types, found.rows, found.more)
+        return self._execute(sql, user, limit)
 
     def stream(self, rows_sql: str, user: str, limit: int) -> Stream:
         """See :class:`RowReader`.
@@ -112,17 +105,30 @@ class TrinoRows:
         Raises:
             TrinoUnreachableError: no answer.
             TrinoQueryError: Trino refused the statement.
+            RowsExpiredError: it is pinned to a snapshot that is no longer kept.
         """
         shape = self._shape(rows_sql, user)
         inner = f"SELECT 1 FROM ({_bare(rows_sql)}) LIMIT {int(limit) + 1}"  # noqa: S608
         count = f"SELECT count(*) FROM ({inner})"  # noqa: S608 (Weir wrote it, a reader runs it)
-        total = int(execute(self._settings, count, user).rows[0][0])
+        total = int(self._execute(count, user).rows[0][0])
         sql = paged_sql(rows_sql, shape.types, 0, limit)
         return Stream(shape.columns, shape.types, self._chunks(sql, user), cut=total > limit)
 
     def _read_shape(self, rows_sql: str, user: str) -> Result:
         sql = f"SELECT * FROM ({_bare(rows_sql)}) LIMIT 0"  # noqa: S608 (as above)
-        return execute(self._settings, sql, user)
+        return self._execute(sql, user)
+
+    def _execute(self, sql: str, user: str, limit: int | None = None) -> Result:
+        try:
+            return execute(self._settings, sql, user, limit=limit)
+        except TrinoQueryError as error:
+            if _NO_SNAPSHOT not in error.message:
+                raise
+            raise RowsExpiredError(
+                error.message,
+                "make the report again; to keep rows for longer, raise keep_snapshot_days of the "
+                "asset maintenance/gold",
+            ) from error
 
     def _chunks(self, sql: str, user: str) -> Iterator[Sequence[Row]]:
         from requests.exceptions import RequestException

@@ -5,18 +5,24 @@ from __future__ import annotations
 import csv
 import threading
 from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from platform_assets.databases import Database
+from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import LOOPBACK, Settings
+from platform_assets.settings import LOOPBACK, Settings, get_settings
+from reports.charts import Point, trend
 from reports.document import Chart
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
-from reports.portal.database import Database
+from reports.portal.database import portal_database
 from reports.portal.users import User, Users
 from reports.store import PDF, ReportStore
 from tests.e2e.browser import ARGUMENTS, chromium
@@ -48,6 +54,18 @@ CHART = Chart(
     '<path d="M20 160L180 120L340 90L500 30" fill="none" stroke="#1f5673"/></svg>',
 )
 
+POINTED = trend(
+    "pointed",
+    "Net sales rose to £201",
+    "A line from 170 to 201 over four weeks.",
+    "GBP",
+    [
+        Point(f"2010-W{10 + at}", date(2010, 3, 8) + timedelta(weeks=at), Decimal(value))
+        for at, value in enumerate((170, 182, 190, 201))
+    ],
+)
+"""A chart as reports draw it; its last point is at the upper right."""
+
 
 class Served:
     """A portal that answers, its users' passwords, and what the browser complained about."""
@@ -64,13 +82,14 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("portal-reports")
-    settings = stack.model_copy(update={"reports_root": str(root)})
+    supervise.start(get_settings(), ("postgres",))
+    settings = get_settings().model_copy(update={"reports_root": str(root)})
     store = ReportStore(settings)
     for report in (
         sample_report(chart=CHART),
-        sample_report(period="2010-W51", net_sales="150000"),
+        sample_report(period="2010-W51", net_sales="150000", chart=POINTED),
         sample_report("monthly-energy", "2010-12", word="secret-word"),
     ):
         store.save(report)
@@ -86,7 +105,7 @@ def served(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    database = Database(settings)
+    database = portal_database(settings)
     try:
         wait_until(lambda: server.started, what="the portal", timeout=30)
         found = Served(settings, database)
@@ -183,6 +202,31 @@ def test_a_chart_is_live_under_the_policy(
     canvas = page.locator("figure canvas").bounding_box()
     assert canvas
     page.mouse.move(canvas["x"] + canvas["width"] - 3, canvas["y"] + 20)
+    assert complaints == []
+
+
+def test_a_point_of_a_live_chart_tells_its_value(
+    served: Served, page: Page, complaints: list[str]
+) -> None:
+    page.goto(f"/reports/{NAME}/2010-W51")
+    sign_in(page, "anna", served.passwords["anna"])
+    expect(page.locator("figure[data-chart=live] canvas")).to_be_visible(timeout=30_000)
+    canvas = page.locator("figure canvas").bounding_box()
+    told = page.locator("#vg-tooltip-element")
+    assert canvas
+    right = canvas["x"] + canvas["width"]
+    for across, down in product(range(10, 110, 8), range(10, 110, 8)):
+        page.mouse.move(right - across, canvas["y"] + down)
+        if told.is_visible():
+            break
+    expect(told).to_have_text("Mar 29\u2009\u2013\u2009Apr 4, 2010: £201")
+    # It stands where one looks, which its inline style says, and goes when the hand does.
+    box = told.bounding_box()
+    assert box
+    assert abs(box["x"] - (right - across)) < box["width"] + 40
+    assert abs(box["y"] - (canvas["y"] + down)) < box["height"] + 40
+    page.mouse.move(canvas["x"], canvas["y"] - 20)
+    expect(told).to_be_hidden()
     assert complaints == []
 
 

@@ -11,13 +11,16 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 
+from platform_assets.databases import DatabaseError, connect
 from platform_assets.settings import Settings
+from reports.assets import build_report_assets
+from reports.definition import load_definitions
 from reports.delivery import send
-from reports.delivery.database import DeliveryLogError, connect
-from reports.delivery.log import BusyError, DeliveryLog
+from reports.delivery.log import DATABASE, BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
 from reports.delivery.model import Delivery, Key, State
 from reports.delivery.recipients import Recipient
@@ -25,8 +28,8 @@ from reports.delivery.send import Outcome, Result, deliver
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Report
 from reports.store import ReportStore
+from tests.peer import Answer, scripted
 from tests.unit.test_delivery_message import report, stored
-from tests.unit.test_delivery_sendgrid import Answer, scripted
 from tests.unit.test_delivery_slack import Slack
 from tests.unit.test_delivery_smtp import Inbox, serving
 
@@ -197,6 +200,41 @@ def test_without_its_pdf_nothing_is_begun(stack: Settings) -> None:
     assert DeliveryLog(stack).find(report=bare.name) == []
 
 
+def test_the_asset_s_check_names_who_has_not_had_it_and_what_to_do(
+    stack: Settings, document: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = load_definitions()["weekly-commerce"].model_copy(
+        update={"name": document.name, "recipients": (str(BOARD), str(READER))}
+    )
+    delivery = build_report_assets(definition)[-1]
+    ReportStore(stack).save(document)
+    inbox = Inbox(rcpt=["550 no such user"])
+
+    def made(**config: bool) -> dg.AssetCheckEvaluation:
+        ops = {delivery.op.name: {"config": config}}
+        done = dg.materialize([delivery], partition_key="2010-12-13", run_config={"ops": ops})
+        assert done.success
+        [evaluation] = done.get_asset_check_evaluations()
+        return evaluation
+
+    with serving(inbox) as places:
+        settings = to(stack, places)
+        monkeypatch.setattr("platform_assets.settings.get_settings", lambda: settings)
+        asked = made(send=False)
+        dead = made()
+        DeliveryLog(stack).retry_dead(report=document.name)
+        sent = made()
+    for found, said in (
+        (asked, [f"{BOARD}: would send", f"{READER}: would send", "send: true"]),
+        (dead, [f"{BOARD}: dead: ", "550 no such user", "weir deliveries retry", str(BOARD)]),
+    ):
+        assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert all(part in str(found.metadata["undelivered"].value) for part in said)
+    assert str(READER) not in str(dead.metadata["undelivered"].value)
+    assert sent.passed
+    assert len(inbox.mails) == 1
+
+
 class Dying:
     """A way out whose process dies right after the other side took the message."""
 
@@ -277,7 +315,7 @@ def test_the_database_is_made_where_there_is_none_and_a_dead_one_is_named(
     with psycopg.connect(stack.postgres_dsn("postgres"), connect_timeout=10) as connection:
         names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
     assert "reports" in names
-    with pytest.raises(DeliveryLogError, match=r"127\.0\.0\.1:9: .*start it \(weir up\)") as error:
+    with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:9 .*start it \(weir up\)") as error:
         DeliveryLog(stack.model_copy(update={"postgres_port": 9}))
     assert stack.postgres_password() not in str(error.value)
 
@@ -285,9 +323,9 @@ def test_the_database_is_made_where_there_is_none_and_a_dead_one_is_named(
 def test_a_log_that_hangs_is_left_and_said(stack: Settings, document: Report) -> None:
     quick = stack.model_copy(update={"request_timeout_seconds": 0.1})
     log, hasty = DeliveryLog(stack), DeliveryLog(quick)
-    with connect(stack) as connection, connection.transaction():
+    with connect(stack, DATABASE) as connection, connection.transaction():
         connection.execute("LOCK TABLE deliveries")
-        with pytest.raises(DeliveryLogError, match="statement timeout"):
+        with pytest.raises(DatabaseError, match="statement timeout"):
             hasty.find(report=document.name)
     assert log.find(report=document.name) == []
 

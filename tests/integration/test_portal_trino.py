@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from platform_assets.gold.bootstrap import bootstrap
-from platform_assets.gold.trino import TrinoQueryError, execute
+from platform_assets.gold.trino import TrinoQueryError, connect, execute
 from platform_assets.settings import Settings
-from reports.portal.rows import TrinoRows
+from reports.portal.rows import RowsExpiredError, TrinoRows
 
 TABLE = "gold.portal_rows.sales"
 ROWS = 130
@@ -64,6 +65,34 @@ def test_the_readers_own_permissions_count(trino_stack: Settings, pinned: str) -
     with pytest.raises(TrinoQueryError) as refused:
         rows.stream(pinned, "stranger", 50)
     assert refused.value.name == "PERMISSION_DENIED"
+
+
+def test_rows_of_a_snapshot_that_was_expired_are_said_to_be_gone(trino_stack: Settings) -> None:
+    table = "gold.portal_rows_expired.sales"
+    bootstrap(trino_stack)
+    execute(trino_stack, "CREATE SCHEMA IF NOT EXISTS gold.portal_rows_expired")
+    execute(trino_stack, f"CREATE TABLE {table} AS SELECT 1 AS day")
+    [(snapshot,)] = execute(
+        trino_stack, 'SELECT snapshot_id FROM gold.portal_rows_expired."sales$snapshots"'
+    ).rows
+    execute(trino_stack, f"INSERT INTO {table} VALUES 2")
+    rows, sql = TrinoRows(trino_stack), f"SELECT * FROM {table} FOR VERSION AS OF {snapshot}"
+    assert rows.page(sql, "analyst", 0, 50).rows == [(1,)]
+    with closing(connect(trino_stack)) as connection:
+        cursor = connection.cursor()
+        for statement in (
+            "SET SESSION gold.expire_snapshots_min_retention = '0s'",
+            f"ALTER TABLE {table} EXECUTE expire_snapshots(retention_threshold => '0s')",
+        ):
+            cursor.execute(statement)
+            cursor.fetchall()
+    with pytest.raises(RowsExpiredError, match="keep_snapshot_days"):
+        rows.page(sql, "analyst", 0, 50)
+    # Asked by somebody who has not seen their columns either.
+    with pytest.raises(RowsExpiredError, match=str(snapshot)):
+        TrinoRows(trino_stack).stream(sql, "analyst", 50)
+    execute(trino_stack, f"DROP TABLE {table}")
+    execute(trino_stack, "DROP SCHEMA gold.portal_rows_expired")
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,23 @@ def test_a_trend_labels_last_highlight_and_target_and_names_its_gap() -> None:
     assert "£90" not in shown
 
 
+def test_every_mark_tells_its_name_and_value() -> None:
+    line = trend("t", "T", "a", "GBP", points(1100, None, 1210, 1300), language="de")
+    bars = [Bar(name, Decimal(value)) for name, value in (("a", 5), ("b", -7), ("c", 1))]
+    change = contributions("c", "T", "a", "GBP", bars)
+    assert line
+    assert change
+    hit = line.spec["layer"][-1]
+    assert hit["encoding"]["tooltip"]["field"] == "told"
+    first, gap, *_ = hit["data"]["values"]
+    assert first["told"] == "8.\u201314. März 2010: 1.100\u00a0£"
+    assert gap["value"] is None
+    assert hit["transform"] == [{"filter": "datum.value !== null"}]
+    told = [row["told"] for row in change.spec["layer"][0]["data"]["values"]]
+    assert told == ["a: +£5", "c: +£1", "b: -£7"]
+    assert change.spec["layer"][0]["encoding"]["tooltip"]["field"] == "told"
+
+
 def test_a_gap_breaks_the_line() -> None:
     whole = trend("t", "T", "a", "", points(5, 6, 7, 8, 9))
     broken = trend("t", "T", "a", "", points(5, 6, None, 8, 9))
