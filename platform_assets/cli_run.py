@@ -185,6 +185,7 @@ def _show(settings: Settings, console: Console, figures: Figures) -> None:
     from rich.table import Table
 
     from platform_assets.local import supervise
+    from reports.portal.addresses import report_url
 
     table = Table(
         "topic", "events", "bronze", "silver", "quarantined", "duplicates", "dead", "late",
@@ -207,7 +208,7 @@ def _show(settings: Settings, console: Console, figures: Figures) -> None:
     folder = f"{settings.reports_root}/{REPORT}/{figures.report}"
     console.print(f"Report:   {folder}/report.pdf", soft_wrap=True, highlight=False)
     console.print(
-        f"Portal:   {settings.portal_url}/reports/{REPORT}/{figures.report}   sign in after: "
+        f"Portal:   {report_url(settings, REPORT, figures.report)}   sign in after: "
         f"weir portal users add board --report {REPORT}",
         soft_wrap=True,
         highlight=False,

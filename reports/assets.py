@@ -15,6 +15,7 @@ from pydantic import Field
 
 from reports.definition import Definition, load_definitions
 from reports.periods import Grain, Period
+from reports.portal.addresses import report_url
 
 if TYPE_CHECKING:
     from reports.document import Report
@@ -186,7 +187,9 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
         yield dg.MaterializeResult(
             metadata={
                 "pdf": dg.MetadataValue.path(str(pdf)),
-                "portal": dg.MetadataValue.url(_portal(maker)),
+                "portal": dg.MetadataValue.url(
+                    report_url(maker.settings, report.name, report.period)
+                ),
                 "first_page": dg.MetadataValue.md(_preview(pdf.read_bytes())),
                 "held": report.held or "no",
                 "facts": len(report.facts),
@@ -280,10 +283,6 @@ def _maker(context: dg.AssetExecutionContext, definition: Definition) -> "Maker"
 
     day = date.fromisoformat(context.partition_key[:10])
     return Maker(definition, Period.of(day, definition.period), get_settings())
-
-
-def _portal(maker: "Maker") -> str:
-    return f"{maker.settings.portal_url}/reports/{maker.definition.name}/{maker.period.key}"
 
 
 def _preview(pdf: bytes) -> str:

@@ -24,7 +24,7 @@ from babel.dates import format_skeleton
 from reports.chart_style import BLUE, INK, MUTED, QUIET, VERMILLION, WIDTH, Layered, drawn
 from reports.document import Chart, Span
 from reports.page.labels import labels
-from reports.wording import RIGHT_TO_LEFT, format_value, locale_of
+from reports.wording import direction, format_value, locale_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -353,7 +353,7 @@ def _written(
 
 def _isolated(text: str, language: str) -> str:
     """A text that runs from right to left in an Arabic chart, whose own sides do not turn."""
-    if locale_of(language).character_order != RIGHT_TO_LEFT:
+    if direction(language) == "ltr":
         return text
     return f"\u2067{text}\u2069"
 

@@ -82,6 +82,7 @@ def _make(
 
     from platform_assets.definitions import build_defs
     from reports.assets import GROUP, job_name
+    from reports.portal.addresses import report_url
     from reports.store import PDF, ReportStore
     from reports.wording import format_fact
 
@@ -118,7 +119,7 @@ def _make(
         fact = done.fact(fact_id)
         console.print(f"  {fact.label}: [bold]{format_fact(fact, done.language)}[/]")
     typer.echo(f"PDF:     {store.path(done.name, done.period, PDF)}")
-    typer.echo(f"Portal:  {settings.portal_url}/reports/{done.name}/{done.period}")
+    typer.echo(f"Portal:  {report_url(settings, done.name, done.period)}")
     typer.echo(f"Run:     {settings.dagster_url}/runs/{result.run_id}")
 
 

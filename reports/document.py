@@ -1,11 +1,12 @@
 """What a finished report is: the document that the page, the portal and deliveries read.
 
-Belongs here: the shape, as JSON. Does not belong here: how it looks (:mod:`.page`), where it is
-kept (:mod:`.store`).
+Belongs here: the shape, as JSON, and what its spans mean. Does not belong here: how it looks
+(:mod:`.page`), where it is kept (:mod:`.store`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,29 @@ class Span(BaseModel):
     start: int
     end: int
     facts: tuple[str, ...]
+
+
+def cut(text: str, spans: Sequence[Span]) -> tuple[list[tuple[str, Span | None]], list[Span]]:
+    """A text cut at its spans.
+
+    Returns:
+        The runs, which joined are the text, each with its span (None: plain text); and the spans
+        that have no run: they are empty, lie outside the text or overlap an earlier one.
+    """
+    runs: list[tuple[str, Span | None]] = []
+    misfits = []
+    at = 0
+    for span in sorted(spans, key=lambda each: each.start):
+        if not at <= span.start < span.end <= len(text):
+            misfits.append(span)
+            continue
+        if span.start > at:
+            runs.append((text[at : span.start], None))
+        runs.append((text[span.start : span.end], span))
+        at = span.end
+    if at < len(text):
+        runs.append((text[at:], None))
+    return runs, misfits
 
 
 class Paragraph(BaseModel):

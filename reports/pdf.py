@@ -12,12 +12,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tenacity import (
@@ -27,6 +25,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from platform_assets.atomic import write_file
 from platform_assets.errors import WeirError
 
 if TYPE_CHECKING:
@@ -71,16 +70,11 @@ class PdfPrinter:
         try:
             self._call(self._retrying(self._start))
         except BaseException:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -102,12 +96,7 @@ class PdfPrinter:
         async def once() -> bytes:
             return await _pdf(await self._start(), html, self._timeout)
 
-        content = self._call(self._retrying(once))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(content)
-        return Path(temporary).replace(path)
+        return write_file(path, self._call(self._retrying(once)))
 
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -6,10 +6,9 @@ Belongs here: paths, saving and listing. Does not belong here: what is in them
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.document import Report
@@ -38,13 +37,7 @@ class ReportStore:
 
     def write(self, name: str, period: str, file: str, content: bytes) -> Path:
         """Write one file as a whole."""
-        path = self.path(name, period, file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{file}.")
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(content)
-        Path(temporary).replace(path)
-        return path
+        return write_file(self.path(name, period, file), content)
 
     def save(self, report: Report) -> Path:
         """Write the document itself."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import Literal
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_interval, format_skeleton
@@ -24,9 +25,6 @@ from reports.periods import Grain, Period
 
 GAP = "—"
 """Stands where there is no value."""
-
-RIGHT_TO_LEFT = "right-to-left"
-"""What Babel calls the order of Arabic or Hebrew letters."""
 
 _NO_BREAK = "\u00a0"
 _POINTS = {"de": "Prozentpunkte", "ja": "ポイント", "ar": "نقطة مئوية"}
@@ -52,6 +50,14 @@ def locale_of(language: str) -> Locale:
         raise LanguageError(
             f"report language {language!r} is unknown", "write a BCP 47 tag such as en, de or ja"
         ) from None
+
+
+def direction(language: str) -> Literal["ltr", "rtl"]:
+    """Which way a BCP 47 language is written; ``ltr`` for one that is malformed or unknown."""
+    try:
+        return "rtl" if locale_of(language).text_direction == "rtl" else "ltr"
+    except LanguageError:
+        return "ltr"
 
 
 def format_value(
@@ -121,7 +127,7 @@ def format_period(key: str, language: str) -> str:
 def _written(value: Decimal, unit: str, decimals: int, locale: Locale) -> str:
     if unit in _currencies():
         pattern = _with_decimals(locale.currency_formats["standard"].pattern, decimals)
-        if locale.character_order == RIGHT_TO_LEFT:
+        if locale.text_direction == "rtl":
             # A symbol such as UK£ is torn apart there (£UK); its ISO code is not.
             pattern = pattern.replace("¤", "¤¤")
         return format_currency(value, unit, pattern, locale=locale, currency_digits=False)

@@ -14,8 +14,9 @@ import os
 import sys
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.local.kafka import NAME as KAFKA
-from platform_assets.local.model import Server, config_dir, write_file
+from platform_assets.local.model import Server, config_dir
 from platform_assets.local.postgres import NAME as POSTGRES
 from platform_assets.local.registry import NAME as REGISTRY
 from platform_assets.local.trino import NAME as TRINO

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.errors import WeirError
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
@@ -18,7 +19,6 @@ from platform_assets.local.model import (
     config_dir,
     data_dir,
     properties,
-    write_file,
 )
 from platform_assets.settings import LOOPBACK, Settings
 

@@ -15,7 +15,8 @@ import sys
 
 import psutil
 
-from platform_assets.local.model import run_dir, write_file
+from platform_assets.atomic import write_file
+from platform_assets.local.model import run_dir
 from platform_assets.local.servers import catalogue
 from platform_assets.settings import get_settings
 

@@ -129,16 +129,6 @@ def write_secret(path: Path) -> None:
     part.rename(path)
 
 
-def write_file(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a configuration file whole or not at all; servers that share one may race for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        handle.write(text)
-        os.fchmod(handle.fileno(), mode)
-    Path(part).rename(path)
-
-
 def properties(pairs: Mapping[str, object]) -> str:
     """Java properties, one a line."""
     return "".join(f"{key}={value}\n" for key, value in pairs.items())

@@ -9,20 +9,29 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.errors import WeirError
 from platform_assets.local.java import package_folder
 from platform_assets.local.model import (
     Server,
     data_dir,
     postgres_password_file,
-    write_file,
     write_secret,
 )
 from platform_assets.local.privileges import own, unprivileged
 from platform_assets.settings import LOOPBACK, Settings
 
 NAME = "postgres"
-DATABASES = ("dagster", "ledger", "registry", "iceberg")
+DATABASES = (
+    "dagster",
+    "ledger",
+    "registry",
+    "iceberg",
+    "reports",
+    "portal",
+    "models",
+    "mlflow",
+)
 
 _OPTIONS = {
     "listen_addresses": f"'{LOOPBACK}'",
@@ -126,12 +135,7 @@ def _answers(settings: Settings) -> bool:
 
 
 def _create_databases(settings: Settings) -> None:
-    import psycopg
-    from psycopg import sql
+    from platform_assets.databases import ensure_database
 
-    dsn = settings.postgres_dsn("postgres")
-    with psycopg.connect(dsn, connect_timeout=10, autocommit=True) as connection:
-        present = {row[0] for row in connection.execute("select datname from pg_database")}
-        for database in DATABASES:
-            if database not in present:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+    for database in DATABASES:
+        ensure_database(settings, database)

@@ -18,8 +18,9 @@ from typing import Any
 
 import psutil
 
+from platform_assets.atomic import write_file
 from platform_assets.errors import WeirError
-from platform_assets.local.model import Server, log_dir, run_dir, socket_path, write_file
+from platform_assets.local.model import Server, log_dir, run_dir, socket_path
 from platform_assets.local.processes import MARK, alive
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings

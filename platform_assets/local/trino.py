@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
 from platform_assets.local.java import java
-from platform_assets.local.model import Server, config_dir, data_dir, properties, write_file
+from platform_assets.local.model import Server, config_dir, data_dir, properties
 from platform_assets.local.postgres import NAME as POSTGRES
 from platform_assets.settings import LOOPBACK, Settings
 

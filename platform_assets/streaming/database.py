@@ -1,8 +1,9 @@
 """Connections to the ledger's PostgreSQL database.
 
-Belongs here: the pool, its timeouts and retries, the schema's creation. Does not belong
-here: what is stored (:mod:`~platform_assets.streaming.ledger`) or locked
-(:mod:`~platform_assets.streaming.locks`).
+Belongs here: the ledger's pool and its patience, longer than elsewhere since a stream run
+outlives a restart of PostgreSQL; a statement may take as long as a lock is waited for. Does not
+belong here: what every database shares (:mod:`platform_assets.databases`), what is stored
+(:mod:`~platform_assets.streaming.ledger`) or locked (:mod:`~platform_assets.streaming.locks`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import psycopg
 from psycopg_pool import ConnectionPool
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from platform_assets.databases import AWAY, Connection, apply_schema
 from platform_assets.settings import Settings
 
 DATABASE = "ledger"
-Connection = psycopg.Connection[tuple[Any, ...]]
 
-CONNECT_OPTIONS: dict[str, Any] = {
+_OPTIONS: dict[str, Any] = {
+    "autocommit": True,
     "connect_timeout": 10,
     "application_name": "weir",
     "keepalives_idle": 10,
@@ -30,10 +32,9 @@ CONNECT_OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
 }
 _SCHEMA = Path(__file__).with_name("ledger.sql")
-_SCHEMA_LOCK = 0x77656972
 
 retry_connection = retry(
-    retry=retry_if_exception_type((psycopg.OperationalError, psycopg.InterfaceError)),
+    retry=retry_if_exception_type(AWAY),
     wait=wait_random_exponential(multiplier=0.2, max=3),
     stop=stop_after_delay(60),
     reraise=True,
@@ -48,7 +49,7 @@ def connect(settings: Settings) -> Connection:
     Raises:
         psycopg.OperationalError: PostgreSQL did not answer within a minute.
     """
-    return psycopg.connect(settings.postgres_dsn(DATABASE), autocommit=True, **CONNECT_OPTIONS)
+    return psycopg.connect(settings.postgres_dsn(DATABASE), **_OPTIONS)
 
 
 @lru_cache(maxsize=4)
@@ -58,10 +59,10 @@ def _pool(dsn: str) -> ConnectionPool[Connection]:
         min_size=1,
         max_size=24,
         timeout=60,
-        kwargs={"autocommit": True, **CONNECT_OPTIONS},
+        kwargs=_OPTIONS,
         check=ConnectionPool.check_connection,
         open=True,
-        name="ledger",
+        name=DATABASE,
     )
 
 
@@ -76,12 +77,4 @@ def borrow(settings: Settings) -> Iterator[Connection]:
 @retry_connection
 def ensure_schema(settings: Settings) -> None:
     """Create the ledger's tables where they are missing (once a process)."""
-    with connect(settings) as connection, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-        connection.execute(_SCHEMA.read_bytes())
-
-
-def close_pools() -> None:
-    """Close the process's pools (tests that restart PostgreSQL elsewhere)."""
-    _pool.cache_clear()
-    ensure_schema.cache_clear()
+    apply_schema(settings, DATABASE, _SCHEMA)

@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from platform_assets.databases import Connection
 from platform_assets.engines.base import MicroBatch, OffsetRange, Published
 from platform_assets.errors import WeirError
 from platform_assets.naming import TopicName
 from platform_assets.settings import Settings
-from platform_assets.streaming.database import (
-    Connection,
-    borrow,
-    ensure_schema,
-    retry_connection,
-)
+from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
 
 
 class LedgerConflictError(WeirError):

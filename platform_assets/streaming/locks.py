@@ -15,9 +15,10 @@ from types import TracebackType
 
 import psycopg
 
+from platform_assets.databases import Connection
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
-from platform_assets.streaming.database import Connection, borrow, connect, ensure_schema
+from platform_assets.streaming.database import borrow, connect, ensure_schema
 
 LOCK_WAIT_SECONDS = 120.0
 """How long a writer waits for its turn: many commits fit in it."""

@@ -103,8 +103,8 @@ def retry(
 
 def _send(name: str, period: str, keys: Sequence[Key]) -> list[tuple[str, bool]]:
     """Send one report to recipients on record; a line and its success for each."""
+    from platform_assets.databases import DatabaseError
     from platform_assets.settings import get_settings
-    from reports.delivery.database import DeliveryLogError
     from reports.delivery.log import DeliveryLog
     from reports.delivery.model import State
     from reports.delivery.recipients import Recipient
@@ -115,7 +115,7 @@ def _send(name: str, period: str, keys: Sequence[Key]) -> list[tuple[str, bool]]
     try:
         document = ReportStore(settings).load(name, period)
         outcomes = deliver(document, [Recipient.parse(key.recipient) for key in keys], settings)
-    except DeliveryLogError:
+    except DatabaseError:
         raise
     except WeirError as error:
         # Nothing went out: they are as dead as before, and the other reports are tried.

@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from platform_assets.databases import Connection, Database, connect, retry_connection, unusable
 from platform_assets.settings import Settings
-from reports.delivery.database import (
-    Connection,
-    connect,
-    ensure_schema,
-    retry_connection,
-    unreachable,
-)
 from reports.delivery.model import Delivery, Key, State
 
+DATABASE = "reports"
 ERROR_LIMIT = 1_000
 _COLUMNS = (
     "report, period, recipient, state, attempts, sendings, last_error, document_digest, "
@@ -43,12 +40,12 @@ class DeliveryLog:
     """The log; safe to share between threads.
 
     Raises:
-        DeliveryLogError: from every method, where PostgreSQL does not answer.
+        DatabaseError: from every method, where PostgreSQL does not answer.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        ensure_schema(settings)
+        _prepare(settings)
 
     @contextmanager
     def turn(self, key: Key, wait_seconds: float) -> Iterator[None]:
@@ -64,9 +61,9 @@ class DeliveryLog:
             BusyError: the other run is still at it.
         """
         try:
-            connection = retry_connection(connect)(self._settings)
+            connection = retry_connection(connect)(self._settings, DATABASE)
         except (psycopg.Error, RuntimeError) as error:
-            raise unreachable(self._settings, error) from None
+            raise unusable(self._settings, DATABASE, error) from None
         try:
             _lock(connection, key, wait_seconds)
         except psycopg.errors.LockNotAvailable:
@@ -74,7 +71,7 @@ class DeliveryLog:
             raise BusyError from None
         except psycopg.Error as error:
             connection.close()
-            raise unreachable(self._settings, error) from None
+            raise unusable(self._settings, DATABASE, error) from None
         try:
             yield
         finally:
@@ -201,14 +198,20 @@ class DeliveryLog:
     ) -> list[tuple[Any, ...]]:
         @retry_connection
         def run() -> list[tuple[Any, ...]]:
-            with connect(self._settings) as connection:
+            with connect(self._settings, DATABASE) as connection:
                 cursor = connection.execute(statement.encode(), parameters)
                 return cursor.fetchall() if cursor.description else []
 
         try:
             return run()
         except (psycopg.Error, RuntimeError) as error:
-            raise unreachable(self._settings, error) from None
+            raise unusable(self._settings, DATABASE, error) from None
+
+
+@lru_cache(maxsize=4)
+def _prepare(settings: Settings) -> None:
+    """Make the database and its table where they are missing (once a process)."""
+    Database(settings, DATABASE, Path(__file__).with_name("deliveries.sql")).prepare()
 
 
 def _lock(connection: Connection, key: Key, wait_seconds: float) -> None:

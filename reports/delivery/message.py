@@ -13,15 +13,14 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from babel.dates import format_date
 
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.document import Report
-from reports.facts.model import Kind
-from reports.wording import format_fact, locale_of
+from reports.portal.addresses import report_url
+from reports.wording import direction, format_fact, locale_of
 
 
 class NoPdfError(WeirError):
@@ -45,9 +44,6 @@ _WORDS = {
     "ja": Words("レポートを開く", "レポートをPDFで添付しています。", "データ時点: {time}"),
     "ar": Words("افتح التقرير", "التقرير مرفق بصيغة PDF.", "البيانات حتى {time}"),
 }
-
-_CHANGES = (Kind.DIFFERENCE, Kind.GROWTH, Kind.CONTRIBUTION, Kind.TREND)
-"""Kinds shown with their sign."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +115,11 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
         period=_line(report.period_label),
         data_until=words.data_until.format(time=_time(report.data_until, report.language)),
         language=report.language,
-        direction="rtl" if locale_of(report.language).text_direction == "rtl" else "ltr",
+        direction=direction(report.language),
         figures=tuple(_figure(report, fact_id) for fact_id in report.headline),
         summary=tuple(text for part in report.summary if (text := part.text.strip())),
         notices=tuple(notice.message for notice in report.notices),
-        link=portal_link(settings, report.name, report.period),
+        link=report_url(settings, report.name, report.period),
         pdf=_read(pdf, report),
         pdf_name=f"{report.name}-{report.period}.pdf",
         words=words,
@@ -146,14 +142,6 @@ def message_id_of(report: str, period: str, recipient: str, sending: int, sender
     return f"<weir.{digest}@{domain}>"
 
 
-def portal_link(settings: Settings, name: str, period: str) -> str:
-    """Where a report is read; empty without a portal."""
-    if not settings.portal_url:
-        return ""
-    root = settings.portal_url.rstrip("/")
-    return f"{root}/reports/{quote(name, safe='')}/{quote(period, safe='')}"
-
-
 def _figure(report: Report, fact_id: str) -> Figure:
     try:
         fact = report.fact(fact_id)
@@ -163,7 +151,7 @@ def _figure(report: Report, fact_id: str) -> Figure:
             "which the report lacks",
             f"make it again: weir report {report.name} --period {report.period}",
         ) from None
-    value = format_fact(fact, report.language, signed=fact.kind in _CHANGES)
+    value = format_fact(fact, report.language, signed=fact.kind.signed)
     return Figure(_line(fact.label), value)
 
 

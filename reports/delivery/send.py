@@ -94,7 +94,7 @@ def deliver(
 
     Raises:
         NoPdfError: there is nothing to attach.
-        DeliveryLogError: PostgreSQL does not answer; nothing was sent to those not yet recorded.
+        DatabaseError: PostgreSQL does not answer; nothing was sent to those not yet recorded.
     """
     job = _Job(report, settings, policy or RetryPolicy(), resend=resend)
     served = list(dict.fromkeys(recipients))

@@ -30,6 +30,11 @@ class Kind(StrEnum):
     TARGET = "target"
     """From the report's definition."""
 
+    @property
+    def signed(self) -> bool:
+        """Whether such a value is shown with its sign: it says how another one moves."""
+        return self in (Kind.DIFFERENCE, Kind.GROWTH, Kind.TREND, Kind.CONTRIBUTION)
+
 
 class Derivation(BaseModel):
     """How a fact follows from others; recomputed by the number guard.

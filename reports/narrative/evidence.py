@@ -20,7 +20,6 @@ from reports.wording import format_period
 MAX_CHARACTERS = 2_000
 """Length of one paragraph."""
 
-_SIGNED = (Kind.DIFFERENCE, Kind.GROWTH, Kind.TREND, Kind.CONTRIBUTION)
 _ADDRESS = re.compile(r"://|\bwww\.|\bmailto:|\S@\S", re.IGNORECASE)
 
 
@@ -101,7 +100,7 @@ def _values(brief: Brief) -> Iterator[guard.Value]:
             names=names,
             entity=fact.entity,
             period=fact.period,
-            signed=fact.kind in _SIGNED,
+            signed=fact.kind.signed,
             rank_of=(ranked or None) if fact.kind is Kind.RANK else None,
             compared_to=fact.compared_to,
         )

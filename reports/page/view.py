@@ -16,13 +16,13 @@ from functools import cached_property
 from babel.dates import format_datetime
 
 from platform_assets.errors import WeirError
-from reports.document import Passage, Report, Section, Span
+from reports.document import Passage, Report, Section, Span, cut
 from reports.facts.model import Fact, Kind, Source
 from reports.page.labels import Labels, labels
 from reports.periods import Grain, Period, PeriodError
 from reports.wording import (
     GAP,
-    RIGHT_TO_LEFT,
+    direction,
     format_fact,
     format_period,
     format_value,
@@ -109,8 +109,7 @@ class View:
         self.report = report
         self.language = report.language
         self.labels: Labels = labels(report.language)
-        locale = locale_of(report.language)
-        self.direction = "rtl" if locale.character_order == RIGHT_TO_LEFT else "ltr"
+        self.direction = direction(report.language)
         self._url = fact_url
         self._facts = {fact.id: fact for fact in report.facts}
         self._passages = {passage.id: passage for passage in report.passages}
@@ -143,19 +142,13 @@ class View:
 
     def pieces(self, text: str, spans: Sequence[Span], where: str) -> Iterator[Piece]:
         """A text cut into plain runs and linked numbers."""
-        at = 0
-        for span in sorted(spans, key=lambda each: each.start):
-            if not at <= span.start < span.end <= len(text):
-                raise self._error(f"{where}: span {span.start}-{span.end} overlaps or lies outside")
-            if span.start > at:
-                yield Piece(text[at : span.start])
-            facts = [self._fact(name, where) for name in span.facts]
+        runs, misfits = cut(text, spans)
+        for span in misfits:
+            raise self._error(f"{where}: span {span.start}-{span.end} overlaps or lies outside")
+        for run, cited in runs:
+            facts = [self._fact(name, where) for name in cited.facts] if cited else []
             title = "; ".join(f"{fact.label} {self._shown(fact)}" for fact in facts)
-            hrefs = tuple(self._url(fact.id) for fact in facts)
-            yield Piece(text[span.start : span.end], hrefs, title)
-            at = span.end
-        if at < len(text):
-            yield Piece(text[at:])
+            yield Piece(run, tuple(self._url(fact.id) for fact in facts), title)
 
     def table(self, section: Section) -> Table:
         """A section's table. A change that a row of its figure shows already has no row."""
@@ -286,10 +279,9 @@ class View:
     def _shown(self, fact: Fact) -> str:
         if fact.value is None:
             return GAP
-        signed = fact.kind in {Kind.DIFFERENCE, Kind.GROWTH, Kind.CONTRIBUTION}
         if fact.kind is Kind.RANK:
             return format_value(fact.value, "", 0, self.language)
-        return format_fact(fact, self.language, signed=signed)
+        return format_fact(fact, self.language, signed=fact.kind.signed)
 
     def _period(self, key: str) -> str:
         try:

@@ -20,7 +20,7 @@ def serve(settings: Settings) -> None:
     believed about the address they come from.
 
     Raises:
-        PortalDatabaseError: PostgreSQL does not answer.
+        DatabaseError: PostgreSQL does not answer.
     """
     uvicorn.run(
         create_app(settings),

@@ -12,10 +12,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from platform_assets.databases import Database
 from platform_assets.settings import Settings
 from reports.document import Report
 from reports.portal.audit import Action, Audit
-from reports.portal.database import Database
 from reports.portal.openid import OpenIdProvider
 from reports.portal.rows import RowReader
 from reports.portal.sessions import Session, Sessions
@@ -75,7 +75,7 @@ class Visit:
         """Write down what is about to be shown.
 
         Raises:
-            PortalDatabaseError: it could not be kept.
+            DatabaseError: it could not be kept.
         """
         self.portal.audit.write(self.user.name, self.address, action, report, period, detail)
 

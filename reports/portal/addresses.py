@@ -26,6 +26,13 @@ def fact_path(name: str, period: str, fact_id: str, view: str = "facts") -> str:
     return f"{report_path(name, period)}/{view}/{quote(fact_id, safe='')}"
 
 
+def report_url(settings: Settings, name: str, period: str) -> str:
+    """Where a report is read; empty where no portal has an address."""
+    if not settings.portal_url:
+        return ""
+    return settings.portal_url.rstrip("/") + report_path(name, period)
+
+
 def fact_url(settings: Settings, name: str, period: str, fact_id: str) -> str:
     """What a number in a PDF or a message links to; needs ``settings.portal_url``."""
     return settings.portal_url.rstrip("/") + fact_path(name, period, fact_id)

@@ -25,7 +25,7 @@ from platform_assets.settings import LOOPBACK, Settings
 from reports.portal import charts, evidence, login, reading
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
-from reports.portal.database import Database
+from reports.portal.database import portal_database
 from reports.portal.openid import OpenIdError, OpenIdProvider
 from reports.portal.render import page
 from reports.portal.rows import RowReader, TrinoRows
@@ -49,11 +49,13 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
         rows: reads the rows behind a number; from Trino if not given.
 
     Raises:
-        PortalDatabaseError: PostgreSQL does not answer.
+        DatabaseError: PostgreSQL does not answer.
         OpenIdError: a provider is set, its client's id or secret is not.
     """
     openid = OpenIdProvider(settings) if settings.portal_oidc_issuer else None
-    database = Database(settings)
+    database = portal_database(settings)
+    # Now rather than at the first page: what cannot serve must not start.
+    database.prepare()
     portal = Portal(
         settings=settings,
         database=database,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reports.portal.database import Database
+from platform_assets.databases import Database
 
 
 class Action(StrEnum):
@@ -69,7 +69,7 @@ class Audit:
         """Add a line.
 
         Raises:
-            PortalDatabaseError: it could not be kept; then nothing may be shown.
+            DatabaseError: it could not be kept; then nothing may be shown.
         """
         # PostgreSQL's text holds no NUL; lengths are bounded, since some of it is typed by anyone.
         values = [value.replace("\x00", "")[:300] for value in (user, report, period, detail)]

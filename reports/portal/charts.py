@@ -6,12 +6,11 @@ Belongs here: writing that file once. Does not belong here: drawing a report's p
 
 from __future__ import annotations
 
-import os
-import tempfile
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from platform_assets.atomic import write_file
 from platform_assets.settings import Settings
 
 # The interpreter (`ast`) evaluates Vega's expressions without `eval`, as the pages' policy asks.
@@ -21,15 +20,9 @@ _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 @lru_cache(maxsize=4)
 def bundle(settings: Settings) -> Path:
     """The script's file, written on first use from what vl-convert carries: nothing is fetched."""
-    name = f"vega-{version('vl-convert-python')}.js"
-    path = settings.home / "portal" / name
+    path = settings.home / "portal" / f"vega-{version('vl-convert-python')}.js"
     if not path.is_file():
         import vl_convert
 
-        content = vl_convert.javascript_bundle(_SNIPPET)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(content)
-        Path(temporary).replace(path)
+        write_file(path, vl_convert.javascript_bundle(_SNIPPET))
     return path

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from reports.portal.database import Database
+    from platform_assets.databases import Database
 
 portal = typer.Typer(
     help="Finished reports in a browser: serve them, and say who may read which.",
@@ -139,9 +139,9 @@ def audit(
 @contextmanager
 def _database() -> Iterator[Database]:
     from platform_assets.settings import get_settings
-    from reports.portal.database import Database
+    from reports.portal.database import portal_database
 
-    database = Database(get_settings())
+    database = portal_database(get_settings())
     try:
         yield database
     finally:

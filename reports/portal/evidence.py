@@ -16,6 +16,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from platform_assets.errors import WeirError
+from platform_assets.gold.trino import Result
 from reports.document import Report
 from reports.facts.model import Fact, Source
 from reports.portal.access import CurrentVisit, Visit
@@ -24,7 +25,7 @@ from reports.portal.audit import Action
 from reports.portal.exports import csv_lines, parquet_bytes
 from reports.portal.reading import Name, PeriodKey
 from reports.portal.render import page
-from reports.portal.rows import EXPORT_ROWS, MAX_PAGE, PAGE_ROWS, Page, Stream
+from reports.portal.rows import EXPORT_ROWS, MAX_PAGE, PAGE_ROWS, Stream
 from reports.store import NoSuchReportError
 
 router = APIRouter()
@@ -124,7 +125,7 @@ def _source(visit: Visit, name: str, period: str, fact_id: str) -> Source:
     return fact.source
 
 
-def _rows(visit: Visit, fact: Fact, number: int) -> tuple[Page | None, str]:
+def _rows(visit: Visit, fact: Fact, number: int) -> tuple[Result | None, str]:
     """Rows, or why there are none to show: the fact itself is worth a page without them."""
     if fact.source is None:
         return None, ""

@@ -104,7 +104,7 @@ def read(request: Request, visit: CurrentVisit, name: Name, period: PeriodKey) -
         report=report,
         facts={fact.id: fact for fact in report.facts},
         passages={passage.id: passage for passage in report.passages},
-        pdf=visit.portal.shelf.pdf(visit.user, name, period) is not None,
+        pdf=visit.portal.shelf.pdf(report) is not None,
         periods=visit.portal.shelf.periods(visit.user, name),
     )
 
@@ -132,8 +132,7 @@ def pdf(visit: CurrentVisit, name: Name, period: PeriodKey) -> Response:
     Raises:
         NoSuchReportError: the visitor may read no such report, or it has no PDF.
     """
-    visit.open(name, period)
-    path = visit.portal.shelf.pdf(visit.user, name, period)
+    path = visit.portal.shelf.pdf(visit.open(name, period))
     if path is None:
         raise NoSuchReportError(f"report {name} of {period} has no PDF")
     visit.record(Action.PDF, name, period)

@@ -12,15 +12,14 @@ from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports.document import Span
+from reports.document import Span, cut
 from reports.portal.addresses import fact_path, report_path
 from reports.portal.sessions import Session
-from reports.wording import format_fact
+from reports.wording import direction, format_fact
 
 
 @dataclass(frozen=True)
@@ -48,26 +47,8 @@ def pieces(text: str, spans: Sequence[Span]) -> list[Piece]:
 
     Spans that overlap an earlier one or lie outside the text are left plain.
     """
-    found: list[Piece] = []
-    position = 0
-    for span in sorted(spans, key=lambda span: span.start):
-        if position <= span.start < span.end <= len(text) and span.facts:
-            if span.start > position:
-                found.append(Piece(text[position : span.start]))
-            found.append(Piece(text[span.start : span.end], span.facts))
-            position = span.end
-    if position < len(text):
-        found.append(Piece(text[position:]))
-    return found
-
-
-def direction(language: str) -> str:
-    """``rtl`` for languages written from right to left, else ``ltr``."""
-    try:
-        order: str = Locale.parse(language.replace("_", "-"), sep="-").character_order
-    except (UnknownLocaleError, ValueError):
-        return "ltr"
-    return "rtl" if order == "right-to-left" else "ltr"
+    runs, _ = cut(text, [span for span in spans if span.facts])
+    return [Piece(run, span.facts if span else ()) for run, span in runs]
 
 
 @lru_cache(maxsize=1)

@@ -29,23 +29,6 @@ _UNORDERED = ("map", "json", "geometry", "sphericalgeography", "row", "array", "
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some rows.
-
-    Attributes:
-        columns: names, in order.
-        types: Trino type names, in order.
-        rows: values.
-        more: whether there are rows after these.
-    """
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: Sequence[Row]
-    more: bool = False
-
-
-@dataclass(frozen=True)
 class Stream:
     """Rows that arrive in chunks.
 
@@ -65,7 +48,7 @@ class Stream:
 class RowReader(Protocol):
     """Reads the rows of a statement as somebody."""
 
-    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Result:
         """Rows from ``offset`` on, at most ``limit``, in an order that is always the same.
 
         Raises:
@@ -94,7 +77,7 @@ class TrinoRows:
         # A fact's statement is pinned to snapshots, so its columns stay what they are.
         self._shape = lru_cache(maxsize=256)(self._read_shape)
 
-    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Result:
         """See :class:`RowReader`.
 
         Raises:
@@ -103,8 +86,7 @@ class TrinoRows:
         """
         shape = self._shape(rows_sql, user)
         sql = paged_sql(rows_sql, shape.types, offset, limit + 1)
-        found = execute(self._settings, sql, user, limit=limit)
-        return Page(found.columns, found.types, found.rows, found.more)
+        return execute(self._settings, sql, user, limit=limit)
 
     def stream(self, rows_sql: str, user: str, limit: int) -> Stream:
         """See :class:`RowReader`.

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reports.portal.database import Database
+from platform_assets.databases import Database
 from reports.portal.users import User, load_user
 
 IDLE = timedelta(minutes=30)

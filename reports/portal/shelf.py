@@ -88,14 +88,9 @@ class Shelf:
             raise NoSuchReportError(f"no report {name} of {period}")
         return report
 
-    def pdf(self, user: User, name: str, period: str) -> Path | None:
-        """The PDF's file of a report for a user; None where it has none.
-
-        Raises:
-            NoSuchReportError: as :meth:`open`.
-        """
-        self.open(user, name, period)
-        path = self._store.path(name, period, PDF)
+    def pdf(self, report: Report) -> Path | None:
+        """The PDF's file of a report that was opened here; None where it has none."""
+        path = self._store.path(report.name, report.period, PDF)
         return path if path.is_file() else None
 
     def cards(self, user: User) -> list[Card]:

@@ -14,9 +14,9 @@ import psycopg
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from platform_assets.databases import Connection, Database
 from platform_assets.errors import WeirError
 from platform_assets.gold.trino_config import ADMIN, ANALYST
-from reports.portal.database import Connection, Database
 
 _PASSWORD_BYTES = 15
 """120 random bits: twenty letters."""

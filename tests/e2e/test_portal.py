@@ -11,12 +11,13 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from platform_assets.databases import Database
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import LOOPBACK, Settings
 from reports.document import Chart
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
-from reports.portal.database import Database
+from reports.portal.database import portal_database
 from reports.portal.users import User, Users
 from reports.store import PDF, ReportStore
 from tests.e2e.browser import ARGUMENTS, chromium
@@ -86,7 +87,7 @@ def served(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    database = Database(settings)
+    database = portal_database(settings)
     try:
         wait_until(lambda: server.started, what="the portal", timeout=30)
         found = Served(settings, database)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import unicodedata
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -17,6 +15,7 @@ from reports.page import render
 from reports.page.labels import labels
 from reports.pdf import PdfPrinter
 from tests.e2e.browser import chromium
+from tests.peer import Answer, scripted
 from tests.sample_report import sample_report
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium: apt install chromium")
@@ -121,26 +120,15 @@ def test_two_prints_have_the_same_text_and_longer_reports_more_pages(
 
 
 def test_a_print_reads_nothing_from_any_address(printer: PdfPrinter, tmp_path: Path) -> None:
-    asked: list[str] = []
-
-    class Server(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-    with HTTPServer(("127.0.0.1", 0), Server) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        base = f"http://127.0.0.1:{server.server_port}"
+    with scripted(Answer(404)) as peer:
         html = (
-            f"<link rel=stylesheet href={base}/style><img src={base}/image><iframe src={base}/f>"
-            f"</iframe><script>fetch('{base}/script')</script><p>printed"
+            f"<link rel=stylesheet href={peer.url}/style><img src={peer.url}/image>"
+            f"<iframe src={peer.url}/f></iframe><script>fetch('{peer.url}/script')</script>"
+            "<p>printed"
         )
         reader = PdfReader(printer.print(html, tmp_path / "x.pdf"))
-        server.shutdown()
-        thread.join()
     assert "printed" in words(reader)
-    assert asked == []
+    assert peer.requests == []
 
 
 def test_a_browser_that_died_is_started_again(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
+from platform_assets.databases import connect
 from platform_assets.settings import Settings
-from reports.delivery.database import connect
-from reports.delivery.log import DeliveryLog
+from reports.delivery.log import DATABASE, DeliveryLog
 from reports.delivery.model import Key, State
 from sensors.deliveries import build_delivery_sensor
 from sensors.notify import Notification, NotifyError
@@ -41,10 +41,10 @@ def kept() -> Kept:
 def log(stack: Settings) -> Iterator[DeliveryLog]:
     """The log with nothing in it to speak of."""
     made = DeliveryLog(stack)
-    with connect(stack) as connection:
+    with connect(stack, DATABASE) as connection:
         connection.execute("UPDATE deliveries SET alerted_at = now()")
     yield made
-    with connect(stack) as connection:
+    with connect(stack, DATABASE) as connection:
         connection.execute("UPDATE deliveries SET alerted_at = now()")
 
 
@@ -96,7 +96,7 @@ def test_one_whose_run_died_is_spoken_of_once(
 ) -> None:
     key = begun(log)
     assert tick(stack, kept) == "no delivery was given up", "its run may be at it"
-    with connect(stack) as connection:
+    with connect(stack, DATABASE) as connection:
         connection.execute(
             "UPDATE deliveries SET updated_at = now() - %s WHERE report = %s",
             (timedelta(hours=2), key.report),

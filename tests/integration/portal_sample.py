@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from platform_assets.gold.trino import TrinoQueryError
+from platform_assets.gold.trino import Result, TrinoQueryError
 from reports.document import Chart, Notice, Paragraph, Passage, Report, Section, Span
 from reports.facts.model import Derivation, Fact, Kind, Source
-from reports.portal.rows import Page, Row, Stream
+from reports.portal.rows import Row, Stream
 
 NAME = "weekly-commerce"
 TABLE = "gold.retail.daily_sales_by_country"
@@ -39,10 +39,10 @@ class TableRows:
     def __init__(self) -> None:
         self.readers: list[str] = []
 
-    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Page:
+    def page(self, rows_sql: str, user: str, offset: int, limit: int) -> Result:
         self._refuse(rows_sql, user)
-        rows = TABLE_ROWS[offset : offset + limit]
-        return Page(COLUMNS, TYPES, rows, more=len(TABLE_ROWS) > offset + limit)
+        rows = list(TABLE_ROWS[offset : offset + limit])
+        return Result(COLUMNS, TYPES, rows, more=len(TABLE_ROWS) > offset + limit)
 
     def stream(self, rows_sql: str, user: str, limit: int) -> Stream:
         self._refuse(rows_sql, user)

@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from platform_assets.databases import DatabaseError, connect
 from platform_assets.settings import Settings
 from reports.delivery import send
-from reports.delivery.database import DeliveryLogError, connect
-from reports.delivery.log import BusyError, DeliveryLog
+from reports.delivery.log import DATABASE, BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
 from reports.delivery.model import Delivery, Key, State
 from reports.delivery.recipients import Recipient
@@ -25,8 +25,8 @@ from reports.delivery.send import Outcome, Result, deliver
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Report
 from reports.store import ReportStore
+from tests.peer import Answer, scripted
 from tests.unit.test_delivery_message import report, stored
-from tests.unit.test_delivery_sendgrid import Answer, scripted
 from tests.unit.test_delivery_slack import Slack
 from tests.unit.test_delivery_smtp import Inbox, serving
 
@@ -277,7 +277,7 @@ def test_the_database_is_made_where_there_is_none_and_a_dead_one_is_named(
     with psycopg.connect(stack.postgres_dsn("postgres"), connect_timeout=10) as connection:
         names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
     assert "reports" in names
-    with pytest.raises(DeliveryLogError, match=r"127\.0\.0\.1:9: .*start it \(weir up\)") as error:
+    with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:9 .*start it \(weir up\)") as error:
         DeliveryLog(stack.model_copy(update={"postgres_port": 9}))
     assert stack.postgres_password() not in str(error.value)
 
@@ -285,9 +285,9 @@ def test_the_database_is_made_where_there_is_none_and_a_dead_one_is_named(
 def test_a_log_that_hangs_is_left_and_said(stack: Settings, document: Report) -> None:
     quick = stack.model_copy(update={"request_timeout_seconds": 0.1})
     log, hasty = DeliveryLog(stack), DeliveryLog(quick)
-    with connect(stack) as connection, connection.transaction():
+    with connect(stack, DATABASE) as connection, connection.transaction():
         connection.execute("LOCK TABLE deliveries")
-        with pytest.raises(DeliveryLogError, match="statement timeout"):
+        with pytest.raises(DatabaseError, match="statement timeout"):
             hasty.find(report=document.name)
     assert log.find(report=document.name) == []
 

@@ -13,11 +13,12 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from platform_assets.databases import Database, connect
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
-from reports.portal.database import DATABASE, Database
+from reports.portal.database import DATABASE, portal_database
 from reports.portal.sessions import Sessions
 from reports.portal.users import User, Users
 from reports.store import PDF, ReportStore
@@ -48,7 +49,7 @@ def settings(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Settin
 
 @pytest.fixture(scope="module")
 def database(settings: Settings) -> Iterator[Database]:
-    found = Database(settings)
+    found = portal_database(settings)
     yield found
     found.close()
 
@@ -361,10 +362,16 @@ def test_signing_in_leads_to_no_other_site(client: Client, database: Database, t
         Users(database).remove("emma")
 
 
-def test_without_its_database_it_shows_nothing(client: Client) -> None:
+def test_without_its_database_it_shows_nothing(client: Client, settings: Settings) -> None:
     anna = client()
-    anna.app.state.portal.database.close()  # type: ignore[attr-defined]
-    answer = anna.get(READ)
+    allow = f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS"
+    with connect(settings, "postgres") as administrator:
+        administrator.execute(f"{allow} false")
+        try:
+            anna.app.state.portal.database.close()  # type: ignore[attr-defined]
+            answer = anna.get(READ)
+        finally:
+            administrator.execute(f"{allow} true")
     assert answer.status_code == 503
     assert "Net sales" not in answer.text
     assert "postgres" not in answer.text.lower()

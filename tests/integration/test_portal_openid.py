@@ -19,12 +19,13 @@ from fastapi.testclient import TestClient
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from platform_assets.databases import Database
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings, get_settings
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
-from reports.portal.database import Database
+from reports.portal.database import portal_database
 from reports.portal.users import User, Users
 from tests.conftest import free_port_base
 from tests.integration.portal_sample import TableRows
@@ -121,7 +122,7 @@ def settings(_servers: None, provider: Provider, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    found = Database(settings)
+    found = portal_database(settings)
     Users(found).add(User(MAIL, reports=frozenset({"a"}), local=False))
     yield found
     Users(found).remove(MAIL)

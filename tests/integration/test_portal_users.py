@@ -15,12 +15,13 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from platform_assets.databases import Database, DatabaseError
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import REPOSITORY, Settings, get_settings
 from reports.portal import cli
 from reports.portal.audit import Action, Audit
-from reports.portal.database import DATABASE, Database, PortalDatabaseError
+from reports.portal.database import DATABASE, portal_database
 from reports.portal.users import User, UserError, Users
 
 
@@ -32,7 +33,7 @@ def settings(_servers: None) -> Settings:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    found = Database(settings)
+    found = portal_database(settings)
     yield found
     found.close()
 
@@ -115,5 +116,5 @@ def test_without_a_database_it_says_so(tmp_path: Path, settings: Settings) -> No
     password = tmp_path / "password"
     password.write_text("x")
     update = {"postgres_port": 1, "postgres_password_file": password}
-    with pytest.raises(PortalDatabaseError, match=r"127\.0\.0\.1:1 cannot be used"):
-        Database(settings.model_copy(update=update))
+    with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:1 cannot be used"):
+        portal_database(settings.model_copy(update=update)).prepare()

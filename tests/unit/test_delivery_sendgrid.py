@@ -1,22 +1,16 @@
-"""Mail through SendGrid, against a local server; and the server that Slack's tests use too."""
+"""Mail through SendGrid, against a local server."""
 
 from __future__ import annotations
 
 import base64
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
 from reports.delivery.sendgrid import SendGridTransport
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
+from tests.peer import Answer, Peer, hanging, scripted
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,
     PDF_BYTES,
@@ -26,86 +20,6 @@ from tests.unit.test_delivery_message import (
 
 ADDRESS = "board@example.com"
 QUICK = RetryPolicy(attempts=4, first_seconds=0.001, longest_seconds=0.01)
-
-
-@dataclass
-class Answer:
-    status: int = 200
-    body: Any = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Request:
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    def form(self) -> dict[str, str]:
-        """Slack's client sends JSON where there are blocks, else a form."""
-        if self.headers["content-type"].startswith("application/json"):
-            return dict(self.json())
-        return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
-
-
-class _Quiet(ThreadingHTTPServer):
-    def handle_error(self, *_args: object) -> None:
-        """A client that left before its answer is what some tests are about."""
-
-
-class Peer:
-    """An HTTP server: a function answers, every request is kept."""
-
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
-        self.requests: list[Request] = []
-        peer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                request = Request(self.path, headers, body)
-                peer.requests.append(request)
-                made = answer(request)
-                content = json.dumps(made.body).encode()
-                self.send_response(made.status)
-                for name, value in made.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = _Quiet(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextmanager
-    def serving(self) -> Iterator[Peer]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
-
-    def to(self, path: str) -> list[Request]:
-        return [request for request in self.requests if request.path == path]
-
-
-@contextmanager
-def scripted(*answers: Answer) -> Iterator[Peer]:
-    """A peer with these answers, in turn; the last one stays."""
-    waiting = list(answers)
-    with Peer(lambda _: waiting.pop(0) if len(waiting) > 1 else waiting[0]).serving() as peer:
-        yield peer
 
 
 @pytest.fixture(autouse=True)
@@ -162,22 +76,6 @@ def test_sendgrid_s_refusal_is_final_and_says_why(tmp_path: Path, status: int) -
 def test_an_answer_that_is_no_list_of_errors_is_survived(tmp_path: Path) -> None:
     with scripted(Answer(400, ["odd"])) as peer, pytest.raises(RefusedError, match="answered 400;"):
         by_sendgrid(tmp_path, peer)
-
-
-@contextmanager
-def hanging() -> Iterator[Peer]:
-    """A peer that takes requests and answers none before it is shut down."""
-    leave = threading.Event()
-
-    def wait(_: Request) -> Answer:
-        leave.wait(30)
-        return Answer()
-
-    with Peer(wait).serving() as peer:
-        try:
-            yield peer
-        finally:
-            leave.set()
 
 
 def test_a_sendgrid_that_never_answers_is_left(tmp_path: Path) -> None:

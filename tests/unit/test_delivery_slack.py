@@ -14,6 +14,7 @@ from reports.delivery.message import Figure, Message, Words
 from reports.delivery.slack import SlackTransport
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Notice, Paragraph
+from tests.peer import Answer, Peer, Request, hanging
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,
     PDF_BYTES,
@@ -22,7 +23,6 @@ from tests.unit.test_delivery_message import (
     report,
     settings_of,
 )
-from tests.unit.test_delivery_sendgrid import Answer, Peer, Request, hanging
 
 QUICK = RetryPolicy(attempts=4, first_seconds=0.001, longest_seconds=0.01)
 

@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -27,6 +24,7 @@ from sensors.notify import (
     WebhookNotifier,
     notifier_from_environment,
 )
+from tests.peer import Answer, scripted
 
 NOTE = Notification(
     title="streams failed",
@@ -36,44 +34,6 @@ NOTE = Notification(
     link="http://127.0.0.1:1/runs/42",
     key="run-failure-42",
 )
-
-
-class Peer:
-    """An HTTP server that keeps requests and answers from a list of statuses."""
-
-    def __init__(self, statuses: list[int], answer: dict[str, Any] | None = None) -> None:
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self._statuses = statuses
-        self._answer = json.dumps(answer or {}).encode()
-        peer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                peer.requests.append((self.path, headers, body))
-                self.send_response(peer._statuses.pop(0) if peer._statuses else 200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(peer._answer)))
-                self.end_headers()
-                self.wfile.write(peer._answer)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextmanager
-    def serving(self) -> Iterator[Peer]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
 
 
 def test_the_log_gets_a_line_of_json(tmp_path: Path) -> None:
@@ -86,13 +46,13 @@ def test_the_log_gets_a_line_of_json(tmp_path: Path) -> None:
 
 
 def test_a_webhook_gets_json_its_key_and_its_token() -> None:
-    with Peer([]).serving() as peer:
+    with scripted(Answer()) as peer:
         WebhookNotifier(peer.url + "/hook", token="t0ken").send(NOTE)
-    [(path, headers, body)] = peer.requests
-    assert path == "/hook"
-    assert headers["idempotency-key"] == "run-failure-42"
-    assert headers["authorization"] == "Bearer t0ken"
-    assert json.loads(body) == {
+    [request] = peer.requests
+    assert request.path == "/hook"
+    assert request.headers["idempotency-key"] == "run-failure-42"
+    assert request.headers["authorization"] == "Bearer t0ken"
+    assert request.json() == {
         "title": NOTE.title,
         "body": NOTE.body,
         "severity": "error",
@@ -106,11 +66,11 @@ def test_a_webhook_gets_json_its_key_and_its_token() -> None:
 
 
 def test_a_busy_webhook_is_tried_again_and_a_refusing_one_is_not() -> None:
-    with Peer([503, 429]).serving() as peer:
+    with scripted(Answer(503), Answer(429), Answer()) as peer:
         WebhookNotifier(peer.url, pause=0.001).send(NOTE)
         assert len(peer.requests) == 3
     with (
-        Peer([403]).serving() as peer,
+        scripted(Answer(403)) as peer,
         pytest.raises(NotifyError, match="answered 403; check WEIR_NOTIFY_WEBHOOK_URL"),
     ):
         WebhookNotifier(peer.url, pause=0.001).send(NOTE)
@@ -119,7 +79,7 @@ def test_a_busy_webhook_is_tried_again_and_a_refusing_one_is_not() -> None:
 
 def test_retries_are_bounded_and_the_error_hides_the_secret_path() -> None:
     with (
-        Peer([500] * 9).serving() as peer,
+        scripted(Answer(500)) as peer,
         pytest.raises(NotifyError, match="answered 500") as raised,
     ):
         WebhookNotifier(peer.url + "/s3cret", attempts=3, pause=0.001).send(NOTE)
@@ -132,16 +92,12 @@ def test_retries_are_bounded_and_the_error_hides_the_secret_path() -> None:
 
 
 def test_slack_gets_an_escaped_message_in_its_channel() -> None:
-    with Peer([], {"ok": True}).serving() as peer:
+    with scripted(Answer(body={"ok": True})) as peer:
         SlackNotifier("xoxb-1", "#lake", base_url=peer.url).send(NOTE)
-    [(path, headers, body)] = peer.requests
-    assert path.endswith("/chat.postMessage")
-    assert headers["authorization"] == "Bearer xoxb-1"
-    sent = (
-        json.loads(body)
-        if headers["content-type"].startswith("application/json")
-        else {name: values[0] for name, values in parse_qs(body.decode()).items()}
-    )
+    [request] = peer.requests
+    assert request.path.endswith("/chat.postMessage")
+    assert request.headers["authorization"] == "Bearer xoxb-1"
+    sent = request.form()
     assert sent["channel"] == "#lake"
     assert "&lt;look&gt; &amp; mend" in sent["text"]
     assert f"<{NOTE.link}|Open>" in sent["text"]
@@ -150,7 +106,7 @@ def test_slack_gets_an_escaped_message_in_its_channel() -> None:
 
 def test_slack_says_why_it_refused() -> None:
     with (
-        Peer([], {"ok": False, "error": "channel_not_found"}).serving() as peer,
+        scripted(Answer(body={"ok": False, "error": "channel_not_found"})) as peer,
         pytest.raises(NotifyError, match="Slack channel #lake: channel_not_found") as raised,
     ):
         SlackNotifier("xoxb-s3cret", "#lake", base_url=peer.url).send(NOTE)
@@ -238,12 +194,12 @@ def test_one_place_that_fails_does_not_keep_it_from_the_rest(tmp_path: Path) -> 
 
 
 def test_the_environment_chooses_and_secrets_come_from_files(tmp_path: Path) -> None:
-    with Peer([]).serving() as peer:
+    with scripted(Answer()) as peer:
         secret = tmp_path / "url"
         secret.write_text(f"{peer.url}/from-file\n")
         variables = {"WEIR_NOTIFY": "log, webhook", "WEIR_NOTIFY_WEBHOOK_URL_FILE": str(secret)}
         notifier_from_environment(tmp_path, variables).send(NOTE)
-    assert peer.requests[0][0] == "/from-file"
+    assert peer.requests[0].path == "/from-file"
     assert (tmp_path / "notifications.jsonl").exists()
 
 

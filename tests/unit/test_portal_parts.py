@@ -21,15 +21,16 @@ from platform_assets.settings import Settings
 from reports.document import Paragraph, Report, Span
 from reports.facts.model import Fact, Kind
 from reports.portal import cli, openid
-from reports.portal.addresses import asset_url, fact_url, safe_next
+from reports.portal.addresses import asset_url, fact_url, report_url, safe_next
 from reports.portal.charts import bundle
 from reports.portal.compare import compare
 from reports.portal.openid import OpenIdError, OpenIdProvider
-from reports.portal.render import direction, pieces
+from reports.portal.render import pieces
 from reports.portal.shelf import Shelf, UnreadableReportError, excerpt
 from reports.portal.throttle import Throttle, TooOftenError
 from reports.portal.users import User
 from reports.store import JSON, NoSuchReportError, ReportStore
+from reports.wording import direction
 
 TEXT = st.text(max_size=40)
 
@@ -86,6 +87,12 @@ def test_a_facts_address_is_one_segment(fact_id: str) -> None:
     before, last = url.rsplit("/", 1)
     assert before == "https://p.example/reports/weekly/2010-W50/facts"
     assert unquote(last) == fact_id
+
+
+def test_a_report_has_an_address_where_a_portal_has_one() -> None:
+    there = Settings(portal_url="https://p.example/")
+    assert report_url(there, "weekly", "2010-W50") == "https://p.example/reports/weekly/2010-W50"
+    assert report_url(there.model_copy(update={"portal_url": ""}), "weekly", "2010-W50") == ""
 
 
 def test_assets_link_to_dagster_where_its_address_is_known(tmp_path: Path) -> None:

@@ -56,6 +56,15 @@ def test_each_headline_has_value_arrow_and_words(english: BeautifulSoup) -> None
     assert tones == [["good"], ["plain"], ["bad"], ["bad"], ["plain"]]
 
 
+def test_a_trend_carries_its_sign_as_every_change_does() -> None:
+    report = sample_report("en")
+    values = {"id": "net_sales.trend", "kind": Kind.TREND, "value": Decimal(312), "source": None}
+    trend = report.fact("net_sales").model_copy(update=values)
+    shown = page(report.model_copy(update={"facts": (*report.facts, trend)}))
+    [link] = [each for each in shown.select("td a") if each["href"] == url("net_sales.trend")]
+    assert link.get_text() == "+£312"
+
+
 def test_every_number_of_the_text_links_to_its_fact(english: BeautifulSoup) -> None:
     linked = {link.get_text(): link["href"] for link in english.select(".summary a.number")}
     assert linked == {
