@@ -14,7 +14,7 @@ open lies in the sensor's cursor.
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckEvaluation,
@@ -40,6 +40,7 @@ from sensors.notify import (
     Severity,
     notifier_from_environment,
 )
+from sensors.owners import owner_of
 
 if TYPE_CHECKING:
     from dagster._core.definitions.freshness import FreshnessStateRecord
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 EVENTS_AT_ONCE = 500
 """Evaluations that one tick reads, at most."""
 _STALE = {"WARN": Severity.WARNING, "FAIL": Severity.ERROR}
-Owners = Callable[[AssetKey], str]
 
 
 @dataclass
@@ -141,7 +141,7 @@ def build_health_sensors(
             severity = None if evaluation.passed else _severity(evaluation)
             subject = f"check-{evaluation.asset_key.to_user_string()}:{evaluation.check_name}"
             if news := state.step(subject, severity, storage_id):
-                owner = owner_of(context, evaluation.asset_key)
+                owner = owner_of(context.repository_def, [evaluation.asset_key])
                 told += _send(to, sent, check_note(evaluation, storage_id, news, owner, url))
         return _ended(state, told)
 
@@ -162,7 +162,8 @@ def build_health_sensors(
                 continue  # never made, or without a policy: not known to be late
             at = record.updated_at.timestamp()
             if news := state.step(f"stale-{key.to_user_string()}", _STALE.get(late), int(at)):
-                told += _send(to, sent, stale_note(key, late, news, owner_of(context, key), url))
+                owner = owner_of(context.repository_def, [key])
+                told += _send(to, sent, stale_note(key, late, news, owner, url))
         return _ended(state, told)
 
     return [alert_failed_checks, alert_stale_assets]
@@ -185,20 +186,11 @@ def evaluations(
 
 def freshness(context: SensorEvaluationContext) -> "dict[AssetKey, FreshnessStateRecord]":
     """The state of every asset of the code location that has a freshness policy."""
-    graph = _graph(context)
-    if graph is None:
+    if context.repository_def is None:
         return {}
+    graph = context.repository_def.asset_graph
     keys = [key for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy]
     return dict(context.instance.get_freshness_state_records(sorted(keys)))
-
-
-def owner_of(context: SensorEvaluationContext, key: AssetKey) -> str:
-    """The first owner of an asset; empty where nobody is named, or the asset is unknown."""
-    graph = _graph(context)
-    if graph is None or not graph.has(key):
-        return ""
-    owners = graph.get(key).owners
-    return str(owners[0]) if owners else ""
 
 
 def check_note(
@@ -281,10 +273,6 @@ def _newest(instance: DagsterInstance) -> int:
         EventRecordsFilter(DagsterEventType.ASSET_CHECK_EVALUATION), limit=1
     )
     return max((record.storage_id for record in records), default=-1)
-
-
-def _graph(context: SensorEvaluationContext) -> Any:
-    return context.repository_def.asset_graph if context.repository_def else None
 
 
 def _link(key: AssetKey, dagster_url: str, view: str) -> str:
