@@ -21,6 +21,7 @@ from dagster import (
 )
 
 from sensors.notify import Notification, Notifier, Severity, notifier_from_environment
+from sensors.owners import owner_of
 
 KEEP_KEYS = 2_000
 BODY_LIMIT = 3_000
@@ -62,7 +63,11 @@ class SentKeys:
 
 
 def failure_notification(
-    run: DagsterRun, assets: Sequence[AssetKey], errors: Sequence[str], dagster_url: str
+    run: DagsterRun,
+    assets: Sequence[AssetKey],
+    errors: Sequence[str],
+    dagster_url: str,
+    owner: str = "",
 ) -> Notification:
     """What is said about a failed run.
 
@@ -71,6 +76,7 @@ def failure_notification(
         assets: assets that it was to materialise.
         errors: the error of each failed step, else of the run.
         dagster_url: address of the web server; empty for none.
+        owner: whose assets they are; empty for nobody's or several people's.
     """
     named = ", ".join(key.to_user_string() for key in assets[:ASSETS_NAMED])
     if len(assets) > ASSETS_NAMED:
@@ -93,6 +99,7 @@ def failure_notification(
         source=run.job_name,
         link=link,
         key=f"run-failure-{run.run_id}",
+        owner=owner,
     )
 
 
@@ -109,7 +116,9 @@ def notify_failure(
     errors = [text for data in failed if (text := _message(data))]
     if not errors and context.failure_event.message:
         errors = [context.failure_event.message]
-    notification = failure_notification(run, planned_assets(context), errors, dagster_url)
+    assets = planned_assets(context)
+    owner = owner_of(context.repository_def, assets)
+    notification = failure_notification(run, assets, errors, dagster_url, owner)
     if sent.seen(notification.key):
         return False
     notifier.send(notification)

@@ -14,7 +14,7 @@ repeated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -71,7 +71,7 @@ class Judge:
         *,
         deployments: Deployments | None = None,
         tolerance: Tolerance | None = None,
-        follow: Callable[[str], object] | None = None,
+        follow: Callable[[str], None] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Describe it; nothing is opened.
@@ -125,14 +125,19 @@ class Judge:
 
     def settle(self, finding: Finding, actor: str) -> Finding:
         """Let a finding's verdict stand and carry it out; a case that continues is left alone."""
-        if finding.verdict is Verdict.CONTINUE:
+        decided = self.decide(finding, actor)
+        if decided.case.verdict is None:
+            return decided
+        return replace(decided, changed=self.finish(decided.case))
+
+    def decide(self, finding: Finding, actor: str) -> Finding:
+        """Let a finding's verdict stand, unless the case continues or runs no more."""
+        case = finding.case
+        if finding.verdict is Verdict.CONTINUE or not self._runs(case):
             return finding
-        case = self.cases.decide(
-            finding.case, finding.verdict, finding.reason, finding.evidence, actor
-        )
-        assert case.verdict is not None  # noqa: S101 (decided just now, or before by another)
-        changed = self.finish(case)
-        return Finding(case, case.verdict, case.reason, dict(case.evidence or {}), changed)
+        case = self.cases.decide(case, finding.verdict, finding.reason, finding.evidence, actor)
+        # Where another one was quicker, it is that verdict which stands.
+        return self.look(case)
 
     def apply(self, case: Case) -> Deployment | None:
         """Change the deployment as a case's verdict says; a few milliseconds.
@@ -144,12 +149,11 @@ class Judge:
             DeploymentError: others changed the deployment all the time.
         """
         for _ in range(5):
-            history = self.deployments.history(case.model, limit=_HISTORY)
-            named = {(found.kind, found.revision) for found in begun(history, self._now())}
-            if (case.kind, case.revision) not in named:
+            current = self._runs(case)
+            if current is None:
                 return None
             try:
-                return self._change(case, history[0].revision)
+                return self._change(case, current.revision)
             except DeploymentError:
                 # Somebody was quicker (a share, another judge): look at what is in force now.
                 continue
@@ -169,6 +173,12 @@ class Judge:
         """Close the connections; the next use opens them again."""
         for opened in (self.deployments, self.cases, self.rows):
             opened.close()
+
+    def _runs(self, case: Case) -> Deployment | None:
+        """The deployment in force, if it runs this case."""
+        history = self.deployments.history(case.model, limit=_HISTORY)
+        named = {(found.kind, found.revision) for found in begun(history, self._now())}
+        return history[0] if (case.kind, case.revision) in named else None
 
     def _change(self, case: Case, revision: int) -> Deployment:
         said: dict[str, Any] = {
@@ -320,10 +330,10 @@ def _millisecond(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _mend_aliases(settings: Settings) -> Callable[[str], object]:
-    def follow(model: str) -> object:
+def _mend_aliases(settings: Settings) -> Callable[[str], None]:
+    def follow(model: str) -> None:
         from ml.rollout import mend_aliases
 
-        return mend_aliases(settings, model)
+        mend_aliases(settings, model)
 
     return follow

@@ -152,8 +152,8 @@ class Cases:
         return self._read("model = %s AND verdict IS NOT NULL AND acted_at IS NULL", (model,))
 
     def untold(self, model: str) -> list[Case]:
-        """Cases that were carried out and of which nobody was told."""
-        return self._read("model = %s AND acted_at IS NOT NULL AND told_at IS NULL", (model,))
+        """Cases whose verdict stands and of which nobody was told."""
+        return self._read("model = %s AND verdict IS NOT NULL AND told_at IS NULL", (model,))
 
     def history(self, model: str, limit: int = 50) -> list[Case]:
         """Cases of a model, newest first."""

@@ -6,6 +6,7 @@ import pytest
 from dagster import (
     AssetKey,
     DagsterInstance,
+    Definitions,
     RunFailureSensorContext,
     asset,
     build_run_status_sensor_context,
@@ -34,7 +35,7 @@ class Memory:
         self.sent.append(notification)
 
 
-@asset(key=["silver", "shop", "events"])
+@asset(key=["silver", "shop", "events"], owners=["team:shop"])
 def broken_asset() -> None:
     cause = ValueError("price is 'abc'")
     raise RuntimeError("shop.events: batch 7 failed") from cause
@@ -44,7 +45,11 @@ def failed(instance: DagsterInstance) -> RunFailureSensorContext:
     result = materialize([broken_asset], instance=instance, raise_on_error=False)
     event = next(event for event in result.all_events if event.is_run_failure)
     return build_run_status_sensor_context(
-        "notify_run_failure", event, instance, result.dagster_run
+        "notify_run_failure",
+        event,
+        instance,
+        result.dagster_run,
+        repository_def=Definitions(assets=[broken_asset]).get_repository_def(),
     ).for_run_failure()
 
 
@@ -58,6 +63,7 @@ def test_it_says_run_job_error_and_link_once(tmp_path: Path) -> None:
     run_id = context.dagster_run.run_id
     assert note.link == f"http://127.0.0.1:17706/runs/{run_id}"
     assert note.key == f"run-failure-{run_id}"
+    assert note.owner == "team:shop"
     for text in (
         run_id,
         "Assets: silver/shop/events",

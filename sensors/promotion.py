@@ -1,0 +1,87 @@
+"""The sensor that asks for a verdict when a trial has new labels.
+
+Belongs here: when a trial is judged. Does not belong here: how (``ml/trials``), what a run records
+(``ml/assets/serving.py``), failures and latency, which do not wait for a run
+(:mod:`sensors.rollback`).
+
+A run costs seconds, a question to the database milliseconds. So each tick counts labels, and asks
+for a run when they have grown by a part: a trial of 20,000 labels takes some two hundred runs
+however long it lasts. The test may be looked at any time, so it does not matter when that is.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotation of `context`.
+
+import json
+from collections.abc import Callable
+
+from dagster import (
+    DefaultSensorStatus,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+
+MODEL = "purchase"
+JOB = "judge_purchase"
+LEAST_NEW = 20
+"""New labels worth a look, at least."""
+PART_NEW = 0.02
+"""New labels worth a look, as a part of those that were judged."""
+
+
+def worth_a_look(labels: int, judged: int) -> bool:
+    """Whether a case with so many labels, of which so many were judged, is judged again."""
+    return labels - judged >= max(LEAST_NEW, PART_NEW * judged)
+
+
+def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> SensorDefinition:
+    """The sensor over the running trial and probation of the purchase model.
+
+    Args:
+        settings: where PostgreSQL is; by default the process's.
+    """
+
+    @sensor(
+        name="judge_trials",
+        job_name=JOB,
+        minimum_interval_seconds=30,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Asks for a verdict when a trial has new labels.",
+    )
+    def judge_trials(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        from ml.trials.judge import Judge, scope_of
+        from platform_assets.settings import get_settings
+
+        judged: dict[str, int] = json.loads(context.cursor or "{}")
+        judge = Judge(settings() if settings else get_settings())
+        try:
+            unfinished = judge.cases.unfinished(MODEL)
+            labels = {
+                f"{case.kind} {case.name}": judge.rows.labels(scope_of(case))
+                for case in judge.running(MODEL)
+            }
+        except WeirError as error:
+            return SkipReason(str(error))
+        finally:
+            judge.close()
+        due = {
+            name: count
+            for name, count in labels.items()
+            if worth_a_look(count, judged.get(name, 0))
+        }
+        keys = [f"{name} {count}" for name, count in due.items()]
+        keys += [f"finish {case.kind} {case.name}" for case in unfinished]
+        if not keys:
+            return SkipReason(f"no new labels: {labels}" if labels else "nothing is on trial")
+        kept = {name: judged.get(name, 0) for name in labels} | due
+        return SensorResult(
+            run_requests=[RunRequest(run_key=", ".join(keys))], cursor=json.dumps(kept)
+        )
+
+    return judge_trials

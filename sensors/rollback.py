@@ -1,0 +1,191 @@
+"""The sensor that takes a broken version out at once, and tells of every verdict.
+
+Belongs here: the quick look at failures and latency, the roll-back within the tick, its record on
+the asset, and the messages. Does not belong here: the tests (``ml/trials``), labels and promotion
+(:mod:`sensors.promotion`), how a message leaves (:mod:`sensors.notify`).
+
+A roll-back is one row, so it does not wait for a run. The aliases in the registry follow in the run
+that :mod:`sensors.promotion` asks for: MLflow is not loaded here.
+"""
+
+# No `from __future__ import annotations`: Dagster reads the annotation of `context`.
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dagster import (
+    AssetMaterialization,
+    DagsterInstance,
+    DefaultSensorStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from platform_assets.errors import WeirError
+from platform_assets.settings import Settings
+from sensors.notify import (
+    Notification,
+    Notifier,
+    NotifyError,
+    Severity,
+    notifier_from_environment,
+)
+
+if TYPE_CHECKING:
+    from ml.trials.judge import Finding, Judge
+    from ml.trials.store import Case
+
+MODEL = "purchase"
+ACTOR = "guard_serving"
+OWNER = "team:data-science"
+
+
+class Watchman:
+    """Keeps connections and what was read from tick to tick."""
+
+    def __init__(self, settings: Settings) -> None:
+        from ml.trials.guard import Guard
+        from ml.trials.judge import Judge
+
+        self.judge: Judge = Judge(settings)
+        self.guard: Guard = Guard(self.judge.rows)
+
+    def tick(self) -> "tuple[list[Finding], list[Finding]]":
+        """Look at the running cases, and take out what is broken.
+
+        Returns:
+            What was found of each case, and of these the ones that were rolled back now.
+        """
+        for case in self.judge.cases.unfinished(MODEL):
+            # Somebody died after the verdict: the row first, the aliases follow in a run.
+            self.judge.apply(case)
+        running = self.judge.running(MODEL)
+        self.guard.forget(running)
+        found = [self.guard.look(case) for case in running if case.verdict is None]
+        decided = [self.judge.decide(one, ACTOR) for one in found]
+        return found, [
+            replace(one, changed=self.judge.apply(one.case))
+            for one in decided
+            if one.case.verdict is not None
+        ]
+
+
+def verdict_notification(case: "Case", dagster_url: str) -> Notification:
+    """What is said about a verdict that was carried out."""
+    from ml.canary.sequential import Verdict
+
+    said = {
+        Verdict.PROMOTE: f"version {case.version} is champion now, in place of {case.against}",
+        Verdict.REJECT: f"version {case.version} was rejected; {case.against} goes on",
+        Verdict.ROLL_BACK: f"version {case.version} was rolled back; {case.against} serves",
+    }
+    assert case.verdict is not None  # noqa: S101 (only verdicts are told)
+    bad = case.verdict is Verdict.ROLL_BACK
+    evidence = case.evidence or {}
+    seen = f"{evidence.get('requests', 0)} requests, {evidence.get('outcomes', 0)} labels"
+    lines = [
+        f"Why: {case.reason}",
+        f"Seen: {seen} since {case.began_at:%Y-%m-%d %H:%M} UTC",
+        *(f"Evidence on {_quantity(number)}" for number in evidence.get("quantities", [])),
+        f"By: {case.actor}",
+    ]
+    if bad:
+        lines.append(
+            f"Next: nothing tries version {case.version} again. See `weir models compare "
+            f"{case.model} {case.against} {case.version}`, mend the cause, train another version."
+        )
+    link = f"{dagster_url.rstrip('/')}/assets/models/{case.model}/trial" if dagster_url else ""
+    return Notification(
+        title=f"{case.model}: {said[case.verdict]}",
+        body="\n".join(lines),
+        severity=Severity.ERROR if bad else Severity.INFO,
+        source=f"models/{case.model}",
+        link=link,
+        key=f"verdict-{case.kind}-{case.name}",
+        owner=OWNER,
+    )
+
+
+def build_rollback_sensor(
+    notifier: Callable[[], Notifier] | None = None,
+    settings: Callable[[], Settings] | None = None,
+) -> SensorDefinition:
+    """The sensor over what serves.
+
+    Args:
+        notifier: makes the notifier at the tick; by default from the environment.
+        settings: where PostgreSQL is; by default the process's.
+    """
+    kept: dict[Settings, Watchman] = {}
+
+    @sensor(
+        name="guard_serving",
+        minimum_interval_seconds=10,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Rolls back at once a version whose failures or latency are shown to be above "
+        "what is tolerated, and tells of every verdict.",
+    )
+    def guard_serving(context: SensorEvaluationContext) -> SkipReason:
+        from platform_assets.settings import get_settings
+
+        found = settings() if settings else get_settings()
+        try:
+            watchman = kept.get(found) or kept.setdefault(found, Watchman(found))
+            looked, taken_out = watchman.tick()
+            for finding in taken_out:
+                record(context.instance, finding)
+            sent = tell(
+                watchman.judge,
+                lambda: notifier() if notifier else notifier_from_environment(found.home),
+                found.dagster_url,
+            )
+        except NotifyError:
+            raise  # a place that is down is a failed tick, which people see
+        except WeirError as error:
+            return SkipReason(str(error))
+        names = ", ".join(one.case.name for one in taken_out)
+        if names:
+            return SkipReason(f"rolled back {names}")
+        return SkipReason(f"{len(looked)} case(s) watched, {sent} verdict(s) told")
+
+    return guard_serving
+
+
+def record(instance: DagsterInstance, finding: "Finding") -> None:
+    """Record a roll-back on the trial's asset, outside of a run."""
+    from ml.assets.serving import TRIAL_KEY, verdict_metadata
+
+    instance.report_runless_asset_event(
+        AssetMaterialization(TRIAL_KEY, metadata=verdict_metadata([finding]))
+    )
+
+
+def tell(judge: "Judge", notifier: Callable[[], Notifier], dagster_url: str) -> int:
+    """Send one message for each verdict of which nobody was told; returns how many.
+
+    Each is marked after it went out: a crash between the two repeats it, under the same key.
+
+    Raises:
+        NotifyError: a place did not take one; it is tried again at the next tick.
+    """
+    untold = judge.cases.untold(MODEL)
+    if not untold:
+        return 0
+    place = notifier()
+    for case in untold:
+        place.send(verdict_notification(case, dagster_url))
+        judge.cases.mark(case, told=True)
+    return len(untold)
+
+
+def _quantity(number: dict[str, object]) -> str:
+    told = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in number.items()
+        if name in ("estimate", "lower", "upper", "bad", "evidence", "needed", "n")
+        and value is not None
+    )
+    return f"{number['name']}: {told}"
