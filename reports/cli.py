@@ -80,14 +80,14 @@ def _make(
 ) -> None:
     from rich.console import Console
 
-    from platform_assets.definitions import build_defs
-    from reports.assets import GROUP, job_name
+    from platform_assets.definitions import defs
+    from reports.assets import asset_prefix, job_name
     from reports.store import PDF, ReportStore
     from reports.wording import format_fact
 
     console = Console(stderr=True)
-    job = build_defs().resolve_job_def(job_name(definition.name))
-    stem = f"{GROUP}__{definition.name.replace('-', '_')}"
+    job = defs.resolve_job_def(job_name(definition.name))
+    stem = "__".join(asset_prefix(definition.name))
     result = job.execute_in_process(
         instance=_instance(settings, console),
         partition_key=period.start.isoformat(),
