@@ -20,7 +20,6 @@ REPORTS = load_definitions()
 PARTS = {"facts", "context", "narrative", "charts", "document", "delivery"}
 SHEET = FactSheet(
     name="x", period="2010-W50", snapshots={}, data_until="", headline=(), facts=(), series={},
-    members={},
 )  # fmt: skip
 
 
