@@ -169,14 +169,11 @@ class Maker:
 
     def charts(self) -> ChartSheet:
         """Draw the charts that say something."""
-        from reports.figures import draw
+        from reports.figures import draw_all
 
         sheet = self._read(FACTS, FactSheet)
         told = brief(self.definition, self.period, sheet, ContextSheet(queries=(), passages=()))
-        drawn = [draw(chart, self.definition, sheet, told) for chart in self.definition.charts]
-        return self._write(
-            CHARTS, ChartSheet(charts=tuple(chart for chart in drawn if chart is not None))
-        )
+        return self._write(CHARTS, ChartSheet(charts=draw_all(self.definition, sheet, told)))
 
     def document(self) -> Report:
         """Put the report together; write its JSON and its page."""
