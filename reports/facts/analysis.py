@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.definition import Kpi
-from reports.facts.model import Derivation, Fact, Kind, Source
+from reports.facts.model import Derivation, Fact, Kind, Source, point_id
 from reports.facts.query import Cell, KpiReader, exact
 from reports.facts.season import trend
 from reports.periods import Grain, Period
@@ -115,7 +115,7 @@ class _Kpi:
         known = {fact.period for fact in self.found.facts if fact.kind is Kind.VALUE}
         for period, number in self.found.series:
             if number is not None and period.key not in known:
-                fact = self._value(f"{self.kpi.id}.at.{period.key}", period, number)
+                fact = self._value(point_id(self.kpi.id, period.key), period, number)
                 self.found.facts.append(fact)
 
     def _value(self, name: str, period: Period, value: Decimal, entity: str = "") -> Fact:
