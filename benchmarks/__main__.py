@@ -25,6 +25,7 @@ BENCHES: dict[str, str] = {
     "definitions_load": "definitions_load:run",
     "run_once": "run_once:run",
     "retrieval": "retrieval:run",
+    "embed": "embed:run",
     "number_guard": "number_guard:run",
     "report_pdf": "report_pdf:run",
     "nab": "nab:run",

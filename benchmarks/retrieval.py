@@ -132,7 +132,7 @@ def interval(values: Sequence[float], others: Sequence[float]) -> tuple[float, f
 def _indexed(folder: Path, options: Options) -> KnowledgeBase:
     documents = folder / "cacm"
     documents.mkdir()
-    for name, text in _records():
+    for name, text in cacm_records():
         (documents / f"{name}.md").write_text(text)
     settings = Settings(vector_store="lancedb", vector_store_url=str(folder / "store"))
     base = KnowledgeBase(settings, "cacm")
@@ -146,7 +146,7 @@ def _indexed(folder: Path, options: Options) -> KnowledgeBase:
     return base
 
 
-def _records() -> list[tuple[str, str]]:
+def cacm_records() -> list[tuple[str, str]]:
     """Name and Markdown of each record."""
     found = []
     with tarfile.open(CACM / "cacm.tar.gz") as archive:

@@ -5,8 +5,8 @@ stage does (:mod:`.make`), what a report is (:mod:`.definition`).
 """
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -58,14 +58,19 @@ def build_report_definitions() -> dg.Definitions:
     )
 
 
+def asset_prefix(report: str) -> list[str]:
+    """Key prefix of a report's assets: Dagster's names know no dash."""
+    return [GROUP, report.replace("-", "_")]
+
+
 def job_name(report: str) -> str:
     """The job that makes a report."""
-    return f"report_{report.replace('-', '_')}"
+    return f"report_{asset_prefix(report)[-1]}"
 
 
 def partitions(definition: Definition) -> dg.TimeWindowPartitionsDefinition:
     """The report's periods, by their first day; the one under way included."""
-    start = Period.of(date.fromisoformat(definition.first_period), definition.period).start
+    start = _first_period(definition).start
     midnight = datetime(start.year, start.month, start.day)  # noqa: DTZ001 (Dagster adds the zone)
     if definition.period is Grain.DAY:
         return dg.DailyPartitionsDefinition(midnight, timezone="UTC", end_offset=1)
@@ -76,8 +81,7 @@ def partitions(definition: Definition) -> dg.TimeWindowPartitionsDefinition:
 
 def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
     """The six assets of a report."""
-    name = definition.name.replace("-", "_")
-    prefix = [GROUP, name]
+    prefix = asset_prefix(definition.name)
 
     def key(part: str) -> dg.AssetKey:
         return dg.AssetKey([*prefix, part])
@@ -88,7 +92,7 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
         "owners": [definition.owner],
         "partitions_def": partitions(definition),
         "retry_policy": _RETRY,
-        "tags": {"report": name},
+        "tags": {"report": prefix[-1]},
         "pool": POOL,
     }
 
@@ -116,9 +120,8 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             metadata={
                 "facts": len(sheet.facts),
                 "gaps": sum(1 for fact in sheet.facts if fact.gap),
-                "notices": dg.MetadataValue.md(
-                    "\n".join(f"- {notice.message}" for notice in sheet.notices) or "none"
-                ),
+                **_columns(definition),
+                "notices": _bullets(notice.message for notice in sheet.notices),
                 "snapshots": dg.MetadataValue.json(sheet.snapshots),
                 "data_until": sheet.data_until,
             }
@@ -131,11 +134,10 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
     )
     def passages(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).context()
-        found = "\n".join(f"- {one.title}: {one.heading}" for one in sheet.passages)
         return dg.MaterializeResult(
             metadata={
                 "passages": len(sheet.passages),
-                "found": dg.MetadataValue.md(found or "none"),
+                "found": _bullets(f"{one.title}: {one.heading}" for one in sheet.passages),
             }
         )
 
@@ -150,9 +152,7 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             metadata={
                 "narrator": sheet.narrator,
                 "tokens": sheet.tokens,
-                "refusals": dg.MetadataValue.md(
-                    "\n".join(f"- {refusal}" for refusal in sheet.refusals) or "none"
-                ),
+                "refusals": _bullets(sheet.refusals),
                 "summary": dg.MetadataValue.md("\n\n".join(p.text for p in sheet.summary)),
             }
         )
@@ -165,10 +165,8 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
     )
     def charts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).charts()
-        titles = "\n".join(f"- {chart.title}" for chart in sheet.charts)
-        return dg.MaterializeResult(
-            metadata={"charts": len(sheet.charts), "titles": dg.MetadataValue.md(titles or "none")}
-        )
+        titles = _bullets(chart.title for chart in sheet.charts)
+        return dg.MaterializeResult(metadata={"charts": len(sheet.charts), "titles": titles})
 
     @part(
         "document",
@@ -199,7 +197,7 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
                     check_name=check,
                     passed=not found,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"found": dg.MetadataValue.md("\n".join(found) or "none")},
+                    metadata={"found": _bullets(found)},
                 )
                 for check, found in check_document(report).items()
             ],
@@ -232,25 +230,37 @@ def build_report_assets(definition: Definition) -> list[dg.AssetsDefinition]:
             resend=config.resend,
             dry_run=not config.send,
         )
-        lines = [f"- {one.recipient}: {one.result} {one.detail}" for one in outcomes]
-        missed = [f"- {line}" for line in undelivered(report, outcomes)]
+        told = _bullets(f"{one.recipient}: {one.result} {one.detail}" for one in outcomes)
+        missed = undelivered(report, outcomes)
         yield dg.MaterializeResult(
-            metadata={
-                "recipients": len(outcomes),
-                "outcomes": dg.MetadataValue.md("\n".join(lines) or "none"),
-            },
+            metadata={"recipients": len(outcomes), "outcomes": told},
             check_results=[
                 # A warning: the others have had it, and nothing waits for a delivery.
                 dg.AssetCheckResult(
                     check_name="delivered",
                     passed=not missed,
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"undelivered": dg.MetadataValue.md("\n".join(missed) or "nobody")},
+                    metadata={"undelivered": _bullets(missed)},
                 )
             ],
         )
 
     return [facts, passages, narrative, charts, document, delivery]
+
+
+def _columns(definition: Definition) -> dict[str, Any]:
+    """KPIs as the columns of the facts, each led back to columns of gold."""
+    from reports.lineage import column_lineage
+
+    behind = {
+        kpi: [dg.TableColumnDep(dg.AssetKey(table.split(".")), column) for table, column in columns]
+        for kpi, columns in column_lineage(definition).items()
+    }
+    shown = [dg.TableColumn(kpi.id, kpi.unit, kpi.label) for kpi in definition.kpis]
+    return {
+        "dagster/column_schema": dg.TableSchema(shown),
+        "dagster/column_lineage": dg.TableColumnLineage(behind),
+    }
 
 
 _CHECK_WORDS = {
@@ -294,6 +304,14 @@ def latest_period(definition: Definition, now: datetime) -> Period:
     return Period.of(now.astimezone(UTC).date(), definition.period).shift(-1)
 
 
+def _first_period(definition: Definition) -> Period:
+    return Period.of(date.fromisoformat(definition.first_period), definition.period)
+
+
+def _bullets(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "none")
+
+
 def _maker(context: dg.AssetExecutionContext, definition: Definition) -> "Maker":
     from platform_assets.settings import get_settings
     from reports.make import Maker
@@ -312,7 +330,7 @@ def _preview(pdf: bytes) -> str:
 
 
 def _job(definition: Definition) -> Any:
-    selection = dg.AssetSelection.key_prefixes([GROUP, definition.name.replace("-", "_")])
+    selection = dg.AssetSelection.key_prefixes(asset_prefix(definition.name))
     return dg.define_asset_job(
         job_name(definition.name),
         selection,
@@ -329,9 +347,8 @@ def _schedule(definition: Definition, job: Any) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def when_over(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        now = context.scheduled_execution_time
-        period = latest_period(definition, now)
-        if period.start < date.fromisoformat(definition.first_period) - timedelta(days=31):
+        period = latest_period(definition, context.scheduled_execution_time)
+        if period < _first_period(definition):
             return dg.SkipReason(f"{period.key} is before the first period")
         return dg.RunRequest(run_key=period.key, partition_key=period.start.isoformat())
 

@@ -64,7 +64,7 @@ def report(
         else latest_period(definition, datetime.now(UTC))
     )
     if dry_run:
-        _facts(definition, wanted, get_settings())
+        show_facts(definition, wanted, get_settings())
         return
     _make(definition, wanted, get_settings(), deliver=deliver, resend=resend, reproduce=reproduce)
 
@@ -80,15 +80,15 @@ def _make(
 ) -> None:
     from rich.console import Console
 
-    from platform_assets.definitions import build_defs
-    from reports.assets import GROUP, job_name
+    from platform_assets.definitions import defs
+    from reports.assets import asset_prefix, job_name
     from reports.portal.addresses import report_url
     from reports.store import PDF, ReportStore
     from reports.wording import format_fact
 
     console = Console(stderr=True)
-    job = build_defs().resolve_job_def(job_name(definition.name))
-    stem = f"{GROUP}__{definition.name.replace('-', '_')}"
+    job = defs.resolve_job_def(job_name(definition.name))
+    stem = "__".join(asset_prefix(definition.name))
     result = job.execute_in_process(
         instance=_instance(settings, console),
         partition_key=period.start.isoformat(),
@@ -146,7 +146,8 @@ def _instance(settings: Settings, console: Any) -> DagsterInstance:
         ) from error
 
 
-def _facts(definition: Definition, period: Period, settings: Settings) -> None:
+def show_facts(definition: Definition, period: Period, settings: Settings) -> None:
+    """Print the facts of a period: KPIs, changes, members and gaps; earlier points are counted."""
     from rich.console import Console
     from rich.table import Table
 
@@ -158,10 +159,13 @@ def _facts(definition: Definition, period: Period, settings: Settings) -> None:
         definition, period, settings, progress=lambda kpi: typer.echo(f"reading {kpi}", err=True)
     )
     table = Table("fact", "what", "value", "period", title=f"{definition.title}, {period.key}")
-    for fact in sheet.facts:
-        value = format_fact(fact, definition.language)
+    shown = [fact for fact in sheet.facts if not fact.is_point]
+    for fact in shown:
+        value = fact.gap or format_fact(fact, definition.language)
         table.add_row(fact.id, fact.entity or fact.label, value, fact.period)
     console.print(table)
+    if points := len(sheet.facts) - len(shown):
+        console.print(f"and {points} values of earlier periods, for charts and ranks")
     for notice in sheet.notices:
         console.print(f"{notice.rule}: {notice.message}", highlight=False)
 

@@ -15,7 +15,7 @@ from reports.facts.collect import FactSheet
 from reports.facts.model import Fact, Kind
 from reports.narrative.brief import SUMMARY, Brief, Place
 from reports.narrative.evidence import Evidence
-from reports.narrative.template import About, sentence
+from reports.narrative.template import About, Teller
 from reports.periods import Period
 from reports.wording import format_period
 
@@ -45,15 +45,44 @@ _ALT = {
 }
 
 
-def draw(
-    chart: ChartDefinition, definition: Definition, sheet: FactSheet, brief: Brief
+class Titles:
+    """The titles of one report's charts: what is read and judged for one serves all."""
+
+    def __init__(self, brief: Brief) -> None:
+        self._teller = Teller(brief)
+        self._evidence = Evidence(brief, brief.language)
+
+    def title(self, chart: ChartDefinition, kpi: Kpi) -> tuple[str, tuple[Span, ...]]:
+        """The finding, where the guard accepts it; else what the chart is of."""
+        draft = self._teller.sentence(kpi.id, _ABOUT[chart.kind])
+        if draft is None:
+            return kpi.label, ()
+        paragraph, refusals = self._evidence.judge(Place(SUMMARY, 0), draft)
+        if refusals:
+            return kpi.label, ()
+        return paragraph.text.rstrip(".。"), paragraph.spans
+
+
+def draw_all(definition: Definition, sheet: FactSheet, brief: Brief) -> tuple[Chart, ...]:
+    """Draw a report's charts, without those that would show nothing."""
+    titles = Titles(brief)
+    drawn = (_draw(chart, definition, sheet, brief, titles) for chart in definition.charts)
+    return tuple(chart for chart in drawn if chart is not None)
+
+
+def _draw(
+    chart: ChartDefinition,
+    definition: Definition,
+    sheet: FactSheet,
+    brief: Brief,
+    titles: Titles,
 ) -> Chart | None:
     """Draw a chart; None where a sentence says as much, or there is nothing to show."""
     kpi = definition.kpi(chart.kpi)
     facts = [fact for fact in sheet.facts if fact.kpi == kpi.id and fact.value is not None]
     if not any(fact.id == kpi.id for fact in facts):
         return None
-    title, spans = _title(chart, kpi, brief)
+    title, spans = titles.title(chart, kpi)
     if chart.kind == "trend":
         return _trend(chart, kpi, facts, sheet, brief, title, spans)
     wanted = Kind.CONTRIBUTION if chart.kind == "contributions" else Kind.VALUE
@@ -117,14 +146,3 @@ def _plain(fact: Fact) -> bool:
 def _alt(kind: str, kpi: Kpi, language: str, **words: str) -> str:
     by = kpi.by.label if kpi.by else ""
     return _ALT[language][kind].format(label=kpi.label, by=by, **words)
-
-
-def _title(chart: ChartDefinition, kpi: Kpi, brief: Brief) -> tuple[str, tuple[Span, ...]]:
-    """The finding, where the guard accepts it; else what the chart is of."""
-    draft = sentence(brief, kpi.id, _ABOUT[chart.kind])
-    if draft is None:
-        return kpi.label, ()
-    paragraph, refusals = Evidence(brief, brief.language).judge(Place(SUMMARY, 0), draft)
-    if refusals:
-        return kpi.label, ()
-    return paragraph.text.rstrip(".。"), paragraph.spans

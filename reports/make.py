@@ -126,17 +126,20 @@ class Maker:
     def context(self) -> ContextSheet:
         """Find passages about what the facts say moved."""
         from reports.knowledge.base import KnowledgeBase
+        from reports.knowledge.embed import shared_embedder
 
         sheet = self._read(FACTS, FactSheet)
         queries = _queries(sheet)
+        embedder = shared_embedder(self.settings.embedding_model, self.settings.cache)
+        vectors = embedder.embed(queries)
         found: dict[str, Passage] = {}
         for collection in (*self.definition.knowledge, REPORTS):
-            base = KnowledgeBase(self.settings, collection)
+            base = KnowledgeBase(self.settings, collection, embedder=embedder)
             folder = knowledge_folder(self.settings) / collection
             if collection != REPORTS and folder.is_dir():
                 base.sync(folder)
-            for query in queries:
-                for passage in base.search(query, k=2):
+            for at, query in enumerate(queries):
+                for passage in base.search(query, k=2, vector=vectors[[at]]):
                     # A report must not cite itself, made earlier.
                     if passage.document != document_id(self.definition.name, self.period.key):
                         found.setdefault(passage.id, passage)
@@ -166,14 +169,11 @@ class Maker:
 
     def charts(self) -> ChartSheet:
         """Draw the charts that say something."""
-        from reports.figures import draw
+        from reports.figures import draw_all
 
         sheet = self._read(FACTS, FactSheet)
         told = brief(self.definition, self.period, sheet, ContextSheet(queries=(), passages=()))
-        drawn = [draw(chart, self.definition, sheet, told) for chart in self.definition.charts]
-        return self._write(
-            CHARTS, ChartSheet(charts=tuple(chart for chart in drawn if chart is not None))
-        )
+        return self._write(CHARTS, ChartSheet(charts=draw_all(self.definition, sheet, told)))
 
     def document(self) -> Report:
         """Put the report together; write its JSON and its page."""

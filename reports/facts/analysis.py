@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.definition import Kpi
-from reports.facts.model import Derivation, Fact, Kind, Source
+from reports.facts.model import Derivation, Fact, Kind, Source, point_id
 from reports.facts.query import Cell, KpiReader, exact
 from reports.facts.season import trend
 from reports.periods import Grain, Period
@@ -38,14 +38,12 @@ class Findings:
         kpi: the KPI.
         facts: in the order of telling; the first is the value of the period.
         series: the last periods, oldest first; None is a gap.
-        members: this period's breakdown, greatest first.
         notices: gaps and late data, as rule and what is wrong.
     """
 
     kpi: Kpi
     facts: list[Fact] = field(default_factory=list)
     series: list[tuple[Period, Decimal | None]] = field(default_factory=list)
-    members: list[tuple[str, Decimal]] = field(default_factory=list)
     notices: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -64,11 +62,15 @@ def analyse(reader: KpiReader, period: Period) -> Findings:
         return found
     first = period.shift(1 - HISTORY[period.grain])
     cells = reader.series(period.grain, first.start, period.end)
+    if period.grain is Grain.DAY:
+        days = dict(cells)
+    else:
+        days = reader.series(Grain.DAY, first.start, period.end)
     before = period.year_before()
     if "year_before" in kpi.compare and before < first:
         cells.update(reader.series(period.grain, before.start, before.end))
     found.series = _series(kpi, cells, first, period)
-    _Kpi(reader, period, cells, found).tell()
+    _Kpi(reader, period, cells, days, found).tell()
     return found
 
 
@@ -76,10 +78,15 @@ class _Kpi:
     """Collects the facts of one KPI."""
 
     def __init__(
-        self, reader: KpiReader, period: Period, cells: Mapping[date, Cell], found: Findings
+        self,
+        reader: KpiReader,
+        period: Period,
+        cells: Mapping[date, Cell],
+        days: Mapping[date, Cell],
+        found: Findings,
     ) -> None:
         self.reader, self.kpi, self.period = reader, reader.kpi, period
-        self.cells, self.found = cells, found
+        self.cells, self.days, self.found = cells, days, found
 
     def tell(self) -> None:
         """Add every fact."""
@@ -108,7 +115,7 @@ class _Kpi:
         known = {fact.period for fact in self.found.facts if fact.kind is Kind.VALUE}
         for period, number in self.found.series:
             if number is not None and period.key not in known:
-                fact = self._value(f"{self.kpi.id}.at.{period.key}", period, number)
+                fact = self._value(point_id(self.kpi.id, period.key), period, number)
                 self.found.facts.append(fact)
 
     def _value(self, name: str, period: Period, value: Decimal, entity: str = "") -> Fact:
@@ -129,10 +136,13 @@ class _Kpi:
     def _coverage(self, cell: Cell) -> bool:
         """Say which days lack rows; whether the period may be compared."""
         expected = len(_expected(self.kpi, self.period))
-        last = self.reader.last_day()
         final = max(_expected(self.kpi, self.period), default=self.period.start)
-        if last is not None and last < final:
-            self.found.notices.append(("freshness", f"rows end on {last}, the period on {final}"))
+        if not any(day >= final for day in self.days):
+            # Rows may have come for days after the period.
+            last = self.reader.last_day()
+            if last is not None and last < final:
+                text = f"rows end on {last}, the period on {final}"
+                self.found.notices.append(("freshness", text))
         if cell.days < expected:
             self.found.notices.append(("gap", f"rows on {cell.days} of {expected} expected days"))
         return _covered(cell, expected)
@@ -173,33 +183,33 @@ class _Kpi:
 
     def _derived(
         self, a: Fact, b: Fact, name: str, kind: Kind, op: str, rows: Source | None
-    ) -> Fact | None:
+    ) -> None:
         """Add a fact computed from two; nothing where the second is zero and divides."""
         value = derive(op, a.value, b.value)
         if value is None:
-            return None
-        unit = "%" if op != "difference" else "pp" if a.unit == "%" else a.unit
-        source = None
-        if a.source and rows:
-            if b.source:
-                source = self.reader.computed(_SQL[op], a.source, b.source, rows.rows_sql)
-            else:
-                target = a.source.model_copy(update={"sql": f"SELECT {b.value}"})
-                source = self.reader.computed(_SQL[op], a.source, target, rows.rows_sql)
-        fact = a.model_copy(
-            update={
-                "id": f"{self.kpi.id}.{name}",
-                "kind": kind,
-                "value": value,
-                "unit": unit if op == "difference" else "%",
-                "decimals": 1 if unit == "pp" or op != "difference" else a.decimals,
-                "compared_to": b.period if b.period != a.period else "",
-                "derivation": Derivation(op=op, of=(a.id, b.id)),  # type: ignore[arg-type]
-                "source": source,
-            }
+            return
+        unit, decimals = _measured(op, a)
+        self.found.facts.append(
+            a.model_copy(
+                update={
+                    "id": f"{self.kpi.id}.{name}",
+                    "kind": kind,
+                    "value": value,
+                    "unit": unit,
+                    "decimals": decimals,
+                    "compared_to": b.period if b.period != a.period else "",
+                    "derivation": Derivation(op=op, of=(a.id, b.id)),  # type: ignore[arg-type]
+                    "source": self._computed(op, a, b, rows),
+                }
+            )
         )
-        self.found.facts.append(fact)
-        return fact
+
+    def _computed(self, op: str, a: Fact, b: Fact, rows: Source | None) -> Source | None:
+        """The source of a fact computed from two; a target, which no row gives, is a constant."""
+        if a.source is None or rows is None:
+            return None
+        other = b.source or a.source.model_copy(update={"sql": f"SELECT {b.value}"})
+        return self.reader.computed(_SQL[op], a.source, other, rows.rows_sql)
 
     def _rank(self, value: Fact) -> None:
         known = [(period, number) for period, number in self.found.series if number is not None]
@@ -221,12 +231,7 @@ class _Kpi:
         )
 
     def _trend(self) -> None:
-        start = self.period.shift(1 - HISTORY[self.period.grain]).start
-        days = {
-            day: cell.value
-            for day, cell in self.reader.series(Grain.DAY, start, self.period.end).items()
-            if cell.value is not None
-        }
+        days = {day: cell.value for day, cell in self.days.items() if cell.value is not None}
         length = (self.period.end - self.period.start).days
         change = trend(days, self.kpi.quiet, self.period.end, length)
         if change is None:
@@ -260,11 +265,10 @@ class _Kpi:
         )
         then = self.reader.members(other) if compared else {}
         sizes = {name: cell.value for name, cell in now.items() if cell.value is not None}
-        self.found.members = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
         changes = {
             name: sizes.get(name, Decimal(0)) - _known(then.get(name)) for name in {*sizes, *then}
         }
-        largest = [name for name, _ in self.found.members[: by.top]]
+        largest = sorted(sizes, key=lambda name: (-sizes[name], name))[: by.top]
         moved = sorted(changes, key=lambda name: (-abs(changes[name]), name))[: by.top]
         for name in dict.fromkeys([*largest, *(moved if compared else [])]):
             self._member(value, name, sizes.get(name), then.get(name), other, compared=compared)
@@ -318,6 +322,13 @@ def derive(op: str, a: Decimal | None, b: Decimal | None) -> Decimal | None:
     else:
         value = _HUNDRED * a / b
     return exact(value)
+
+
+def _measured(op: str, a: Fact) -> tuple[str, int]:
+    """Unit and decimals of what is computed: ratios are %, differences of % are points."""
+    if op != "difference":
+        return "%", 1
+    return ("pp", 1) if a.unit == "%" else (a.unit, a.decimals)
 
 
 def slug(name: str) -> str:

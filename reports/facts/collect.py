@@ -40,7 +40,6 @@ class FactSheet(BaseModel):
         headline: ids of the cover's figures.
         facts: in the order of telling.
         series: KPI -> (period key, value), oldest first; None is a gap.
-        members: KPI -> (member, value), greatest first.
         notices: gaps and late data.
         late: KPIs whose rows end before the period does.
     """
@@ -54,7 +53,6 @@ class FactSheet(BaseModel):
     headline: tuple[str, ...]
     facts: tuple[Fact, ...]
     series: dict[str, tuple[tuple[str, Decimal | None], ...]]
-    members: dict[str, tuple[tuple[str, Decimal], ...]]
     notices: tuple[Notice, ...] = ()
     late: tuple[str, ...] = ()
 
@@ -104,7 +102,6 @@ def collect(
         headline=tuple([name for name in definition.headline if name in valued][:HEADLINE]),
         facts=facts,
         series={f.kpi.id: tuple((p.key, v) for p, v in f.series) for f in found},
-        members={f.kpi.id: tuple(f.members) for f in found},
         notices=_notices(found),
         late=tuple(f.kpi.id for f in found if any(rule == "freshness" for rule, _ in f.notices)),
     )

@@ -69,6 +69,11 @@ class Source(BaseModel):
     assets: tuple[str, ...]
 
 
+def point_id(kpi: str, period: str) -> str:
+    """Id of a KPI's value in an earlier period that only its series tells: no change, no rank."""
+    return f"{kpi}.at.{period}"
+
+
 class Fact(BaseModel):
     """One number of a report.
 
@@ -107,3 +112,8 @@ class Fact(BaseModel):
     derivation: Derivation | None = None
     source: Source | None = None
     gap: str = ""
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it is but a point of a series (:func:`point_id`)."""
+        return self.id == point_id(self.kpi, self.period)

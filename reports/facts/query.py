@@ -124,12 +124,7 @@ class KpiReader:
     def source(self, period: Period, entity: str = "", *others: Period) -> Source:
         """Where the value of a period (and member) comes from."""
         where = self._where(entity, period, *others)
-        return Source(
-            sql=f"SELECT {self.kpi.value} AS value\n{self._from()}\n{where}",
-            snapshots={table: self._pins.snapshots[table] for table in self.tables},
-            rows_sql=f"SELECT *\n{self._from()}\n{where}",
-            assets=tuple(table.replace(".", "/") for table in self.tables),
-        )
+        return self._source(f"SELECT {self.kpi.value} AS value\n{self._from()}\n{where}", where)
 
     def computed(self, expression: str, a: Source, b: Source, rows_sql: str) -> Source:
         """The source of a fact that is computed from two; ``{a}`` and ``{b}`` stand for them."""
@@ -138,27 +133,24 @@ class KpiReader:
 
     def ranked(self, periods: Sequence[Period]) -> Source:
         """The source of a period's rank (1 is the greatest); its period is the last given."""
-        last, grain = periods[-1], periods[-1].grain
-        source = self.source(last, "", *periods[:-1])
-        truncated = f"CAST(date_trunc('{grain}', day) AS date)"
-        _, where = source.rows_sql.rsplit("\nWHERE ", 1)
+        last = periods[-1]
+        where = self._where("", *periods)
+        truncated = _truncated(last.grain)
         inner = (
             f"SELECT {truncated} AS period, rank() OVER (ORDER BY {self.kpi.value} DESC) AS value\n"
-            f"{self._from()}\nWHERE {where}\nGROUP BY {truncated}"
+            f"{self._from()}\n{where}\nGROUP BY {truncated}"
         )
         sql = f"SELECT value\nFROM (\n{inner}\n)\nWHERE period = DATE '{last.start}'"
-        return source.model_copy(update={"sql": sql})
+        return self._source(sql, where)
 
     def daily(self, start: date, end: date) -> Source:
         """The source of a trend: the values by day that its slope is fitted to."""
         where = f"WHERE {_between(start, end)}"
-        return Source(
-            sql=f"SELECT day, {self.kpi.value} AS value\n{self._from()}\n{where}\n"
-            "GROUP BY day ORDER BY day",
-            snapshots={table: self._pins.snapshots[table] for table in self.tables},
-            rows_sql=f"SELECT *\n{self._from()}\n{where}",
-            assets=tuple(table.replace(".", "/") for table in self.tables),
+        sql = (
+            f"SELECT day, {self.kpi.value} AS value\n{self._from()}\n{where}\n"
+            "GROUP BY day ORDER BY day"
         )
+        return self._source(sql, where)
 
     def series(self, grain: Grain, start: date, end: date) -> dict[date, Cell]:
         """First day of each period with rows from ``start`` to before ``end`` -> its cell."""
@@ -172,16 +164,25 @@ class KpiReader:
         return {str(row[3]): _cell(row[1], row[2]) for row in rows if row[3] is not None}
 
     def last_day(self) -> date | None:
-        """The newest day of its rows."""
+        """The newest day of all its rows; reads the whole table."""
         found: date | None = self._run(f"SELECT max(day) {self._from()}")[0][0]
         return found
 
     def _grouped(self, grain: Grain, start: date, end: date, by: str) -> list[tuple[Any, ...]]:
-        truncated = f"CAST(date_trunc('{grain}', day) AS date)"
+        truncated = _truncated(grain)
         groups = f"{truncated}, {by}" if by else truncated
         return self._run(
             f"SELECT {truncated}, {self.kpi.value}, count(DISTINCT day){', ' + by if by else ''}\n"
             f"{self._from()}\nWHERE {_between(start, end)}\nGROUP BY {groups}"
+        )
+
+    def _source(self, sql: str, where: str) -> Source:
+        """A source whose rows are those of a condition."""
+        return Source(
+            sql=sql,
+            snapshots={table: self._pins.snapshots[table] for table in self.tables},
+            rows_sql=f"SELECT *\n{self._from()}\n{where}",
+            assets=tuple(table.replace(".", "/") for table in self.tables),
         )
 
     def _from(self) -> str:
@@ -197,6 +198,10 @@ class KpiReader:
 
     def _run(self, sql: str) -> list[tuple[Any, ...]]:
         return execute(self._settings, sql).rows
+
+
+def _truncated(grain: Grain) -> str:
+    return f"CAST(date_trunc('{grain}', day) AS date)"
 
 
 def _between(start: date, end: date) -> str:

@@ -86,5 +86,8 @@ def _abbreviated(text: str, dot: int) -> bool:
     follows = text[dot + 1 :].lstrip()
     if word in _ABBREVIATIONS and follows:
         return True
-    # A single capital is an initial; digits before a lower-case word or a noun are an ordinal.
-    return bool(follows) and (re.fullmatch(r"[a-z]", word) is not None or follows[0].islower())
+    # A single letter is an initial, or after a number a unit ("6,50 t."); digits before a
+    # lower-case word or a noun are an ordinal.
+    unit = re.search(r"\d\s$", text[: before.start()])
+    initial = re.fullmatch(r"[a-z]", word) is not None and unit is None
+    return bool(follows) and (initial or follows[0].islower())

@@ -16,7 +16,7 @@ from typing import Literal
 from platform_assets.settings import Settings
 from reports.document import Passage
 from reports.knowledge import chunks, fusion
-from reports.knowledge.embed import Embedder, SentenceEmbedder
+from reports.knowledge.embed import Embedder, shared_embedder
 from reports.knowledge.lexical import WordIndex
 from reports.knowledge.model import (
     Block,
@@ -27,6 +27,7 @@ from reports.knowledge.model import (
     RefusedError,
     Scored,
     SyncReport,
+    Vectors,
 )
 from reports.knowledge.parsing.choose import parse
 from reports.knowledge.stores.model import VectorStore, open_store
@@ -71,7 +72,7 @@ class KnowledgeBase:
             settings: name the store and the model.
             collection: its name.
             store: instead of the settings'.
-            embedder: instead of the settings'.
+            embedder: instead of this process's one of the settings' model.
             language: of its documents, BCP 47: stemming and stop words.
 
         Raises:
@@ -82,7 +83,7 @@ class KnowledgeBase:
                 f"{collection!r} is no name of a collection",
                 "use up to 40 of a-z, 0-9, - and _, a letter first",
             )
-        self._embedder = embedder or SentenceEmbedder(settings.embedding_model)
+        self._embedder = embedder or shared_embedder(settings.embedding_model, settings.cache)
         self._store = store or open_store(settings)
         self._language = language
         key = _hash(f"{collection}\0{self._embedder.name}\0{chunks.RULES}".encode())[:8]
@@ -192,21 +193,30 @@ class KnowledgeBase:
             self._store.replace(self._table, found, vectors)
             report.embedded += len(found)
 
-    def search(self, query: str, k: int = 5, mode: Mode = "hybrid") -> list[Passage]:
+    def search(
+        self, query: str, k: int = 5, mode: Mode = "hybrid", vector: Vectors | None = None
+    ) -> list[Passage]:
         """The best passages for a query, best first.
 
         Args:
             query: words or a question.
             k: how many, at most.
             mode: ``bm25`` (by words), ``dense`` (by meaning) or both.
+            vector: the query as this collection's model embeds it, one row; None embeds it. Who
+                asks several collections the same embeds it once.
 
         Raises:
             StoreUnreachableError: the store does not answer.
         """
-        return [found.passage for found in self.scored(query, k, mode)]
+        return [found.passage for found in self.scored(query, k, mode, vector=vector)]
 
     def scored(
-        self, query: str, k: int = 5, mode: Mode = "hybrid", fuse: Fusion = "min_max"
+        self,
+        query: str,
+        k: int = 5,
+        mode: Mode = "hybrid",
+        fuse: Fusion = "min_max",
+        vector: Vectors | None = None,
     ) -> list[Scored]:
         """As :meth:`search`, with scores: BM25's, cosine similarity, or the fused one.
 
@@ -215,16 +225,17 @@ class KnowledgeBase:
             k: how many, at most.
             mode: see :meth:`search`.
             fuse: how both rankings become one (ADR 0402).
+            vector: see :meth:`search`.
         """
         if k < 1 or not query.strip():
             return []
         if mode == "bm25":
             ranked = self._by_words(query, k)
         elif mode == "dense":
-            ranked = self._by_meaning(query, k)
+            ranked = self._by_meaning(query, k, vector)
         else:
             depth = max(CANDIDATES, k)
-            both = [self._by_words(query, depth), self._by_meaning(query, depth)]
+            both = [self._by_words(query, depth), self._by_meaning(query, depth, vector)]
             entries = {entry.id: entry for ranking in both for entry, _ in ranking}
             fused = _FUSIONS[fuse]([{e.id: score for e, score in ranking} for ranking in both])
             best = sorted(fused, key=lambda name: (-fused[name], name))[:k]
@@ -240,8 +251,10 @@ class KnowledgeBase:
             index = self._words[1]
         return index.search(query, k)
 
-    def _by_meaning(self, query: str, k: int) -> list[tuple[Entry, float]]:
-        return self._store.nearest(self._table, self._embedder.embed([query]), k)
+    def _by_meaning(self, query: str, k: int, vector: Vectors | None) -> list[tuple[Entry, float]]:
+        if vector is None:
+            vector = self._embedder.embed([query])
+        return self._store.nearest(self._table, vector, k)
 
 
 def _check_place(name: str, path: Path, folder: Path, known: str | None) -> None:

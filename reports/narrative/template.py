@@ -35,22 +35,11 @@ def tell(brief: Brief) -> Story:
     A language without sentences of its own is written in English
     (:func:`reports.narrative.phrases.language_of`).
     """
-    return _Teller(brief).story()
+    return Teller(brief).story()
 
 
 About = Literal["finding", "movers", "leaders"]
 """What one sentence on a KPI may be about."""
-
-
-def sentence(brief: Brief, kpi: str, about: About) -> Draft | None:
-    """One sentence on a KPI, for the title of a chart; None where there is nothing to say.
-
-    Args:
-        brief: the report's.
-        kpi: id of the KPI.
-        about: its value and change, who made the change, or who is largest.
-    """
-    return _Teller(brief).sentence(kpi, about)
 
 
 @dataclass(frozen=True)
@@ -59,7 +48,7 @@ class _Sentence:
     facts: tuple[str, ...] = ()
 
 
-class _Teller:
+class Teller:
     """Tells one brief; counts sentences, so that neighbours differ."""
 
     def __init__(self, brief: Brief) -> None:
@@ -67,9 +56,11 @@ class _Teller:
         self._language = language_of(brief.language)
         self._phrases = phrases_of(brief.language)
         self._readings: dict[str, Reading] = {}
-        self._told = crc32(f"{brief.name}/{brief.period.key}".encode())
+        self._first = crc32(f"{brief.name}/{brief.period.key}".encode())
+        self._told = self._first
 
     def story(self) -> Story:
+        """See :func:`tell`."""
         summary = [
             [self._verdicts()],
             [self._finding(self._reading(kpi)) for kpi in self._brief.kpis],
@@ -86,7 +77,15 @@ class _Teller:
         return Story(self._paragraphs(summary, between="\n"), sections)
 
     def sentence(self, kpi: str, about: About) -> Draft | None:
-        """See :func:`sentence`."""
+        """One sentence on a KPI, for the title of a chart; None where there is nothing to say.
+
+        It does not depend on what was asked before.
+
+        Args:
+            kpi: id of the KPI.
+            about: its value and change, who made the change, or who is largest.
+        """
+        self._told = self._first
         reading = self._reading(kpi)
         said: list[_Sentence | None] = [self._finding(reading)]
         if about != "finding":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache
 
 import dagster as dg
@@ -14,12 +14,12 @@ from reports.definition import load_definitions
 from reports.document import Notice, Report
 from reports.facts.collect import FactSheet
 from reports.make import held
+from reports.periods import Period
 
 REPORTS = load_definitions()
 PARTS = {"facts", "context", "narrative", "charts", "document", "delivery"}
 SHEET = FactSheet(
     name="x", period="2010-W50", snapshots={}, data_until="", headline=(), facts=(), series={},
-    members={},
 )  # fmt: skip
 
 
@@ -55,6 +55,19 @@ def test_the_schedule_asks_for_the_last_period_that_is_over(name: str) -> None:
     (request,) = schedule.evaluate_tick(context).run_requests or []
     wanted = {"weekly-commerce": "2026-11-16", "daily-energy": "2026-11-22"}
     assert request.partition_key == wanted[name]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_schedule_skips_what_is_before_the_first_partition(name: str) -> None:
+    repository = build_defs().get_repository_def()
+    schedule = repository.get_schedule_def(f"{job_name(name)}_schedule")
+    first = partitions(REPORTS[name]).get_first_partition_key()
+    period = Period.of(date.fromisoformat(first), REPORTS[name].period)
+    for last, asked in ((period, [first]), (period.shift(-1), [])):
+        at = datetime.combine(last.end, time(9), UTC)
+        context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=repository)
+        requests = schedule.evaluate_tick(context).run_requests or []
+        assert [request.partition_key for request in requests] == asked
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -11,6 +11,7 @@ import pytest
 from platform_assets.gold.bootstrap import bootstrap
 from platform_assets.gold.trino import execute
 from platform_assets.settings import Settings
+from reports.cli import show_facts
 from reports.definition import Definition, load_definition
 from reports.facts.collect import FactsError, collect
 from reports.facts.model import Fact, Kind
@@ -180,6 +181,21 @@ def test_late_and_thin_weeks_say_so(garden: Settings, definition: Definition) ->
     ids = {fact.id for fact in sheet.facts}
     assert "sales.previous" in ids
     assert not {"sales.growth.previous", "sales.rank", "sales.trend"} & ids
+
+
+def test_a_dry_run_shows_what_a_person_wants_and_counts_the_rest(
+    garden: Settings, definition: Definition, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = collect(definition, WEEK, garden)
+    show_facts(definition, WEEK, garden)
+    shown = capsys.readouterr().out.replace("\n", "")
+    points = [fact for fact in sheet.facts if fact.is_point]
+    assert {fact.kpi for fact in points} == {"sales", "mean", "share"}
+    assert f"and {len(points)} values of earlier periods" in shown
+    assert ".at." not in shown
+    assert shown.count("│ sales") == sum(
+        fact.kpi == "sales" and not fact.is_point for fact in sheet.facts
+    )
 
 
 def test_refused_sql_names_the_kpi(garden: Settings, definition: Definition) -> None:

@@ -31,6 +31,7 @@ NAMES = [
     "definitions_load",
     "run_once",
     "retrieval",
+    "embed",
     "number_guard",
     "report_pdf",
     "nab",

@@ -270,6 +270,28 @@ def test_collections_and_models_do_not_meet(
     assert counts(moved.sync(folder)) == (2, 0, 0, 0, 3)
 
 
+def test_a_query_that_is_embedded_already_is_not_embedded_again(
+    base: KnowledgeBase, folder: Path, embedder: CountingEmbedder
+) -> None:
+    base.sync(folder)
+    query = "a warehouse for Leipzig"
+    vector = embedder.embed([query])
+    before = list(embedder.texts)
+    for mode in ("dense", "hybrid"):
+        found = base.search(query, 3, mode, vector)  # type: ignore[arg-type]
+        assert embedder.texts == before
+        assert found == base.search(query, 3, mode)  # type: ignore[arg-type]
+        embedder.texts[:] = before
+
+
+def test_a_process_has_one_embedder_a_model(tmp_path: Path) -> None:
+    settings = Settings(vector_store_url=str(tmp_path / "store"))
+    bases = [KnowledgeBase(settings, name) for name in ("reports", "strategy")]
+    assert bases[0]._embedder is bases[1]._embedder
+    other = settings.model_copy(update={"embedding_model": str(tmp_path)})
+    assert KnowledgeBase(other, "reports")._embedder is not bases[0]._embedder
+
+
 def test_a_bad_name_is_refused() -> None:
     with pytest.raises(KnowledgeError, match="no name of a collection"):
         KnowledgeBase(Settings(), "../up")
@@ -301,7 +323,10 @@ def test_the_packaged_model_knows_meaning_offline(
 
 
 def test_the_rooms_door_loads_no_heavy_library() -> None:
-    heavy = "torch lancedb weaviate sentence_transformers psycopg pypdf docx pptx openpyxl bs4"
+    heavy = (
+        "torch onnxruntime tokenizers lancedb weaviate sentence_transformers psycopg pypdf docx "
+        "pptx openpyxl bs4"
+    )
     code = (
         "import sys, reports.knowledge.base\n"
         f"print([name for name in {heavy.split()} if name in sys.modules])"

@@ -55,7 +55,7 @@ def test_the_interval_holds_the_mean_difference() -> None:
 
 @pytest.mark.skipif(not CACM.is_dir(), reason="needs ../shared/data/cacm")
 def test_the_collection_is_read_whole() -> None:
-    records = dict(retrieval._records())
+    records = dict(retrieval.cacm_records())
     judged = retrieval._judgements()
     assert len(records) == 3204
     assert len(judged) == 52

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from reports.guard import Context, Derivation, Paragraph, Value, check
+from reports.guard.text import sentences
 
 VALUES = (
     Value("a", Decimal(1234), "orders", ("Orders",), period="2019"),
@@ -20,6 +21,7 @@ VALUES = (
     Value("f", Decimal(77), "GBP", ("Fees",), period="fiscal 2019"),
     Value("w", Decimal(21), "GBP", ("Wages",), period="December 31, 2019"),
     Value("y", Decimal(2010), "orders", ("Returns",), period="2019"),
+    Value("t", Decimal("6.5"), "t", ("Harvest", "Ernte"), period="2019"),
 )
 DERIVED = tuple(Derivation(op, ("b", "b0")) for op in ("growth", "difference", "ratio"))
 
@@ -51,6 +53,9 @@ TRUE = [
     ("Revenue was $4.0 billion and orders were 1,234 in 2019.", "en"),
     ("Revenue increased by $2 billion, or 100 %, from 2018 to 2019.", "en"),
     ("Revenue ranged from $2 to 4 billion.", "en"),
+    ("In 2019 the harvest was 6.5 t. In 2018 revenue was $2 billion.", "en"),
+    ("2019 betrug die Ernte 6,50 t. Revenue lag 2018 bei 2 Mrd. $.", "de"),
+    ("The harvest was 6.5 t in 2019.", "en"),
 ]
 
 FALSE = [
@@ -88,6 +93,8 @@ FALSE = [
     ("Revenue was nearly $4 billion, a tenfold rise.", "en"),
     ("Orders hit an all-time high of 1,234, the highest ever.", "en"),
     ("Revenue: $4 billion in 2019 (2018: $3 billion).", "en"),
+    ("In 2018 the harvest was 6.5 t. In 2019 revenue was $4 billion.", "en"),
+    ("In 2019 the harvest was 6.5 t. In 2019 revenue was $2 billion.", "en"),
 ]
 
 
@@ -104,3 +111,20 @@ def test_read_and_accepted(text: str, language: str) -> None:
 @pytest.mark.parametrize(("text", "language"), FALSE)
 def test_read_and_refused(text: str, language: str) -> None:
     assert not _ok(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("Die Ernte lag bei 6,50 t. Danach fiel sie.", 2),
+        ("It was 6.5 t. Sales rose.", 2),
+        ("It was 6.5 t. in all.", 1),
+        ("Ask J. Smith about it.", 1),
+        ("Sales were 5 vs. 6 the year before.", 1),
+        ("It cost 5 approx. Sales rose.", 1),
+    ],
+)
+def test_a_dot_after_a_unit_ends_a_sentence_and_after_an_initial_does_not(
+    text: str, ends: int
+) -> None:
+    assert len(sentences(text, [])) == ends
