@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dagster import AssetSelection, Definitions, define_asset_job, in_process_executor
 
-from platform_assets.automation import automation_sensor, when_silver_changed
+from ml.assets import build_model_definitions
+from platform_assets.automation import when_silver_changed
 from platform_assets.bronze.assets import build_bronze_assets
 from platform_assets.contracts.load import load_contracts
 from platform_assets.fresh_gold_run import fresh_gold_job
@@ -21,9 +22,7 @@ from platform_assets.sources.lineage import load_sources
 from platform_assets.specs import topic_spec
 from platform_assets.stream_run import stream_job
 from reports.assets import build_report_definitions
-from sensors.deliveries import build_delivery_sensor
-from sensors.failures import build_failure_sensor
-from sensors.micro_batches import check_closed_windows, keep_alive
+from sensors.graph import build_sensors
 
 
 def build_defs() -> Definitions:
@@ -47,19 +46,16 @@ def build_defs() -> Definitions:
                 FULL_GOLD_JOB, AssetSelection.assets(gold) | AssetSelection.checks(gold_checks)
             ),
         ],
-        sensors=[
-            keep_alive("stream", "stream"),
-            keep_alive("fresh_gold", "fresh_gold"),
-            check_closed_windows,
-            build_failure_sensor(),
-            build_delivery_sensor(),
-            automation_sensor(),
-        ],
+        sensors=build_sensors(),
         resources={"dbt": build_dbt_resource()},
         executor=in_process_executor,
     )
     return Definitions.merge(
-        lake, maintenance_definitions(contracts), load_sources(), build_report_definitions()
+        lake,
+        maintenance_definitions(contracts),
+        load_sources(),
+        build_model_definitions(),
+        build_report_definitions(),
     )
 
 
