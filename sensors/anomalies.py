@@ -8,7 +8,7 @@ a message leaves (:mod:`sensors.notify`).
 # No `from __future__ import annotations`: Dagster reads the annotation of `context`.
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ml.anomaly.outbox import Outbox, Waiting
     from ml.anomaly.store import Store
 
-EVENTS_A_TICK = 20
+EVENTS_AT_ONCE = 20
 TICK_SECONDS = 20.0
 """No event is begun later in a tick: a place that does not answer must not hold up the sensors."""
 
@@ -121,10 +121,8 @@ def tell(
         draw: makes an event's chart.
     """
     sent = failed = given_up = 0
-    began = time.monotonic()
-    for event in outbox.due(EVENTS_A_TICK):
-        if time.monotonic() - began > TICK_SECONDS:
-            break
+    end = time.monotonic() + TICK_SECONDS
+    for event in _in_turn(outbox, end):
         try:
             stream = _stream(streams, event.stream)
             notifier.send(anomaly_notification(event, stream, dagster_url, draw(event, stream)))
@@ -135,6 +133,18 @@ def tell(
             outbox.told(event)
             sent += 1
     return Told(sent, failed, given_up)
+
+
+def _in_turn(outbox: "Outbox", end: float) -> "Iterator[Waiting]":
+    """Events that are due, until none is left or the time is up.
+
+    An incident's next event is due once the one before was told, so the outbox is asked again.
+    """
+    while events := outbox.due(EVENTS_AT_ONCE):
+        for event in events:
+            if time.monotonic() > end:
+                return
+            yield event
 
 
 def chart_from(store: "Store") -> "Callable[[Waiting, Stream], bytes | None]":

@@ -5,7 +5,7 @@ Belongs here: rows of a stream's silver table, in micro-batches. Does not belong
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +37,37 @@ def append(root: Path, table: str, rows: pl.DataFrame, batch: int) -> None:
     rows.with_columns(
         event_date=pl.col("timestamp").dt.date(), _micro_batch=pl.lit(batch, pl.Int64)
     ).write_delta(str(path), mode="append", delta_write_options={"partition_by": ["event_date"]})
+
+
+def plain_rows(values: dict[str, np.ndarray], first: int = 0, minutes: int = 15) -> pl.DataFrame:
+    """One reading an interval and machine, with chosen vibrations."""
+    frames = []
+    for machine, vibration in values.items():
+        at = [
+            START + timedelta(minutes=minutes * (first + n), seconds=7)
+            for n in range(len(vibration))
+        ]
+        frames.append(
+            pl.DataFrame(
+                {
+                    "timestamp": at,
+                    "machine_id": machine,
+                    "vibration_mm_s": vibration,
+                    "fault": pl.Series([None] * len(vibration), dtype=pl.String),
+                },
+                schema_overrides={"timestamp": pl.Datetime("us", "UTC")},
+            )
+        )
+    return pl.concat(frames)
+
+
+def seconds(intervals: float, minutes: int = 15) -> float:
+    """The start of an interval, in seconds since 1970."""
+    return START.timestamp() + intervals * minutes * 60.0
+
+
+def daily(intervals: int, seed: int = 0, a_day: int = 96) -> np.ndarray:
+    """Values with the shape of a day and a little noise."""
+    rows = np.arange(intervals)
+    noise = np.random.default_rng(seed).normal(scale=0.1, size=intervals)
+    return 5 + np.sin(2 * np.pi * rows / a_day) + noise

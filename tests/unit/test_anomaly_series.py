@@ -79,7 +79,7 @@ def test_one_strange_signal_makes_the_incident_and_is_named_first() -> None:
     told = run(Series(stream(3), "a", maker("left_profile")), calm)
     assert kinds(told)[0] is Kind.OPENED
     assert told[0].event.at == 10 * DAY * QUARTER
-    assert [one.signal for one in told[0].readings][0] == "s1"
+    assert told[0].readings[0].signal == "s1"
     assert [one.ratio > 1.0 for one in told[0].readings] == [True, False, False]
     assert kinds(told)[-1] is Kind.RECOVERED
     assert told[-1].readings[0].signal == "s1"
