@@ -55,6 +55,8 @@ class Vocabulary:
 
     def __init__(self, values: Sequence[Value], language: str) -> None:
         self._language = language
+        self.entities = frozenset(plain(value.entity) for value in values if value.entity)
+        """As they were declared."""
         self._forms: dict[str, dict[tuple[str, ...], _Ids]] = {}
         for value in values:
             untimely = value.period and when.parse(value.period, language) is None

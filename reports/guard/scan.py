@@ -71,11 +71,12 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
     words = lexicon(language)
     flat = plain(text)
     taken: set[int] = set()
-    labels = vocabulary.find(flat, taken)
+    labels, claiming = _members(flat, words, vocabulary.find(flat, taken), vocabulary, language)
+    taken = {index for label in labels for index in range(label.start, label.end)}
     periods = when.find(flat, language, taken)
     found = quantities.find(flat, language, taken)
-    directions = _directions(flat, words, taken)
-    superlatives = _superlatives(flat, words, taken)
+    directions = _directions(flat, words, taken - claiming)
+    superlatives = _superlatives(flat, words, taken - claiming)
     spans = [
         *((m.start, m.end) for m in labels),
         *((m.start, m.end) for m in periods),
@@ -100,6 +101,32 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
             )
         )
     return made
+
+
+def _members(
+    text: str, words: Lexicon, labels: list[Label], vocabulary: Vocabulary, language: str
+) -> tuple[list[Label], set[int]]:
+    """Members called like a word of direction ("Rose"): labels, and indices that claim as well.
+
+    Spelt in another case than declared the word is no name. Inside an English sentence a capital
+    tells a name from a verb; elsewhere the word is read as both, so that no claim hides in a name.
+    """
+    claim = _word("|".join((words.rise, words.fall, words.weak_rise, words.weak_fall,
+                            words.high, words.low)))  # fmt: skip
+    kept: list[Label] = []
+    claiming: set[int] = set()
+    for label in labels:
+        if label.names or label.periods or not claim.fullmatch(label.text):
+            kept.append(label)
+            continue
+        if label.text not in vocabulary.entities:
+            continue
+        kept.append(label)
+        begins = re.search(r"(?:^|[.!?:;\n\u3002]\W*|^\W+)$", text[: label.start]) is not None
+        german = language.lower().startswith("de")
+        if begins or german or not label.text[0].isupper():
+            claiming.update(range(label.start, label.end))
+    return kept, claiming
 
 
 @cache

@@ -141,3 +141,41 @@ def test_an_unknown_citation_and_a_division_by_zero_are_refused() -> None:
     context = Context((zero,))
     verdict = check(Paragraph("", ("gone",), (Derivation("ratio", ("zero", "zero")),)), context)
     assert [refusal.rule for refusal in verdict.refusals] == ["no_such_fact", "derivation"]
+
+
+def _shop(member: str) -> Context:
+    week = {"period": "2010-W50", "unit": "GBP"}
+    change = {"period": "2010-W50", "unit": "%", "signed": True, "compared_to": "2010-W49"}
+    names = {"names": ("Sales",)}
+    return Context(
+        (
+            Value("whole", Decimal(900), **week, **names),
+            Value("whole.growth", Decimal(-10), **change, **names),
+            Value("part", Decimal(90), **week, **names, entity=member),
+            Value("part.growth", Decimal(5), **change, **names, entity=member),
+        ),
+        ("2010-W50", "2010-W49"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "true"),
+    [
+        ("Rose", "Sales of Rose were £90.", True),
+        ("Rose", "Sales of Rose rose by 5 %.", True),
+        ("Rose", "Sales of Rose fell by 5 %.", False),
+        ("Rose", "Sales fell by 10 % to £900.", True),
+        ("Rose", "Sales rose.", False),
+        ("Rose", "Sales rose on the week before.", False),
+        ("Rose", "Rose sales.", False),
+        ("rose", "Sales rose.", False),
+        ("rose", "Sales rose on the week before.", False),
+        ("Rose Garden Mug", "Sales of Rose Garden Mug rose by 5 %.", True),
+        ("Top", "Sales of Top were £90.", True),
+    ],
+)
+def test_a_member_named_like_a_direction_hides_no_claim(member: str, text: str, true: bool) -> None:
+    context = _shop(member)
+    cites = tuple(value.id for value in context.values)
+    verdict = check(Paragraph(text, cites, ()), context, "en")
+    assert verdict.ok == true, verdict.refusals
