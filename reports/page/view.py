@@ -143,8 +143,9 @@ class View:
     def pieces(self, text: str, spans: Sequence[Span], where: str) -> Iterator[Piece]:
         """A text cut into plain runs and linked numbers."""
         runs, misfits = cut(text, spans)
-        for span in misfits:
-            raise self._error(f"{where}: span {span.start}-{span.end} overlaps or lies outside")
+        if misfits:
+            at = f"{misfits[0].start}-{misfits[0].end}"
+            raise self._error(f"{where}: span {at} overlaps or lies outside")
         for run, cited in runs:
             facts = [self._fact(name, where) for name in cited.facts] if cited else []
             title = "; ".join(f"{fact.label} {self._shown(fact)}" for fact in facts)

@@ -167,8 +167,12 @@ def test_a_browser_that_died_is_started_again(tmp_path: Path) -> None:
 
 def _browsers() -> list[psutil.Process]:
     """Living Chromium processes below this one."""
-    children = psutil.Process().children(recursive=True)
-    return [
-        each for each in children
-        if "chrom" in each.name() and each.status() != psutil.STATUS_ZOMBIE
-    ]  # fmt: skip
+    return [each for each in psutil.Process().children(recursive=True) if _is_living_browser(each)]
+
+
+def _is_living_browser(process: psutil.Process) -> bool:
+    try:
+        return "chrom" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        # Chromium's helpers come and go: this one ended while it was looked at.
+        return False
