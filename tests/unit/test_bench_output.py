@@ -42,6 +42,7 @@ NAMES = [
     "drift_null",
     "drift_delay",
     "purchase",
+    "predict",
 ]
 
 
