@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -12,15 +12,13 @@ import pytest
 
 from ml.assets.serving import SERVED_KEY, TRIAL_KEY, build_serving_definitions
 from ml.registry import DatasetRef, Registry
-from ml.trials.judge import Judge
-from ml.trials.rows import Scope
 from platform_assets.databases import connect
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 from sensors.notify import Notification, NotifyError, Severity
 from sensors.promotion import MODEL, build_promotion_sensor, worth_a_look
 from sensors.rollback import build_rollback_sensor
-from tests.integration.trial_scene import Scene, sealed
+from tests.integration.trial_scene import Scene, forget, sealed
 from tests.traffic import ArmIs
 
 
@@ -46,27 +44,14 @@ def settings(_servers: None) -> Settings:
 @pytest.fixture
 def scene(settings: Settings, tmp_path: Path) -> Iterator[Scene]:
     """The purchase model, on trial for an hour."""
-    clear(settings)
+    forget(settings, MODEL)
     for number in (1, 2):
         sealed(settings, tmp_path / MODEL / str(number))
     made = Scene(settings, tmp_path, MODEL)
     backdate(settings, made)
     yield made
     made.close()
-    clear(settings)
-
-
-def clear(settings: Settings) -> None:
-    """Forget the model: other tests gave it a past."""
-    judge = Judge(settings)
-    # The first question makes the tables.
-    judge.cases.history(MODEL)
-    judge.deployments.current(MODEL)
-    judge.rows.labels(Scope(MODEL, datetime.now(UTC)))
-    judge.close()
-    with connect(settings, "models") as connection:
-        for table in ("trials", "deployments", "predictions"):
-            connection.execute(f"DELETE FROM {table} WHERE model = %s", (MODEL,))
+    forget(settings, MODEL)
 
 
 def backdate(settings: Settings, scene: Scene) -> None:
@@ -178,7 +163,7 @@ def test_labels_ask_for_a_verdict_once(scene: Scene, settings: Settings) -> None
 
 
 def test_nothing_is_asked_without_a_trial(settings: Settings) -> None:
-    clear(settings)
+    forget(settings, MODEL)
     with dg.DagsterInstance.ephemeral() as instance:
         assert tick(build_promotion_sensor(lambda: settings), instance).skip_message == (
             "nothing is on trial"

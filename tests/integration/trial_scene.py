@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from ml.artefact import Field, Signature, artefact_key, seal
 from ml.deployment import Deployment, Deployments
 from ml.serving.log import PredictionLog
 from ml.trials.judge import Finding, Judge
+from ml.trials.rows import Scope
+from platform_assets.databases import connect
 from platform_assets.settings import Settings
 from tests.traffic import ArmIs, arrays, write
 
@@ -97,3 +99,16 @@ class Scene:
     def close(self) -> None:
         self.judge.close()
         self.log.close()
+
+
+def forget(settings: Settings, model: str) -> None:
+    """Forget what is known of a model: other tests may have given it a past."""
+    judge = Judge(settings)
+    # The first question makes the tables.
+    judge.cases.history(model)
+    judge.deployments.current(model)
+    judge.rows.labels(Scope(model, datetime.now(UTC)))
+    judge.close()
+    with connect(settings, "models") as connection:
+        for table in ("trials", "deployments", "predictions"):
+            connection.execute(f"DELETE FROM {table} WHERE model = %s", (model,))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.settings import REPOSITORY
 from sensors.notify import Notification, NotifyError, Routes, Severity, notifier_from_environment
 from sensors.notify.routing import Route
 from tests.peer import Answer, scripted
@@ -112,3 +113,11 @@ def test_a_missing_file_or_secret_is_told_before_a_message_needs_it(tmp_path: Pa
     (tmp_path / "r").write_text("routes: [{owner: x, places: ['pagerduty:PAGER_X']}]")
     with pytest.raises(NotifyError, match="needs PAGER_X"):
         notifier_from_environment(tmp_path, {"WEIR_NOTIFY_ROUTES": str(tmp_path / "r")})
+
+
+def test_the_rules_in_the_document_are_rules(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "how-to" / "notifications.md").read_text()
+    found = routes(tmp_path, text.split("```yaml\n")[1].split("```")[0])
+    assert list(found.places(NOTE)) == ["pagerduty", "slack:#growth"]
+    nobody = replace(NOTE, owner="", source="streams")
+    assert list(found.places(nobody)) == ["pagerduty:PAGER_OPERATIONS", "log"]
