@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from ml.drift import pages
+from ml.drift.cli import print_drift
 from ml.drift.compare import DriftError, Move
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
@@ -183,6 +186,21 @@ def test_whoever_reads_up_to_a_serial_has_missed_nothing(log: DriftLog, model: s
             if all(each.done() for each in writing) and not log.since(cursor):
                 break
     assert len(seen) == 60
+
+
+def test_the_shell_prints_what_each_day_said(log: DriftLog, model: str) -> None:
+    app = typer.Typer()
+    app.command()(print_drift)
+    assert f"no day of {model}" in CliRunner().invoke(app, [model]).output
+    for day in range(3):
+        log.put(entry(model, day, retrain=day == 2))
+    lines = CliRunner().invoke(app, [model, "--limit", "2"]).output
+    assert "2026-03-01" not in lines
+    assert "2026-03-03" in lines
+    found = json.loads(CliRunner().invoke(app, [model, "--json"]).output)
+    assert [(one["period"], one["retrain"]) for one in found] == [
+        ("2026-03-01", False), ("2026-03-02", False), ("2026-03-03", True),
+    ]  # fmt: skip
 
 
 def test_without_postgresql_it_says_so(weir_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
