@@ -35,6 +35,7 @@ BENCHES: dict[str, str] = {
     "drift_null": "drift:run_null",
     "drift_delay": "drift:run_delay",
     "purchase": "purchase:run",
+    "predict": "predict:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -41,6 +41,7 @@ NAMES = [
     "drift_null",
     "drift_delay",
     "purchase",
+    "predict",
 ]
 
 
