@@ -34,6 +34,7 @@ BENCHES: dict[str, str] = {
     "canary_ab": "canary:run_ab",
     "drift_null": "drift:run_null",
     "drift_delay": "drift:run_delay",
+    "purchase": "purchase:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

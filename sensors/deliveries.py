@@ -21,7 +21,13 @@ from dagster import (
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from reports.delivery.model import Delivery, State
-from sensors.notify import Notification, Notifier, Severity, notifier_from_environment
+from sensors.notify import (
+    Notification,
+    Notifier,
+    NotifyError,
+    Severity,
+    notifier_from_environment,
+)
 
 if TYPE_CHECKING:
     from reports.delivery.log import DeliveryLog
@@ -97,6 +103,8 @@ def build_delivery_sensor(
         try:
             log = DeliveryLog(found)
             sent = alert(log, notifier() if notifier else notifier_from_environment(found.home))
+        except NotifyError:
+            raise  # a place that is down is a failed tick, which people see
         except WeirError as error:
             return SkipReason(str(error))
         context.log.info(f"{sent} alert(s)")

@@ -5,7 +5,8 @@ Belongs here: the asset, its schedule, its metadata. Does not belong here: what 
 """
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -64,7 +65,15 @@ def column_schema() -> dg.TableSchema:
     return dg.TableSchema(columns)
 
 
-@dg.asset(
+def _daily(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """A decorator; Dagster calls one of its options beta, at every load of the definitions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(**options)
+    return decorator
+
+
+@_daily(
     key=USER_FEATURES_KEY,
     deps=[dg.AssetDep(SILVER_KEY, partition_mapping=dg.AllPartitionMapping())],
     partitions_def=DAYS,

@@ -60,6 +60,8 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     given = parser.parse_args(words)
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # One line when PostgreSQL goes is enough; the pool says so for every attempt.
+    logging.getLogger("psycopg.pool").setLevel("ERROR")
     fixed = None
     if given.folder is not None:
         fixed = Deployment(

@@ -40,6 +40,7 @@ NAMES = [
     "canary_ab",
     "drift_null",
     "drift_delay",
+    "purchase",
 ]
 
 

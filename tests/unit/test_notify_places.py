@@ -99,6 +99,9 @@ def test_a_webhook_gets_json_its_key_and_its_token() -> None:
         "source": "streams",
         "link": NOTE.link,
         "key": NOTE.key,
+        "owner": "",
+        "event": "opened",
+        "incident": "",
     }
 
 
@@ -141,7 +144,7 @@ def test_slack_gets_an_escaped_message_in_its_channel() -> None:
     )
     assert sent["channel"] == "#lake"
     assert "&lt;look&gt; &amp; mend" in sent["text"]
-    assert f"<{NOTE.link}|Open in Dagster>" in sent["text"]
+    assert f"<{NOTE.link}|Open>" in sent["text"]
     assert "run-failure-42" in str(sent["metadata"])
 
 

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from ml.artefact import open_artefact
+from ml.artefact import open_artefact, seal
 from ml.features.labels import LABEL
 from ml.features.user import FEATURES, USER_FEATURES
 from ml.purchase import card, package
 from ml.purchase.candidates import BOOSTING, LOGISTIC, fit, log_odds
 from ml.purchase.choice import Calibration, choose
+from ml.purchase.compare import compare, table
 from ml.purchase.dataset import Dataset, Recipe, fingerprint
 from ml.purchase.errors import PurchaseError, Skipped
 from ml.purchase.evaluate import best_threshold, calibration_error, intervals, measure
@@ -25,6 +26,7 @@ from ml.purchase.export import check
 from ml.purchase.plots import calibration_png, precision_recall_png
 from ml.purchase.train import Trained, train
 from ml.purchase.validation import Fold, expanding
+from ml.registry import Version
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = b"k" * 32
@@ -241,6 +243,46 @@ def test_the_card_says_why_what_and_how_good(dataset: Dataset, trained: Trained)
     ):  # fmt: skip
         assert wanted in text
     assert "nan" not in text
+
+
+def as_version(number: int, folder: Path) -> Version:
+    return Version(
+        "purchase", number, (), START, "", {}, {}, {}, None, "", artefact=folder, card=""
+    )
+
+
+def test_a_champion_is_compared_on_days_new_to_it_and_not_at_all_on_others(
+    dataset: Dataset, trained: Trained, tmp_path: Path
+) -> None:
+    package.write(tmp_path / "new", dataset, trained, KEY)
+    new = as_version(2, tmp_path / "new")
+    alone = compare(dataset, new, None, KEY)
+    assert [side.name for side in alone.sides] == ["version 2"]
+    assert alone.sides[0].measured == trained.validation
+    same = compare(dataset, new, as_version(1, tmp_path / "new"), KEY)
+    assert "0 labelled rows came after" in same.note
+
+    def champion(name: str, until: str) -> Version:
+        write_champion = {"threshold": 0.4, "trained_until": until, "fingerprint": "other"}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.onnx").write_bytes(trained.onnx)
+        seal(tmp_path / name, "onnx", package.signature(), write_champion, KEY)
+        return as_version(1, tmp_path / name)
+
+    cut = trained.scored["at"].unique().sort()[1]
+    both = compare(dataset, new, champion("old", cut.isoformat()), KEY)
+    assert [side.name for side in both.sides] == ["version 2", "champion 1"]
+    fair = trained.scored.filter(pl.col("at") > cut)
+    assert "new to both" in both.note
+    # The champion here is the very model: it answers what the trained one does.
+    wanted = trained.answers[fair["row"].to_numpy()]
+    assert np.allclose(both.sides[1].scores, wanted, atol=1e-5)
+    assert np.array_equal(both.sides[1].labels, fair[LABEL].to_numpy())
+    assert both.sides[1].measured.threshold == 0.4
+    assert "| pr_auc |" in table(both)
+    assert "does not say" in compare(dataset, new, champion("silent", ""), KEY).note
+    with pytest.raises(PurchaseError, match="trained on other"):
+        compare(dataset, champion("foreign", ""), None, KEY)
 
 
 def test_plots_are_pictures_and_the_same_again(trained: Trained) -> None:
