@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ml.drift.cli import print_drift
 from platform_assets.errors import WeirError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ models = typer.Typer(
     epilog="Examples:  weir models list purchase  |  weir models compare purchase  |  "
     "weir models promote purchase 5 --dry-run  |  weir models rollback purchase",
 )
+models.command("drift")(print_drift)
 
 Model = Annotated[str, typer.Argument(help="Name of a model, e.g. purchase.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
