@@ -13,6 +13,7 @@ however long it lasts. The test may be looked at any time, so it does not matter
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from dagster import (
     DefaultSensorStatus,
@@ -76,7 +77,9 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
             if worth_a_look(count, judged.get(name, 0))
         }
         keys = [f"{name} {count}" for name, count in due.items()]
-        keys += [f"finish {case.kind} {case.name}" for case in unfinished]
+        # Again each ten minutes, where the registry was away.
+        now = f"{datetime.now(UTC):%Y%m%dT%H%M}"[:-1]
+        keys += [f"finish {case.kind} {case.name} {now}" for case in unfinished]
         if not keys:
             return SkipReason(f"no new labels: {labels}" if labels else "nothing is on trial")
         kept = {name: judged.get(name, 0) for name in labels} | due
