@@ -34,7 +34,7 @@ SETTLE = timedelta(seconds=3)
 """How long rows may take from the answer to the table before a window counts as over."""
 BASELINE = 10_000
 """Requests of the champion before that the limits of a probation rest on."""
-BASELINE_DAYS = 30
+BASELINE_DAYS = 7
 """Days whose labels they rest on."""
 _HISTORY = 1_000
 
