@@ -1,7 +1,7 @@
 """Predictions and what became true: the tables that trials, drift and reports read.
 
 Belongs here: writing them idempotently, joining them, their retention. Does not belong here: what
-waits on disk while PostgreSQL is away (:mod:`.journal`), and judging (``ml/trials.py``).
+waits on disk while PostgreSQL is away (:mod:`.journal`), and judging (``ml/trials``).
 """
 
 from __future__ import annotations
