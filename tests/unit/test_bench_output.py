@@ -36,6 +36,7 @@ NAMES = [
     "nab",
     "vus_pr",
     "anomaly_stream",
+    "anomaly_choice",
     "canary_aa",
     "canary_ab",
     "drift_null",
