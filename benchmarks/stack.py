@@ -16,7 +16,7 @@ from pathlib import Path
 from platform_assets.local import supervise
 from platform_assets.settings import LOOPBACK, Settings, get_settings
 
-PORTS = 10
+PORTS = 11
 STORES = ("postgres", "kafka", "registry")
 
 

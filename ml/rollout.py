@@ -121,8 +121,11 @@ def roll_back_target(history: Sequence[Deployment], to: int | None) -> int:
     return target
 
 
-def mend_aliases(settings: Settings, model: str) -> None:
+def mend_aliases(settings: Settings, model: str) -> Deployment | None:
     """Let ``champion`` and ``challenger`` point to what is deployed; nothing if nothing is.
+
+    Returns:
+        The deployment that they tell of now.
 
     Raises:
         RegistryError: MLflow is away, or lacks the version.
@@ -143,8 +146,9 @@ def mend_aliases(settings: Settings, model: str) -> None:
             # Who writes last looks last: of several that mend at once, none leaves what is old.
             latest = deployments.current(model)
             if latest is None or latest.revision == now.revision:
-                return
+                return latest
             now = latest
+        return None
     finally:
         deployments.close()
 

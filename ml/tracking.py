@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,7 @@ class Input(NamedTuple):
 
 
 class AwayError(RegistryError):
-    """Nobody answered; asking again may help."""
+    """Nobody answered, or another process was in the way; asking again may help."""
 
 
 class TakenError(RegistryError):
@@ -153,7 +154,7 @@ def log_run(
     Raises:
         RegistryError: MLflow is away or refuses.
     """
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+    from mlflow.entities import Metric, Param
 
     client, now = open_client(settings), round(time.time() * 1000)
     with explained(settings, f"logging a run of {model!r}"):
@@ -163,19 +164,28 @@ def log_run(
             client.log_batch(run_id, params=[Param(name, value) for name, value in texts])
         for numbers in _batches(metrics):
             client.log_batch(run_id, metrics=[Metric(n, value, now, 0) for n, value in numbers])
-        data = Dataset(
-            name=dataset.name,
-            digest=dataset.digest[:_DIGEST],
-            source_type="delta",
-            source=dataset.source,
-            profile=dataset.profile,
-        )
-        context = InputTag("mlflow.data.context", "training")
-        client.log_inputs(run_id, [DatasetInput(data, [context])])
+        _log_input(settings, client, run_id, dataset)
         for place, folder in folders.items():
             client.log_artifacts(run_id, str(folder), place or None)
         client.set_terminated(run_id)
     return run_id, str(run.info.artifact_uri)
+
+
+@retry_away
+def _log_input(settings: Settings, client: MlflowClient, run_id: str, dataset: Input) -> None:
+    """On its own: two runs that name the same new data set at once are in each other's way."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    data = Dataset(
+        name=dataset.name,
+        digest=dataset.digest[:_DIGEST],
+        source_type="delta",
+        source=dataset.source,
+        profile=dataset.profile,
+    )
+    context = InputTag("mlflow.data.context", "training")
+    with explained(settings, f"logging data set {dataset.name!r}"):
+        client.log_inputs(run_id, [DatasetInput(data, [context])])
 
 
 def _experiment(settings: Settings, client: MlflowClient, model: str) -> str:
@@ -276,24 +286,23 @@ def _address(settings: Settings) -> str:
 
 def _meaning(settings: Settings, doing: str, error: MlflowException) -> RegistryError:
     import requests
+    from sqlalchemy.exc import IntegrityError
 
-    code = error.error_code
-    message = f"{doing}: {_where(settings)}: {_brief(error)}"
+    code, said = error.error_code, str(error)
+    causes = [error.__cause__, error.__context__]
+    place = f"{doing}: {_where(settings)}"
     if code == "RESOURCE_ALREADY_EXISTS":
-        return TakenError(message, "choose another name")
+        return TakenError(f"{place}: {_brief(error)}", "choose another name")
     if code == "RESOURCE_DOES_NOT_EXIST":
-        return MissingError(message, "see `weir models list` for what there is")
-    causes = [error, error.__cause__, error.__context__]
-    if any(isinstance(cause, requests.Timeout) for cause in causes):
-        return RegistryError(message, _hint(settings))
+        return MissingError(f"{place}: {_brief(error)}", "see `weir models list` for what there is")
+    if "ReadTimeout" in said or any(isinstance(cause, requests.Timeout) for cause in causes):
+        return RegistryError(f"{place} did not answer in time", _hint(settings))
+    if any(isinstance(cause, requests.ConnectionError) for cause in causes):
+        return AwayError(f"{place} cannot be reached", _hint(settings))
     status = error.get_http_status_code()  # type: ignore[no-untyped-call]
-    if (
-        code in _AWAY_CODES
-        or status in _AWAY_STATUS
-        or any(isinstance(cause, requests.ConnectionError) for cause in causes)
-    ):
-        return AwayError(message, _hint(settings))
-    return RegistryError(message, _hint(settings))
+    beaten = any(isinstance(cause, IntegrityError) for cause in causes) or "UNIQUE const" in said
+    passing = beaten or code in _AWAY_CODES or status in _AWAY_STATUS
+    return (AwayError if passing else RegistryError)(f"{place}: {_brief(error)}", _hint(settings))
 
 
 def _where(settings: Settings) -> str:
@@ -311,4 +320,5 @@ def _hint(settings: Settings) -> str:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    """The first words, without a user and password that an address among them may hold."""
+    return re.sub(r"//[^/@\s]*@", "//", " ".join(str(error).split()))[:300]

@@ -25,6 +25,7 @@ COMMAND_MODULES = (
     "reports.cli",
     "reports.delivery.cli",
     "reports.portal.cli",
+    "ml.cli",
 )
 
 _HELP = """A lakehouse that Dagster runs: live events in, governed tables out.
@@ -40,6 +41,8 @@ Examples:
   weir sql "select count(*) from silver.commerce.clickstream"
 
   weir report weekly-commerce --period 2010-W50
+
+  weir models list              versions of each model, and who is champion
 
   weir logs kafka -f            follow one server's log
 

@@ -18,12 +18,12 @@ import pytest
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 
-PORTS = 10
+PORTS = 11
 
 
 def free_port_base() -> int:
-    """The start of a block of ten free ports, spread by pid so that sessions do not meet."""
-    first = 20_000 + (os.getpid() * 10) % 10_000
+    """The start of a block of free ports, spread by pid so that sessions do not meet."""
+    first = 20_000 + (os.getpid() * PORTS) % 10_000
     for base in range(first, first + 20_000, PORTS):
         try:
             for port in range(base, base + PORTS):
@@ -32,7 +32,7 @@ def free_port_base() -> int:
         except OSError:
             continue
         return base
-    pytest.fail("no block of ten free ports")
+    pytest.fail("no block of free ports")
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from platform_assets.errors import WeirError
-from platform_assets.local import dagster, kafka, portal, postgres, registry, spark, trino
+from platform_assets.local import dagster, kafka, models, portal, postgres, registry, spark, trino
 from platform_assets.local.model import Server
 from platform_assets.settings import Profile, Settings
 
 DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
 STORES = (postgres.NAME, kafka.NAME, registry.NAME)
-DEFAULT = (*STORES, trino.NAME, *DAGSTER, portal.NAME)
+DEFAULT = (*STORES, trino.NAME, *DAGSTER, portal.NAME, models.NAME)
 OPTIONAL = (spark.NAME,)
 
 
@@ -37,6 +37,7 @@ def catalogue(settings: Settings) -> dict[str, Server]:
         trino.server(settings),
         *dagster.servers(settings),
         portal.server(settings),
+        models.server(settings),
         spark.server(settings),
     )
     return {server.name: server for server in every}

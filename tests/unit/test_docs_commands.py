@@ -151,7 +151,7 @@ def test_variables_named_anywhere_are_read_somewhere() -> None:
     code = (
         "".join(
             file.read_text(errors="replace")
-            for folder in ("platform_assets", "sensors", "reports")
+            for folder in ("platform_assets", "sensors", "reports", "ml")
             for file in (REPOSITORY / folder).rglob("*")
             if file.suffix in {".py", ".yaml"}
         )

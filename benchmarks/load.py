@@ -1,0 +1,146 @@
+"""HTTP load on one address: keep-alive connections, as little work as can be.
+
+Belongs here: sending and timing. Does not belong here: which server, and what the figures mean.
+The same client drives both sides of a comparison, and tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+TIMEOUT_SECONDS = 30.0
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request.
+
+    Attributes:
+        at: when it was due or sent (``time.perf_counter``).
+        seconds: from then to the last byte of its answer.
+        status: of the answer; 0 where there was none.
+        body: of the answer.
+    """
+
+    at: float
+    seconds: float
+    status: int
+    body: bytes
+
+
+class Client:
+    """One connection at a time; opened anew after an error."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer; 0 and the error's name where the connection failed."""
+        try:
+            return await asyncio.wait_for(self._post(path, body), TIMEOUT_SECONDS)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            await self.close()
+            return 0, repr(error).encode()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(HOST, self._port)
+        reader, writer = self._streams
+        writer.write(
+            b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (path.encode(), HOST.encode(), len(body), body)
+        )
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        status = int(head.split(b" ", 2)[1])
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        answer = await reader.readexactly(length)
+        if b"\r\nconnection: close" in head:
+            await self.close()
+        return status, answer
+
+
+async def steady(
+    port: int,
+    path: str,
+    body: Callable[[int], bytes],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = 16,
+) -> list[Sent]:
+    """Requests at a fixed rate, whatever the server does: a late one is timed from when it was due.
+
+    Args:
+        port: on loopback.
+        path: to post to.
+        body: of the n-th request.
+        rate: requests a second.
+        seconds: how long.
+        connections: most that are open.
+    """
+    clients = [Client(port) for _ in range(connections)]
+    begin = time.perf_counter()
+    numbers = iter(range(round(rate * seconds)))
+
+    async def work(client: Client) -> list[Sent]:
+        done = []
+        for number in numbers:
+            due = begin + number / rate
+            if (pause := due - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            status, answer = await client.post(path, body(number))
+            done.append(Sent(due, time.perf_counter() - due, status, answer))
+        return done
+
+    return await _all(clients, work)
+
+
+async def saturated(
+    port: int,
+    path: str,
+    body: Callable[[int], bytes],
+    *,
+    seconds: float,
+    connections: int = 8,
+) -> list[Sent]:
+    """Requests as fast as answers come, each connection sending the next after its answer."""
+    clients = [Client(port) for _ in range(connections)]
+    end = time.perf_counter() + seconds
+    count = iter(range(1 << 62))
+
+    async def work(client: Client) -> list[Sent]:
+        done = []
+        while (at := time.perf_counter()) < end:
+            status, answer = await client.post(path, body(next(count)))
+            done.append(Sent(at, time.perf_counter() - at, status, answer))
+        return done
+
+    return await _all(clients, work)
+
+
+async def _all(
+    clients: Sequence[Client], work: Callable[[Client], Awaitable[list[Sent]]]
+) -> list[Sent]:
+    try:
+        lists = await asyncio.gather(*(work(client) for client in clients))
+    finally:
+        for client in clients:
+            await client.close()
+    return sorted((sent for done in lists for sent in done), key=lambda sent: sent.at)
+
+
+def percentile(sent: Sequence[Sent], q: float) -> float:
+    """Milliseconds at a percentile, by nearest rank."""
+    ordered = sorted(one.seconds for one in sent)
+    return 1000 * ordered[min(len(ordered) - 1, int(q / 100 * len(ordered)))]

@@ -1,0 +1,94 @@
+"""``python -m ml.serving``: serve the deployed models until stopped.
+
+Belongs here: putting the parts together, and the process. Does not belong here: any of the parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from ml.artefact import artefact_key
+from ml.deployment import Deployment, Deployments
+from ml.serving.app import create_app
+from ml.serving.journal import Journal
+from ml.serving.log import PredictionLog
+from ml.serving.server import Server
+from ml.serving.state import Fleet, Follower
+from platform_assets.settings import LOOPBACK, Settings, get_settings
+
+
+def build(settings: Settings, port: int, fixed: Deployment | None = None) -> FastAPI:
+    """The application over PostgreSQL and the journal's folder of this port.
+
+    Args:
+        settings: where things are.
+        port: names the journal's folder: one for each server of a machine.
+        fixed: served instead of what the deployments say.
+
+    Raises:
+        ArtefactError: there is no key for the models' seals.
+        JournalError: another server has this port's journal.
+    """
+    log = PredictionLog(settings)
+    journal = Journal(settings.home / "data" / "models" / f"journal-{port}", log)
+    deployments = Deployments(settings)
+    read: Callable[[], Sequence[Deployment]] = deployments.in_force
+    if fixed is not None:
+        only = fixed
+        read = lambda: [only]  # noqa: E731 - shorter than a name for it
+    fleet = Fleet(artefact_key(settings))
+    return create_app(Server(fleet, journal, log), Follower(fleet, read, deployments.close))
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Read the options and serve."""
+    settings = get_settings()
+    parser = argparse.ArgumentParser(prog="python -m ml.serving", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on")
+    parser.add_argument("--port", type=int, default=settings.models_port)
+    parser.add_argument("--model", default="model", help="name, with --folder")
+    parser.add_argument("--version", type=int, default=1, help="its version, with --folder")
+    parser.add_argument(
+        "--folder", type=Path, help="serve this sealed folder, whatever is deployed"
+    )
+    given = parser.parse_args(words)
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # One line when PostgreSQL goes is enough; the pool says so for every attempt.
+    logging.getLogger("psycopg.pool").setLevel("ERROR")
+    fixed = None
+    if given.folder is not None:
+        fixed = Deployment(
+            model=given.model,
+            champion=given.version,
+            challenger=None,
+            share=0.0,
+            shadow=False,
+            trial="",
+            revision=1,
+            changed_at=datetime.now(UTC),
+            reason="given on the command line",
+            actor="command line",
+            artefacts={given.version: given.folder},
+        )
+    uvicorn.run(
+        build(settings, given.port, fixed),
+        host=given.host,
+        port=given.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    main()

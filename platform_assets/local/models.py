@@ -1,0 +1,45 @@
+"""The model server's process.
+
+Belongs here: its command and readiness. Does not belong here: any import of it (it is started as
+a command; it lives in ``ml/serving``).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+from platform_assets.local.model import Server
+from platform_assets.local.postgres import NAME as POSTGRES
+from platform_assets.settings import REPOSITORY, Settings
+
+NAME = "models"
+
+
+def server(settings: Settings) -> Server:
+    """The catalogue's entry."""
+    return Server(
+        name=NAME,
+        version=importlib.metadata.version("weir"),
+        command=(sys.executable, "-m", "ml.serving"),
+        ports=(settings.models_port,),
+        probe=lambda: _answers(settings),
+        folder=REPOSITORY,
+        needs=(POSTGRES,),
+        environment=lambda: {
+            "MALLOC_ARENA_MAX": "2",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
+        },
+        scheme="http",
+        timeout=120,
+        memory_mb=150,
+    )
+
+
+def _answers(settings: Settings) -> bool:
+    import httpx
+
+    # Ready without any model too; one that cannot be loaded must not keep the others down.
+    address = f"http://127.0.0.1:{settings.models_port}/ready"
+    return bool(httpx.get(address, timeout=5).json()["followed"])
