@@ -195,6 +195,7 @@ def _register(
 ) -> Version:
     from ml.artefact import artefact_key
     from ml.registry import Registry, code_version
+    from ml.rollout import promote
 
     metrics = {
         f"{judgement.evidence}_vus_pr_{name}": judgement.mean(name) for name in judgement.scores
@@ -226,7 +227,12 @@ def _register(
             card=card(stream, judgement, winner, rival, better),
             tags=tags,
         )
-    registry.set_alias(stream.model, "champion" if better else "challenger", version.number)
+    if better:
+        # Also the row that says who serves: `weir models` shows it and rolls it back.
+        reason = tags.get("weir/reason", "trained")
+        promote(settings, stream.model, version=version.number, reason=reason, actor="training")
+    else:
+        registry.set_alias(stream.model, "challenger", version.number)
     return version
 
 
