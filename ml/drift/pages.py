@@ -50,3 +50,17 @@ def write(
     # Last: readers list a day by it.
     write_file(root / f"{day}.json", json.dumps(dict(summary), indent=1, allow_nan=False))
     return root / names["data"]
+
+
+def forget(settings: Settings, before: date, *, dry_run: bool = False) -> int:
+    """Delete the pages of periods before a day, of every model; returns how many files.
+
+    What was decided stays in the log.
+    """
+    gone = 0
+    for path in sorted((Path(settings.models_root) / "drift").glob("*/*")):
+        if path.name[:10] < before.isoformat() and path.suffix in {".html", ".json"}:
+            gone += 1
+            if not dry_run:
+                path.unlink(missing_ok=True)
+    return gone

@@ -230,6 +230,14 @@ class PredictionLog:
                 if there < _AT_ONCE:
                     return gone
 
+    def older(self, before: datetime) -> int:
+        """How many predictions were made before a moment: what :meth:`forget` would delete."""
+        with self._database.borrow() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM predictions WHERE id < %s", (first_id(before),)
+            ).fetchone()
+        return int(row[0]) if row else 0
+
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
         self._database.close()
