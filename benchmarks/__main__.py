@@ -31,6 +31,7 @@ BENCHES: dict[str, str] = {
     "nab": "nab:run",
     "vus_pr": "nab:run",
     "anomaly_stream": "nab:run",
+    "anomaly_choice": "anomaly_choice:run",
     "canary_aa": "canary:run_aa",
     "canary_ab": "canary:run_ab",
     "drift_null": "drift:run_null",

@@ -66,6 +66,7 @@ def _figure(threads: int, options: Options) -> Figure:
             "runs": options.repeats,
             "threads": threads,
             "texts": count,
+            "cpu_ratio": round(ours["texts_per_cpu_second"] / theirs["texts_per_cpu_second"], 3),
             **{key: round(ours[key], 3) for key in shown},
             **{f"baseline_{key}": round(theirs[key], 3) for key in shown},
             "ratios": [

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 TIMEOUT_SECONDS = 30.0
+"""How long the last answers may take after the time is over; then the whole load is an error."""
 HOST = "127.0.0.1"
 
 
@@ -32,42 +33,58 @@ class Sent:
     body: bytes
 
 
-class Client:
-    """One connection at a time; opened anew after an error."""
+class Client(asyncio.Protocol):
+    """One connection, one request at a time; opened anew after it was lost."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._content = b""
 
     async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer; 0 and the error's name where the connection failed."""
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(self._post(path, body), TIMEOUT_SECONDS)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            await self.close()
+            if self._transport is None:
+                self._transport, _ = await loop.create_connection(lambda: self, HOST, self._port)
+            self._answer = loop.create_future()
+            self._transport.write(
+                b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (path.encode(), HOST.encode(), len(body), body)
+            )
+            return await self._answer
+        except OSError as error:
+            self.close()
             return 0, repr(error).encode()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        if self._transport is not None:
+            self._transport.close()
+        self._transport, self._content = None, b""
 
-    async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(HOST, self._port)
-        reader, writer = self._streams
-        writer.write(
-            b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%b" % (path.encode(), HOST.encode(), len(body), body)
-        )
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        status = int(head.split(b" ", 2)[1])
-        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        answer = await reader.readexactly(length)
-        if b"\r\nconnection: close" in head:
-            await self.close()
-        return status, answer
+    def data_received(self, data: bytes) -> None:
+        """More of an answer."""
+        self._content += data
+        head, end, body = self._content.partition(b"\r\n\r\n")
+        if not end:
+            return
+        lower = head.lower()
+        length = int(lower.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        self._content = b""
+        if b"\r\nconnection: close" in lower:
+            self.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((int(head.split(b" ", 2)[1]), body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server went away; a request that waits has failed."""
+        self._transport, self._content = None, b""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or ConnectionResetError("the server closed"))
 
 
 async def steady(
@@ -103,7 +120,7 @@ async def steady(
             done.append(Sent(due, time.perf_counter() - due, status, answer))
         return done
 
-    return await _all(clients, work)
+    return await _all(clients, seconds, work)
 
 
 async def saturated(
@@ -126,17 +143,19 @@ async def saturated(
             done.append(Sent(at, time.perf_counter() - at, status, answer))
         return done
 
-    return await _all(clients, work)
+    return await _all(clients, seconds, work)
 
 
 async def _all(
-    clients: Sequence[Client], work: Callable[[Client], Awaitable[list[Sent]]]
+    clients: Sequence[Client], seconds: float, work: Callable[[Client], Awaitable[list[Sent]]]
 ) -> list[Sent]:
     try:
-        lists = await asyncio.gather(*(work(client) for client in clients))
+        lists = await asyncio.wait_for(
+            asyncio.gather(*(work(client) for client in clients)), seconds + TIMEOUT_SECONDS
+        )
     finally:
         for client in clients:
-            await client.close()
+            client.close()
     return sorted((sent for done in lists for sent in done), key=lambda sent: sent.at)
 
 

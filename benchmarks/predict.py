@@ -8,7 +8,6 @@ and in PostgreSQL soon after. MLflow gets its quickest form of request, a matrix
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ import httpx
 import numpy as np
 import orjson
 import psutil
+import uvloop
 
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.load import Sent, percentile, saturated, steady
@@ -94,10 +94,10 @@ def run(options: Options) -> list[Figure]:
 
 def _measure(options: Options, side: Side, process: psutil.Process) -> dict[str, float]:
     seconds = max(2.0, SECONDS * min(1.0, options.scale))
-    asyncio.run(saturated(side.port, side.path, side.body, seconds=2, connections=CONNECTIONS))
-    low = asyncio.run(steady(side.port, side.path, side.body, rate=RATE, seconds=seconds))
+    uvloop.run(saturated(side.port, side.path, side.body, seconds=2, connections=CONNECTIONS))
+    low = uvloop.run(steady(side.port, side.path, side.body, rate=RATE, seconds=seconds))
     before = _cpu_seconds(process)
-    full = asyncio.run(
+    full = uvloop.run(
         saturated(side.port, side.path, side.body, seconds=seconds, connections=CONNECTIONS)
     )
     taken = _cpu_seconds(process) - before

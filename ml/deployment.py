@@ -1,7 +1,7 @@
 """Who serves: champion, challenger and share of each model, with the history of all changes.
 
 Belongs here: the table of deployments and which change the present state allows. Does not belong
-here: whether a change is wise (``ml/trials.py``), the aliases in the registry that follow it
+here: whether a change is wise (``ml/trials``), the aliases in the registry that follow it
 (``ml/rollout.py``) and serving (``ml/serving``, which polls :meth:`Deployments.in_force`).
 """
 

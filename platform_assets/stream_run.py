@@ -48,6 +48,8 @@ VERSION_TAG = "weir/code_version"
 CODE = (
     ("platform_assets", "*.py"),
     ("platform_assets", "*.yaml"),
+    ("ml", "*.py"),
+    ("ml", "*.yaml"),
     ("dbt_project/models", "*.*"),
     ("dbt_project/macros", "*.sql"),
 )

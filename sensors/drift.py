@@ -82,6 +82,7 @@ def gave_up_notification(model: str, request: "Request", dagster_url: str) -> No
         source="retrain_on_drift",
         link=link,
         key=f"retrain-{model}-{request.version}-{request.period}",
+        owner="team:data-science",
     )
 
 

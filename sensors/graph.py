@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dagster import SensorDefinition
 
+from ml.assets.anomaly import JOB as ANOMALY_WATCH
+from ml.assets.anomaly import LEASE as ANOMALY_LEASE
 from platform_assets.automation import automation_sensor
 from sensors.anomalies import build_anomaly_sensor
 from sensors.deliveries import build_delivery_sensor
@@ -23,6 +25,7 @@ def build_sensors() -> list[SensorDefinition]:
     return [
         keep_alive("stream", "stream"),
         keep_alive("fresh_gold", "fresh_gold"),
+        keep_alive(ANOMALY_WATCH, ANOMALY_LEASE),
         check_closed_windows,
         automation_sensor(),
         build_drift_sensor(),

@@ -13,6 +13,8 @@ however long it lasts. The test may be looked at any time, so it does not matter
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from dagster import (
     DefaultSensorStatus,
@@ -26,6 +28,9 @@ from dagster import (
 
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from ml.trials.judge import Judge
 
 MODEL = "purchase"
 JOB = "judge_purchase"
@@ -46,6 +51,8 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
     Args:
         settings: where PostgreSQL is; by default the process's.
     """
+    # Connections are kept from tick to tick.
+    judges: dict[Settings, Judge] = {}
 
     @sensor(
         name="judge_trials",
@@ -59,7 +66,8 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
         from platform_assets.settings import get_settings
 
         judged: dict[str, int] = json.loads(context.cursor or "{}")
-        judge = Judge(settings() if settings else get_settings())
+        found = settings() if settings else get_settings()
+        judge = judges.get(found) or judges.setdefault(found, Judge(found))
         try:
             unfinished = judge.cases.unfinished(MODEL)
             labels = {
@@ -67,15 +75,15 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
             }
         except WeirError as error:
             return SkipReason(str(error))
-        finally:
-            judge.close()
         due = {
             name: count
             for name, count in labels.items()
             if worth_a_look(count, judged.get(name, 0))
         }
         keys = [f"{name} {count}" for name, count in due.items()]
-        keys += [f"finish {case.kind} {case.name}" for case in unfinished]
+        # Again each ten minutes, where the registry was away.
+        now = f"{datetime.now(UTC):%Y%m%dT%H%M}"[:-1]
+        keys += [f"finish {case.kind} {case.name} {now}" for case in unfinished]
         if not keys:
             return SkipReason(f"no new labels: {labels}" if labels else "nothing is on trial")
         kept = {name: judged.get(name, 0) for name in labels} | due

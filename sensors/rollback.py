@@ -135,10 +135,9 @@ def build_rollback_sensor(
         try:
             watchman = kept.get(found) or kept.setdefault(found, Watchman(found))
             looked, taken_out = watchman.tick()
-            for finding in taken_out:
-                record(context.instance, finding)
             sent = tell(
                 watchman.judge,
+                context.instance,
                 lambda: notifier() if notifier else notifier_from_environment(found.home),
                 found.dagster_url,
             )
@@ -154,24 +153,26 @@ def build_rollback_sensor(
     return guard_serving
 
 
-def record(instance: DagsterInstance, finding: "Finding") -> None:
-    """Record a roll-back on the trial's asset, outside of a run."""
-    from ml.assets.serving import TRIAL_KEY, verdict_metadata
+def tell(
+    judge: "Judge",
+    instance: DagsterInstance,
+    notifier: Callable[[], Notifier],
+    dagster_url: str,
+) -> int:
+    """Record and tell each verdict of which nobody was told yet.
 
-    instance.report_runless_asset_event(
-        AssetMaterialization(TRIAL_KEY, metadata=verdict_metadata([finding]))
-    )
+    A run records its own verdicts, unless it died before. A message is marked after it went out: a
+    crash between the two repeats it, under the same key.
 
-
-def tell(judge: "Judge", notifier: Callable[[], Notifier], dagster_url: str) -> int:
-    """Send one message for each verdict of which nobody was told; returns how many.
-
-    Each is marked after it went out: a crash between the two repeats it, under the same key.
+    Returns:
+        How many messages were sent.
 
     Raises:
         NotifyError: a place did not take one; it is tried again at the next tick.
     """
     untold = judge.cases.untold(MODEL)
+    for case in untold:
+        record(instance, judge.look(case))
     if not untold:
         return 0
     place = notifier()
@@ -179,6 +180,19 @@ def tell(judge: "Judge", notifier: Callable[[], Notifier], dagster_url: str) -> 
         place.send(verdict_notification(case, dagster_url))
         judge.cases.mark(case, told=True)
     return len(untold)
+
+
+def record(instance: DagsterInstance, finding: "Finding") -> None:
+    """Record a verdict on the trial's asset, outside of a run, unless it was the last one there."""
+    from ml.assets.serving import TRIAL_KEY, verdict_metadata
+
+    metadata = verdict_metadata([finding])
+    event = instance.get_latest_materialization_event(TRIAL_KEY)
+    if event is not None and event.asset_materialization is not None:
+        last = event.asset_materialization.metadata.get("state")
+        if last is not None and str(metadata["state"]) in str(last.value):
+            return
+    instance.report_runless_asset_event(AssetMaterialization(TRIAL_KEY, metadata=metadata))
 
 
 def _quantity(number: dict[str, object]) -> str:

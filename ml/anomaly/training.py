@@ -97,11 +97,10 @@ def train_stream(
         return Outcome(
             skipped=f"few points: the longest series has {most} intervals, {LEAST_ROWS} are needed"
         )
-    makers, weights, moments = _candidates(long, candidates)
+    makers, weights, moments = fitted(long, candidates)
     present = champion(settings, stream)
-    judged = long[:: -(-len(long) // JUDGED_SERIES)]
     rival = _CHAMPION if present.detector == AUTOENCODER else present.detector
-    judgement = judge(judged, {**makers, rival: makers.get(rival, present.make)})
+    judgement = judge(spread(long), {**makers, rival: makers.get(rival, present.make)})
     winner = max(makers, key=judgement.mean)
     if winner == present.detector and winner != AUTOENCODER and present.version:
         return Outcome("", judgement, winner, present.detector)
@@ -127,10 +126,24 @@ def read_histories(stream: Stream, points: pl.DataFrame) -> list[History]:
     return sorted(histories, key=lambda one: one.series)
 
 
-def _candidates(
+def spread(histories: Sequence[History]) -> Sequence[History]:
+    """Every n-th history, so that at most :data:`JUDGED_SERIES` are left."""
+    return histories[:: -(-len(histories) // JUDGED_SERIES)]
+
+
+def fitted(
     histories: Sequence[History], names: Sequence[str]
 ) -> tuple[dict[str, MakeDetector], dict[str, Floats] | None, Moments]:
-    """Makers by name; the autoencoder is trained on the first part of every series."""
+    """Makers by name; the autoencoder is trained on the first part of every series.
+
+    Args:
+        histories: at least one of :func:`.selection.usable`.
+        names: of :data:`.model.CANDIDATES`.
+
+    Returns:
+        Makers of fresh detectors, and of the autoencoder, where it is among them, the weights and
+        the moments of each series.
+    """
     makers = {name: maker(name) for name in names if name != AUTOENCODER}
     if AUTOENCODER not in names:
         return makers, None, {}
@@ -182,6 +195,7 @@ def _register(
 ) -> Version:
     from ml.artefact import artefact_key
     from ml.registry import Registry, code_version
+    from ml.rollout import promote
 
     metrics = {
         f"{judgement.evidence}_vus_pr_{name}": judgement.mean(name) for name in judgement.scores
@@ -213,7 +227,12 @@ def _register(
             card=card(stream, judgement, winner, rival, better),
             tags=tags,
         )
-    registry.set_alias(stream.model, "champion" if better else "challenger", version.number)
+    if better:
+        # Also the row that says who serves: `weir models` shows it and rolls it back.
+        reason = tags.get("weir/reason", "trained")
+        promote(settings, stream.model, version=version.number, reason=reason, actor="training")
+    else:
+        registry.set_alias(stream.model, "challenger", version.number)
     return version
 
 

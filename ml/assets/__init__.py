@@ -15,6 +15,7 @@ def build_model_definitions() -> dg.Definitions:
     from ml.assets.features import build_features_definitions
     from ml.assets.purchase import build_purchase_definitions
     from ml.assets.serving import build_serving_definitions
+    from ml.assets.upkeep import build_upkeep_definitions
 
     return dg.Definitions.merge(
         build_features_definitions(),
@@ -22,4 +23,5 @@ def build_model_definitions() -> dg.Definitions:
         build_drift_definitions(),
         build_serving_definitions(),
         build_anomaly_definitions(),
+        build_upkeep_definitions(),
     )

@@ -30,7 +30,10 @@ TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"
 GROUP = "models"
 
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 1.0
+LOOK_EVERY = 1 / 30
+"""Share of an interval after which a stream without work is looked at again."""
+
 LOG_EVERY_SECONDS = 60.0
 MODEL_EVERY_SECONDS = 300.0
 """How often the registry is asked whether a stream has another champion."""
@@ -300,9 +303,12 @@ def _stepped(context: dg.OpExecutionContext, one: _Kept) -> bool:
             one.said = str(error)
         return False
     one.failures, one.said = 0, ""
-    if step is not None:
-        one.gathered.add(step)
-    return step is not None
+    if step is None:
+        # Nothing can become complete much sooner than an interval from now.
+        one.again_at = time.monotonic() + one.stream.interval * LOOK_EVERY
+        return False
+    one.gathered.add(step)
+    return True
 
 
 def _due(

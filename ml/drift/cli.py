@@ -21,7 +21,7 @@ def print_drift(
     limit: Annotated[int, typer.Option(min=1, help="Days at most.")] = 30,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """What each day said about the data of a model, and whether to train anew.
+    """What each day said, and whether to train anew: weir models drift purchase.
 
     Nothing is asked for: that is the sensor's (retrain_on_drift).
     """

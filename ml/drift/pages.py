@@ -10,13 +10,12 @@ answers met labels; the last is there only where labels became known that day.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from platform_assets.atomic import write_file
 from platform_assets.settings import Settings
 
 
@@ -41,21 +40,27 @@ def write(
         The path of the page of the data, whether it is there or not.
     """
     root = folder(settings, model)
-    root.mkdir(parents=True, exist_ok=True)
     names = {"data": f"{day}.html", "labels": f"{day}-labels.html"}
     for kind, name in names.items():
         html = pages.get(kind)
         if html is None:
             (root / name).unlink(missing_ok=True)
         else:
-            _replace(root / name, html)
+            write_file(root / name, html)
     # Last: readers list a day by it.
-    _replace(root / f"{day}.json", json.dumps(dict(summary), indent=1, allow_nan=False))
+    write_file(root / f"{day}.json", json.dumps(dict(summary), indent=1, allow_nan=False))
     return root / names["data"]
 
 
-def _replace(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)
-    Path(temporary).replace(path)
+def forget(settings: Settings, before: date, *, dry_run: bool = False) -> int:
+    """Delete the pages of periods before a day, of every model; returns how many files.
+
+    What was decided stays in the log.
+    """
+    gone = 0
+    for path in sorted((Path(settings.models_root) / "drift").glob("*/*")):
+        if path.name[:10] < before.isoformat() and path.suffix in {".html", ".json"}:
+            gone += 1
+            if not dry_run:
+                path.unlink(missing_ok=True)
+    return gone

@@ -158,6 +158,21 @@ def current_version(settings: Settings) -> int:
     return _open(settings, None).version()
 
 
+def vacuum(settings: Settings, days: int, *, dry_run: bool = False) -> int:
+    """Delete files that no version of the last ``days`` days reads; returns how many.
+
+    An older version, and so a data set that was made of it, can no longer be read.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        table = DeltaTable(uri(settings))
+    except TableNotFoundError:
+        return 0
+    return len(table.vacuum(24 * days, dry_run=dry_run, enforce_retention_duration=False))
+
+
 def _open(settings: Settings, version: int | None) -> DeltaTable:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError

@@ -4,5 +4,5 @@ Belongs here: which versions are loaded (:mod:`.state`, :mod:`.runtime`), who an
 (:mod:`.router`), what an input must be (:mod:`.checks`), HTTP (:mod:`.app`), the record of
 predictions and outcomes (:mod:`.log`, :mod:`.journal`), manifests for KServe (:mod:`.kserve`).
 Does not belong here: which version is champion (``ml/deployment.py``), what the record proves
-(``ml/trials.py``), training. Start at :mod:`.app`.
+(``ml/trials``), training. Start at :mod:`.app`.
 """

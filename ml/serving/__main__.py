@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from ml.artefact import artefact_key
 from ml.deployment import Deployment, Deployments
@@ -24,7 +24,7 @@ from ml.serving.state import Fleet, Follower
 from platform_assets.settings import LOOPBACK, Settings, get_settings
 
 
-def build(settings: Settings, port: int, fixed: Deployment | None = None) -> FastAPI:
+def build(settings: Settings, port: int, fixed: Deployment | None = None) -> ASGIApp:
     """The application over PostgreSQL and the journal's folder of this port.
 
     Args:
@@ -85,6 +85,8 @@ def main(words: Sequence[str] | None = None) -> None:
         http="httptools",
         access_log=False,
         server_header=False,
+        date_header=False,
+        proxy_headers=False,
         log_level="warning",
         timeout_graceful_shutdown=10,
     )

@@ -18,11 +18,20 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope
 
 from ml.serving import open_inference, router
 from ml.serving.checks import InputError, Problem, kind
-from ml.serving.http import RefusedError, body_of, endpoint, failure, reply, request_id
+from ml.serving.http import (
+    Handler,
+    Predictions,
+    RefusedError,
+    Reply,
+    body_of,
+    failure,
+    reply_of,
+    request_id,
+)
 from ml.serving.server import Server
 from ml.serving.state import Follower
 from platform_assets.errors import WeirError
@@ -32,7 +41,7 @@ _OUTCOME = frozenset({"id", "actual", "known_at"})
 _OUTCOMES_HINT = 'send {"outcomes": [{"id": "...", "actual": 1, "known_at": "..."}]}'
 
 
-def create_app(server: Server, follower: Follower) -> FastAPI:
+def create_app(server: Server, follower: Follower) -> ASGIApp:
     """The application.
 
     Args:
@@ -49,46 +58,29 @@ def create_app(server: Server, follower: Follower) -> FastAPI:
         await asyncio.to_thread(server.journal.stop)
         await asyncio.to_thread(server.log.close)
 
-    routes: list[BaseRoute] = [
-        Route(
-            "/v1/models/{model}/predict",
-            endpoint(server, lambda request: _predict(server, request)),
-            methods=["POST"],
-        ),
-        Route(
-            "/v1/models/{model}/predict_batch",
-            endpoint(server, lambda request: _predict_batch(server, request)),
-            methods=["POST"],
-        ),
-    ]
     app = FastAPI(
-        title="Weir's models",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        lifespan=lifespan,
-        routes=routes,
+        title="Weir's models", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
     app.include_router(open_inference.routes(server))
 
     @app.post("/v1/outcomes")
     async def outcomes(request: Request) -> Response:
-        return await _outcomes(server, request)
+        return (await _outcomes(server, request)).response()
 
     @app.get("/v1/models")
     async def models() -> Response:
         names = sorted(server.fleet.services.keys() | server.fleet.errors.keys())
-        return reply({"models": [_state(server, name) for name in names]})
+        return reply_of({"models": [_state(server, name) for name in names]}).response()
 
     @app.get("/v1/models/{model}")
     async def model(model: str) -> Response:
         if model not in server.fleet.errors:
             server.service(model)
-        return reply(_state(server, model))
+        return reply_of(_state(server, model)).response()
 
     @app.get("/health")
     async def health() -> Response:
-        return reply({"status": "live"})
+        return reply_of({"status": "live"}).response()
 
     @app.get("/ready")
     async def ready() -> Response:
@@ -102,7 +94,7 @@ def create_app(server: Server, follower: Follower) -> FastAPI:
             "waiting_bytes": journal.waiting_bytes,
             "lost": journal.lost,
         }
-        return reply(document, status=200 if fleet.ready else 503)
+        return reply_of(document, status=200 if fleet.ready else 503).response()
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -110,36 +102,42 @@ def create_app(server: Server, follower: Follower) -> FastAPI:
 
     @app.exception_handler(WeirError)
     async def refused(request: Request, error: WeirError) -> Response:
-        return failure(request, error)
+        return failure(request.scope, error).response()
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         where = f"{request.method} {request.url.path[:200]}"
-        return failure(request, RefusedError(error.status_code, f"{where}: {error.detail}"))
+        refusal = RefusedError(error.status_code, f"{where}: {error.detail}")
+        return failure(request.scope, refusal).response()
 
-    return app
+    handlers: dict[tuple[str, str], Handler] = {
+        ("v1", "predict"): _predict,
+        ("v1", "predict_batch"): _predict_batch,
+        ("v2", "infer"): open_inference.infer,
+    }
+    return Predictions(server, handlers, app)
 
 
-async def _predict(server: Server, request: Request) -> Response:
-    service = server.service(request.path_params["model"])
-    key, values = service.champion.check.row(await body_of(request))
+async def _predict(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
+    service = server.service(model)
+    key, values = service.champion.check.row(await body_of(scope, receive))
     row = router.Request(server.ids.next(), key, values)
     answer = server.score_one(service, row)
     if answer.error is not None:
-        return failure(request, answer.error, row.id)
+        return failure(scope, answer.error, row.id)
     task = server.shadow(service, (row,), (answer,)) if answer.shadow else None
-    return reply(_shown(answer), request_id(request, row.id), task=task)
+    return reply_of(_shown(answer), request_id(scope, row.id), task=task)
 
 
-async def _predict_batch(server: Server, request: Request) -> Response:
-    service = server.service(request.path_params["model"])
-    checked = service.champion.check.rows(await body_of(request), BATCH_ROWS)
+async def _predict_batch(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
+    service = server.service(model)
+    checked = service.champion.check.rows(await body_of(scope, receive), BATCH_ROWS)
     rows = [router.Request(server.ids.next(), key, values) for key, values in checked]
     answers = await server.score(service, rows)
     failed = [answer for answer in answers if answer.error is not None]
-    return reply(
+    return reply_of(
         {"predictions": [_shown(answer) for answer in answers]},
-        request_id(request, rows[0].id),
+        request_id(scope, rows[0].id),
         status=500 if len(failed) == len(answers) else 200,
         task=server.shadow(service, rows, answers),
     )
@@ -160,8 +158,8 @@ def _shown(answer: router.Answer) -> dict[str, Any]:
     return document
 
 
-async def _outcomes(server: Server, request: Request) -> Response:
-    rows = _outcome_rows(await body_of(request))
+async def _outcomes(server: Server, request: Request) -> Reply:
+    rows = _outcome_rows(await body_of(request.scope, request.receive))
 
     def write() -> tuple[int, list[str]]:
         added = server.log.add_outcomes(rows)
@@ -176,7 +174,7 @@ async def _outcomes(server: Server, request: Request) -> Response:
     }
     for result, count in counts.items():
         server.metrics.outcomes.labels(result).inc(count)
-    return reply({**counts, "refused_ids": refused}, status=409 if refused else 200)
+    return reply_of({**counts, "refused_ids": refused}, status=409 if refused else 200)
 
 
 def _outcome_rows(body: dict[str, Any]) -> list[tuple[str, int, datetime]]:

@@ -19,6 +19,7 @@ TEXT_LENGTH = 10_000
 """Most characters of a text."""
 _LONG = 2**63
 _SHOWN = 20
+_FLOAT = {float}
 _ROW = frozenset({"key", "inputs"})
 
 Value = float | int | str | bool | None
@@ -87,8 +88,9 @@ class InputCheck:
             and inputs.keys() == self._names
         ):
             quick: list[Value] = [inputs[name] for name in self._order]
-            # The usual request: all there, all of them finite floats, and a key.
-            if all(type(value) is float and math.isfinite(value) for value in quick):
+            # The usual request: all there, all of them finite floats, and a key. A sum with NaN
+            # or infinity in it is not finite; one that overflows only takes the longer way.
+            if set(map(type, quick)) == _FLOAT and math.isfinite(sum(quick)):  # type: ignore[arg-type]
                 key = body.get("key")
                 if not _key_problems(key, "key"):
                     return str(key), quick

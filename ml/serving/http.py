@@ -1,17 +1,21 @@
-"""Requests and responses: bodies, ids, statuses of errors.
+"""Requests and responses of predictions: bodies, ids, statuses of errors, and their dispatch.
 
-Belongs here: what every route does with HTTP. Does not belong here: any route (:mod:`.app`).
+Belongs here: what every route does with HTTP. Does not belong here: any route (:mod:`.app`,
+:mod:`.open_inference`).
+
+Predictions are plain ASGI, dispatched before FastAPI: its middleware, routing and dependency
+solving take several times as long as a model does. All other routes are FastAPI's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from starlette.background import BackgroundTask
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,8 +28,10 @@ from platform_assets.databases import DatabaseError
 from platform_assets.errors import WeirError
 
 BODY_BYTES = 4 * 2**20
-_JSON = "application/json"
+JSON = "application/json"
+_TYPE = (b"content-type", JSON.encode())
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH = re.compile(r"/(v[12])/models/([^/]+)/(predict|predict_batch|infer)")
 _STATUSES: dict[type[WeirError], int] = {
     InputError: 422,
     OutcomeError: 422,
@@ -34,8 +40,6 @@ _STATUSES: dict[type[WeirError], int] = {
     DatabaseError: 503,
     ModelError: 500,
 }
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class RefusedError(WeirError):
@@ -46,23 +50,97 @@ class RefusedError(WeirError):
         self.status = status
 
 
-async def body_of(request: Request) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response in JSON.
+
+    Attributes:
+        status: of HTTP.
+        body: the document.
+        identity: for the header ``X-Request-Id``; empty for none.
+        task: what happens after it went out.
+    """
+
+    status: int
+    body: bytes
+    identity: str = ""
+    task: BackgroundTask | None = None
+
+    async def send(self, send: Send) -> None:
+        """Send it, then do its task."""
+        headers = [_TYPE, (b"content-length", str(len(self.body)).encode())]
+        if self.identity:
+            headers.append((b"x-request-id", self.identity.encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+        if self.task is not None:
+            await self.task()
+
+    def response(self) -> Response:
+        """For FastAPI's routes."""
+        headers = {"x-request-id": self.identity} if self.identity else None
+        return Response(self.body, self.status, headers, JSON, self.task)
+
+
+Handler = Callable[[Server, str, Scope, Receive], Awaitable[Reply]]
+"""Server, model's name, request -> reply."""
+
+
+class Predictions:
+    """The application of predictions; what is none goes on to another application."""
+
+    def __init__(
+        self, server: Server, handlers: Mapping[tuple[str, str], Handler], otherwise: ASGIApp
+    ) -> None:
+        """Describe it.
+
+        Args:
+            server: what all routes share.
+            handlers: by version and last word of the address, e.g. ``("v1", "predict")``.
+            otherwise: answers every other address.
+        """
+        self._server = server
+        self._handlers = handlers
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        handler = self._handlers.get((found[1], found[3])) if found else None
+        if found is None or handler is None:
+            await self._otherwise(scope, receive, send)
+            return
+        model = found[2]
+        try:
+            if scope["method"] != "POST":
+                raise RefusedError(405, f"{scope['method']} {scope['path']}", "use POST")
+            reply = await handler(self._server, model, scope, receive)
+        except WeirError as error:
+            reply = failure(scope, error)
+        # A name that is none of ours must not become a label.
+        known = model in self._server.fleet.services
+        self._server.metrics.responded(model if known else "", reply.status)
+        await reply.send(send)
+
+
+async def body_of(scope: Scope, receive: Receive) -> dict[str, Any]:
     """The body, a JSON object of at most 4 MiB.
 
     Raises:
         RefusedError: 413 where it is larger, 400 where it is no JSON.
         InputError: it is no object.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) <= BODY_BYTES:
-        content = await request.body()
-    else:
-        # Without an honest length it is counted while it comes.
-        content = b""
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > BODY_BYTES:
-                raise RefusedError(413, f"the body is larger than {BODY_BYTES} bytes", "send less")
+    content = b""
+    more = True
+    # Counted while it comes: not every request tells its length.
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the request ended before its body")
+        content = content + message["body"] if content else message["body"]
+        more = message.get("more_body", False)
+        if len(content) > BODY_BYTES:
+            raise RefusedError(413, f"the body is larger than {BODY_BYTES} bytes", "send less")
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -73,68 +151,34 @@ async def body_of(request: Request) -> dict[str, Any]:
     return body
 
 
-def reply(
-    document: object,
-    identity: str = "",
-    *,
-    status: int = 200,
-    task: BackgroundTask | None = None,
-) -> Response:
-    """A JSON response; ``identity`` becomes the header ``X-Request-Id``."""
-    headers = {"x-request-id": identity} if identity else None
-    return Response(orjson.dumps(document), status, headers, _JSON, task)
+def reply_of(
+    document: object, identity: str = "", *, status: int = 200, task: BackgroundTask | None = None
+) -> Reply:
+    """A document as JSON."""
+    return Reply(status, orjson.dumps(document), identity, task)
 
 
-def request_id(request: Request, otherwise: str) -> str:
+def request_id(scope: Scope, otherwise: str) -> str:
     """The id that the caller gave in ``X-Request-Id`` if it is one, else another."""
-    given = request.headers.get("x-request-id", "")
-    return given if _ID.fullmatch(given) else otherwise
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ID.fullmatch(given := value.decode("latin-1")):
+            return str(given)
+    return otherwise
 
 
-def failure(request: Request, error: WeirError, prediction: str = "") -> Response:
-    """The response of an error: ``{"error": {"message", "hint", "id", ...}}``.
+def failure(scope: Scope, error: WeirError, prediction: str = "") -> Reply:
+    """The reply of an error: ``{"error": {"message", "hint", "id", ...}}``.
 
     Args:
-        request: what failed.
+        scope: of the request.
         error: why; problems of inputs are listed.
         prediction: id under which a failed prediction is on record.
     """
     status = error.status if isinstance(error, RefusedError) else _STATUSES.get(type(error), 500)
-    identity = request_id(request, prediction or Ids().next())
+    identity = request_id(scope, prediction or Ids().next())
     document: dict[str, Any] = {"message": error.message, "hint": error.hint, "id": identity}
     if prediction:
         document["prediction"] = prediction
     if isinstance(error, InputError):
         document["problems"] = error.as_json()
-    return reply({"error": document}, identity, status=status)
-
-
-def endpoint(server: Server, handler: Handler) -> ASGIApp:
-    """A route of predictions as an ASGI application: errors answered, responses counted.
-
-    FastAPI's dependency solving for each request would take longer than the models do.
-    """
-
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            response = await handler(request)
-        except WeirError as error:
-            response = failure(request, error)
-        # A name that is none of ours must not become a label.
-        name = request.path_params["model"]
-        known = name in server.fleet.services
-        server.metrics.responded(name if known else "", response.status_code)
-        await response(scope, receive, send)
-
-    return _Application(application)
-
-
-class _Application:
-    """A callable object: Starlette wraps plain functions as handlers of requests."""
-
-    def __init__(self, application: ASGIApp) -> None:
-        self._application = application
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._application(scope, receive, send)
+    return reply_of({"error": document}, identity, status=status)

@@ -1,7 +1,7 @@
 """Predictions and what became true: the tables that trials, drift and reports read.
 
 Belongs here: writing them idempotently, joining them, their retention. Does not belong here: what
-waits on disk while PostgreSQL is away (:mod:`.journal`), and judging (``ml/trials.py``).
+waits on disk while PostgreSQL is away (:mod:`.journal`), and judging (``ml/trials``).
 """
 
 from __future__ import annotations
@@ -229,6 +229,14 @@ class PredictionLog:
                 ).rowcount
                 if there < _AT_ONCE:
                     return gone
+
+    def older(self, before: datetime) -> int:
+        """How many predictions were made before a moment: what :meth:`forget` would delete."""
+        with self._database.borrow() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM predictions WHERE id < %s", (first_id(before),)
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""

@@ -13,13 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope
 
 from ml.serving import router
 from ml.serving.checks import InputError, Problem, kind
-from ml.serving.http import body_of, endpoint, reply, request_id
+from ml.serving.http import Reply, body_of, reply_of, request_id
 from ml.serving.runtime import Model
 from ml.serving.server import Server
 
@@ -31,33 +30,26 @@ _HINT = "GET /v2/models/{model} shows names and datatypes"
 
 
 def routes(server: Server) -> APIRouter:
-    """Health, metadata and inference under ``/v2``."""
+    """Health and metadata under ``/v2``; :func:`infer` is dispatched before FastAPI."""
     found = APIRouter(prefix="/v2")
-    found.routes.append(
-        Route(
-            "/v2/models/{model}/infer",
-            endpoint(server, lambda request: _infer(server, request)),
-            methods=["POST"],
-        )
-    )
 
     @found.get("")
     async def about() -> Response:
-        return reply({"name": "weir", "version": VERSION, "extensions": []})
+        return reply_of({"name": "weir", "version": VERSION, "extensions": []}).response()
 
     @found.get("/health/live")
     async def live() -> Response:
-        return reply({"live": True})
+        return reply_of({"live": True}).response()
 
     @found.get("/health/ready")
     async def ready() -> Response:
         good = server.fleet.ready
-        return reply({"ready": good}, status=200 if good else 503)
+        return reply_of({"ready": good}, status=200 if good else 503).response()
 
     @found.get("/models/{model}/ready")
     async def model_ready(model: str) -> Response:
         server.service(model)
-        return reply({"name": model, "ready": True})
+        return reply_of({"name": model, "ready": True}).response()
 
     @found.get("/models/{model}")
     async def metadata(model: str) -> Response:
@@ -70,7 +62,7 @@ def routes(server: Server) -> APIRouter:
             {"name": name, "datatype": datatype, "shape": [-1]}
             for name, datatype in (("score", "FP64"), ("label", "INT64"), ("id", "BYTES"))
         ]
-        return reply(
+        return reply_of(
             {
                 "name": model,
                 "versions": [str(champion.version)],
@@ -78,14 +70,15 @@ def routes(server: Server) -> APIRouter:
                 "inputs": inputs,
                 "outputs": outputs,
             }
-        )
+        ).response()
 
     return found
 
 
-async def _infer(server: Server, request: Request) -> Response:
-    service = server.service(request.path_params["model"])
-    body = await body_of(request)
+async def infer(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
+    """``POST /v2/models/{model}/infer``."""
+    service = server.service(model)
+    body = await body_of(scope, receive)
     rows = rows_of(body, service.champion)
     checked = service.champion.check.rows({"rows": rows}, _ROWS)
     ids = [server.ids.next() for _ in checked]
@@ -100,18 +93,18 @@ async def _infer(server: Server, request: Request) -> Response:
         if answer.error is not None:
             raise answer.error
     found = [answer.returned for answer in answers]
-    return reply(
+    return reply_of(
         {
             "model_name": service.champion.name,
             "model_version": str(service.champion.version),
-            "id": request_id(request, str(body.get("id") or ids[0])),
+            "id": request_id(scope, str(body.get("id") or ids[0])),
             "outputs": [
                 _tensor("score", "FP64", [row.score for row in found]),
                 _tensor("label", "INT64", [row.label for row in found]),
                 _tensor("id", "BYTES", ids),
             ],
         },
-        request_id(request, ids[0]),
+        request_id(scope, ids[0]),
         task=server.shadow(service, asked, answers),
     )
 

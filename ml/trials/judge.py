@@ -34,7 +34,7 @@ SETTLE = timedelta(seconds=3)
 """How long rows may take from the answer to the table before a window counts as over."""
 BASELINE = 10_000
 """Requests of the champion before that the limits of a probation rest on."""
-BASELINE_DAYS = 30
+BASELINE_DAYS = 7
 """Days whose labels they rest on."""
 _HISTORY = 1_000
 
@@ -110,11 +110,15 @@ class Judge:
     def judge(self, model: str, actor: str) -> list[Finding]:
         """Look at every running case, and carry out what is decided.
 
-        Verdicts that somebody else left half carried out are finished first.
+        Returns:
+            A finding a case; first of those whose verdict somebody left half carried out, which
+            are finished now.
         """
-        for case in self.cases.unfinished(model):
-            self.finish(case)
-        return [self.settle(self.look(case), actor) for case in self.running(model)]
+        left = [
+            replace(self.look(case), changed=self.finish(case))
+            for case in self.cases.unfinished(model)
+        ]
+        return left + [self.settle(self.look(case), actor) for case in self.running(model)]
 
     def look(self, case: Case) -> Finding:
         """Replay a case's rows up to now; changes nothing."""

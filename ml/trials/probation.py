@@ -207,9 +207,9 @@ def _windows(at: Floats, length: float, until: float) -> Iterator[slice]:
 
 def _highest_rate(failed: int, n: int) -> float:
     """Clopper-Pearson bound from above, at level 1 - MARGIN."""
-    from scipy import stats
+    from scipy.special import betaincinv
 
-    return float(stats.beta.ppf(1 - MARGIN, failed + 1, n - failed)) if failed < n else 1.0
+    return float(betaincinv(failed + 1, n - failed, 1 - MARGIN)) if failed < n else 1.0
 
 
 def _lived(known: Outcomes, metric: Metric) -> float:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import psutil
+from supervisor.xmlrpc import Faults
 
 from platform_assets.errors import WeirError
 from platform_assets.local import disk, fetch, processes, supervisord
@@ -166,6 +167,11 @@ def _bring_up(
         try:
             supervisord.client(settings).startProcess(server.name, False)
         except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.BAD_NAME:
+                raise WeirError(
+                    f"the running supervisor is of an earlier release and knows no {server.name}",
+                    "run `weir down`, then `weir up`",
+                ) from fault
             raise ServerDiedError(
                 f"{server.name} could not be started: {fault.faultString}",
                 f"see {log_dir(settings) / 'supervisord.log'}",
@@ -369,6 +375,11 @@ def _info(settings: Settings, name: str) -> dict[str, Any]:
         raise WeirError(
             f"the supervisor stopped answering ({error})", "run `weir down`, then `weir up`"
         ) from error
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != Faults.BAD_NAME:
+            raise
+        # It was started by an earlier release, which did not have this server.
+        return {"statename": "STOPPED", "pid": 0}
     return info
 
 

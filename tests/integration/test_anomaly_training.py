@@ -23,7 +23,9 @@ from ml.assets.anomaly import (
     build_anomaly_definitions,
     build_scores,
 )
+from ml.deployment import Deployments
 from ml.registry import Registry
+from ml.rollout import promote
 from platform_assets.streaming.locks import read_lease, request_stop
 from tests.anomaly_lake import append, machine_rows, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
@@ -63,13 +65,16 @@ def test_the_best_on_held_out_history_is_registered_with_its_lineage(labelled: P
     assert artefact.metadata["detector"] == outcome.winner
     # An autoencoder too comes back from its file and scores.
     only = train_stream(settings, stream, now=now, candidates=(AUTOENCODER,))
-    registry = Registry(settings)
-    registry.set_alias(stream.model, "champion", only.version or 0)
+    promote(settings, stream.model, version=only.version, reason="by hand", actor="a test")
     back = champion(settings, stream)
     assert (back.version, back.detector) == (only.version, AUTOENCODER)
     detector = back.make("machine-01", "vibration")
     scores = [detector.update(n * 900.0, 2.0 + (n == 200) * 9) for n in range(220)]
     assert int(np.argmax(scores)) >= 200
+    # A training that wins goes the same way: it is on record who serves.
+    deployments = Deployments(settings)
+    assert deployments.current(stream.model).champion == only.version  # type: ignore[union-attr]
+    deployments.close()
 
 
 def test_few_points_are_skipped_with_the_reason(place: Place) -> None:  # noqa: F811

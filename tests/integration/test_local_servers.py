@@ -17,6 +17,7 @@ from platform_assets.errors import WeirError
 from platform_assets.local import fetch, processes, supervise, supervisord
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.model import run_dir
+from platform_assets.local.servers import catalogue
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings
 from tests.conftest import free_port_base
@@ -201,6 +202,22 @@ def test_up_after_the_supervisor_was_killed(own_home):
     assert not psutil.pid_exists(orphan) or not processes.alive(psutil.Process(orphan))
     with psycopg.connect(own_home.postgres_dsn("ledger")) as connection:
         assert connection.execute("select one from kept").fetchone() == (1,)
+
+
+def test_a_supervisor_of_an_earlier_release_is_stopped_and_asked_for_nothing_new(
+    own_home, monkeypatch
+):
+    earlier = {name: one for name, one in catalogue(own_home).items() if name != "models"}
+    with monkeypatch.context() as then:
+        then.setattr(supervise, "catalogue", lambda settings: earlier)
+        supervise.start(own_home, ["postgres"])
+    assert row(own_home, "models").state == "STOPPED"
+    with pytest.raises(WeirError) as caught:
+        supervise.start(own_home, ["models"])
+    assert "knows no models" in caught.value.message
+    assert caught.value.hint == "run `weir down`, then `weir up`"
+    assert supervise.stop(own_home) > 3
+    assert processes.marked(own_home) == []
 
 
 def test_stop_leaves_no_process(own_home):

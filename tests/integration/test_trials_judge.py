@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.canary.sequential import Verdict
+from ml.canary.sequential import Rules, Verdict
 from ml.trials import evidence
 from ml.trials.guard import Guard
-from ml.trials.judge import Finding, Judge, TrialError
+from ml.trials.judge import Finding, Judge, TrialError, begun
+from ml.trials.replay import Terms
 from ml.trials.store import Case, Kind
 from platform_assets.databases import DatabaseError, connect
 from platform_assets.local import supervise
@@ -82,6 +83,18 @@ def test_a_challenger_that_harms_is_rolled_back(scene: Scene, arm: ArmIs, reason
     assert not scene.judge.judge(scene.model, "test"), "it is not tried again by itself"
 
 
+def test_a_trial_that_shows_nothing_ends(scene: Scene) -> None:
+    [case] = begun(scene.deployments.history(scene.model), scene.clock())
+    terms = Terms(rules=Rules(labels=300), level=ArmIs().f1)
+    scene.judge.cases.open(Case(**{**vars(case), "terms": terms.to_json()}))
+    scene.traffic(ArmIs(), seconds=60)
+    finding = scene.look()
+    assert finding.verdict is Verdict.REJECT
+    assert finding.reason.startswith("300 labels, and not shown yet")
+    assert (scene.now.champion, scene.now.challenger) == (1, None)
+    assert not scene.judge.cases.rolled_back(scene.model, 2)
+
+
 def test_a_verdict_is_a_function_of_the_rows_whoever_looks(scene: Scene) -> None:
     scene.traffic(ArmIs(right=0.9), seconds=600)
     [case] = scene.judge.running(scene.model)
@@ -128,9 +141,11 @@ def test_what_a_crash_left_is_finished_at_the_next_look(scene: Scene, step: str)
             scene.look()
         scene.crash = False
     assert len(scene.judge.cases.unfinished(scene.model)) == 1
-    assert scene.judge.judge(scene.model, "test") == []
+    [finished] = scene.judge.judge(scene.model, "test")
+    assert finished.verdict is Verdict.ROLL_BACK
     assert (scene.now.champion, scene.now.challenger) == (1, None)
     assert len(scene.deployments.history(scene.model)) == 3
+    assert not scene.judge.judge(scene.model, "test")
     assert scene.followed == [scene.model]
     assert not scene.judge.cases.unfinished(scene.model)
 

@@ -145,6 +145,9 @@ def test_a_verdict_left_half_done_is_applied_by_the_next_tick(
     kept = Kept()
     with dg.DagsterInstance.ephemeral() as instance:
         tick(guard(settings, kept), instance)
+        assert instance.get_latest_materialization_event(TRIAL_KEY) is not None
+        [request] = tick(build_promotion_sensor(lambda: settings), instance).run_requests or []
+    assert (request.run_key or "").startswith("finish trial purchase/2@2")
     assert scene.now.challenger is None
     assert len(kept.got) == 1
 
@@ -201,7 +204,9 @@ def test_the_job_promotes_and_the_aliases_follow(
         assert state.metadata["champion"].value == 2
         assert registry.get(MODEL, "champion").number == 2
         assert registry.find(MODEL, "challenger") is None
+        recorded = instance.get_latest_materialization_event(TRIAL_KEY)
         tick(guard(settings, kept), instance)
+        assert instance.get_latest_materialization_event(TRIAL_KEY) == recorded, "once is enough"
         # Nothing new is to be said: the state is as it was.
         before = instance.get_latest_materialization_event(SERVED_KEY)
         assert job.execute_in_process(instance=instance).success

@@ -37,6 +37,7 @@ NAMES = [
     "nab",
     "vus_pr",
     "anomaly_stream",
+    "anomaly_choice",
     "canary_aa",
     "canary_ab",
     "drift_null",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -168,8 +169,6 @@ def asked_like(request: Request, *, failed: bool, runs: bool) -> Request:
 
 @given(st.floats(allow_nan=False), st.text())
 def test_moves_survive_the_record(shift: float, level: str) -> None:
-    import json
-
     moves = (Move("a", "numeric", 0.5, 0.1, shift), Move("b", "categorical", 0, 1, -1.0, level))
     assert moves_from(json.loads(moves_to_json(moves))) == moves
 

@@ -1,0 +1,87 @@
+"""Retention of what models leave behind: predictions, pages of drift, old versions of features.
+
+Belongs here: the asset, its job and its schedule. Does not belong here: how something is deleted
+(the modules that wrote it), the lake's tables (``platform_assets/maintenance.py``), scores of
+anomalies (their own run deletes them).
+"""
+
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+KEY = dg.AssetKey(["maintenance", "models"])
+JOB = "maintain_models"
+_RETRY = dg.RetryPolicy(
+    max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+)
+
+
+class ModelUpkeepConfig(dg.Config):
+    """Options of the retention."""
+
+    dry_run: bool = Field(default=False, description="Say what would be deleted; delete nothing.")
+    keep_predictions_days: int = Field(
+        default=180, ge=31, description="Longer than any trial and probation: they are replayed."
+    )
+    keep_pages_days: int = Field(default=90, ge=1, description="Evidently's pages.")
+    keep_feature_versions_days: int = Field(
+        default=90, ge=1, description="How long a data set can be built again from its recipe."
+    )
+
+
+def build_upkeep_definitions() -> dg.Definitions:
+    """The asset, its job, and the night at which it runs."""
+    job = dg.define_asset_job(
+        JOB,
+        dg.AssetSelection.assets(model_upkeep),
+        description="Nightly retention of predictions, pages of drift and versions of features.",
+        executor_def=dg.in_process_executor,
+        tags={"dagster/priority": "-5"},
+    )
+    schedule = dg.ScheduleDefinition(
+        name=f"{JOB}_nightly",
+        job=job,
+        cron_schedule="0 4 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return dg.Definitions(assets=[model_upkeep], jobs=[job], schedules=[schedule])
+
+
+@dg.asset(
+    key=KEY,
+    group_name="maintenance",
+    kinds={"postgres", "delta"},
+    retry_policy=_RETRY,
+    description="Retention of predictions, pages of drift and versions of the features' table.",
+)
+def model_upkeep(
+    context: dg.AssetExecutionContext, config: ModelUpkeepConfig
+) -> dg.MaterializeResult[Any]:
+    """Delete what is older than its policy, and say how much."""
+    from ml.drift import pages
+    from ml.features import table
+    from ml.serving.log import PredictionLog
+    from platform_assets.settings import get_settings
+
+    settings, now = get_settings(), datetime.now(UTC)
+    log = PredictionLog(settings)
+    before = now - timedelta(days=config.keep_predictions_days)
+    try:
+        predictions = log.older(before) if config.dry_run else log.forget(before)
+    finally:
+        log.close()
+    last_page = (now - timedelta(days=config.keep_pages_days)).date()
+    return dg.MaterializeResult(
+        metadata={
+            "dry_run": config.dry_run,
+            "predictions": predictions,
+            "pages": pages.forget(settings, last_page, dry_run=config.dry_run),
+            "feature_files": table.vacuum(
+                settings, config.keep_feature_versions_days, dry_run=config.dry_run
+            ),
+        }
+    )
