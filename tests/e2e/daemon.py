@@ -5,6 +5,7 @@ Belongs here: cursors, run keys, runs. Does not belong here: any test, any knowl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,8 +60,8 @@ class Daemon:
         self,
         job: str,
         partition: str | None = None,
-        config: dict[str, Any] | None = None,
-        tags: dict[str, str] | None = None,
+        config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Run a job of the code location; a failure raises."""
         return self.definitions.resolve_job_def(job).execute_in_process(
