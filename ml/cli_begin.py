@@ -16,6 +16,7 @@ from platform_assets.errors import WeirError
 
 Model = Annotated[str, typer.Argument(help="Name of a model, e.g. purchase.")]
 _JOBS = {"purchase": "train_purchase"}
+_FEATURES_JOB = "user_features"
 _TIMEOUT_SECONDS = 3600.0
 
 
@@ -33,9 +34,11 @@ def train(
 ) -> None:
     """Launch a training in Dagster: weir models train purchase --wait.
 
-    What comes out serves at once where nothing served before, else it is on trial.
+    Days without features are made first. What comes out serves at once where nothing served
+    before, else it is on trial.
     """
-    from platform_assets import tour
+    from ml.purchase.dataset import days_without_features
+    from platform_assets import runs
     from platform_assets.settings import get_settings
 
     if model not in _JOBS:
@@ -44,11 +47,21 @@ def train(
             f"known: {', '.join(_JOBS)}; anomaly models: launch train_anomalies in Dagster",
         )
     settings, tags = get_settings(), {"weir/reason": reason}
+    if missing := days_without_features(settings):
+        typer.echo(f"features of {len(missing)} days are missing; they are made first")
+        runs.run_job(
+            settings, _FEATURES_JOB, typer.echo, _TIMEOUT_SECONDS,
+            partitions=(missing[0].isoformat(), missing[-1].isoformat()),
+        )  # fmt: skip
     if not wait:
-        tour.launch(settings, _JOBS[model], typer.echo, tags=tags)
+        runs.launch(settings, _JOBS[model], typer.echo, tags=tags)
         typer.echo(f"what it made: weir models list {model}")
         return
-    tour.run_job(settings, _JOBS[model], typer.echo, _TIMEOUT_SECONDS, tags=tags)
+    runs.run_job(settings, _JOBS[model], typer.echo, _TIMEOUT_SECONDS, tags=tags)
+    for part in ("dataset", "version"):
+        if why := runs.latest_metadata(settings, ["models", model, part]).get("skipped"):
+            typer.echo(f"no version was made: {why}")
+            return
     typer.echo(f"done; weir models list {model}")
 
 

@@ -97,7 +97,7 @@ def run(
 def _materialise_everything(
     settings: Settings, console: Console, *, events: int, seed: int, weeks: float
 ) -> Figures:
-    from platform_assets import tour
+    from platform_assets import runs, tour
     from platform_assets.cli_servers import Progress
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.simulate.history import simulate_history
@@ -132,7 +132,7 @@ def _materialise_everything(
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
         bootstrap(settings)
-        tour.run_job(settings, FULL_GOLD_JOB, say)
+        runs.run_job(settings, FULL_GOLD_JOB, say)
     with figures.stage("report", say):
         figures.report = _report(settings, say)
     with figures.stage("measure", say):
@@ -142,13 +142,13 @@ def _materialise_everything(
 
 def _report(settings: Settings, say: Callable[[str], None]) -> str:
     """Make the commerce report of the last week that is over; returns its period."""
-    from platform_assets import tour
+    from platform_assets import runs
     from reports.assets import job_name, latest_period
     from reports.definition import load_definitions
 
     definition = load_definitions()[REPORT]
     period = latest_period(definition, datetime.now(UTC))
-    tour.run_job(settings, job_name(REPORT), say, partition=period.start.isoformat())
+    runs.run_job(settings, job_name(REPORT), say, partition=period.start.isoformat())
     return period.key
 
 

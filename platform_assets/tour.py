@@ -8,7 +8,7 @@ it looks in a terminal (``cli_run.py``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,6 @@ from platform_assets.naming import TableName
 from platform_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster_graphql import DagsterGraphQLClient
-
     from platform_assets.streaming.topics import StreamRow
 
 STREAM_PATIENCE_SECONDS = 120.0
@@ -32,10 +30,6 @@ Say = Callable[[str], None]
 
 class StalledError(WeirError):
     """The stream made no progress for too long."""
-
-
-class RunFailedError(WeirError):
-    """A Dagster run that the command waited for did not succeed."""
 
 
 @dataclass
@@ -125,87 +119,6 @@ def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None
 def _why(rows: list[StreamRow], waited: float) -> str:
     errors = "; ".join(f"{row.topic} is {row.state}: {row.error}" for row in rows if row.error)
     return f"the stream has published nothing for {waited:.0f} s. {errors}".strip()
-
-
-def launch(
-    settings: Settings,
-    job: str,
-    say: Say,
-    *,
-    partition: str = "",
-    tags: Mapping[str, str] | None = None,
-) -> str:
-    """Launch a job through Dagster's web server; returns the run's id.
-
-    Args:
-        settings: where the web server is.
-        job: the job's name.
-        say: told the run's address.
-        partition: the partition to materialise, for a partitioned job.
-        tags: of the run.
-
-    Raises:
-        RunFailedError: Dagster does not answer, or refuses.
-    """
-    from dagster_graphql import DagsterGraphQLClientError
-
-    told = {"weir/asked_by": "weir run", **(tags or {})}
-    if partition:
-        told["dagster/partition"] = partition
-    try:
-        run_id: str = _client(settings).submit_job_execution(job, tags=told)
-    except DagsterGraphQLClientError as error:
-        why = " ".join(str(error).split())[:200]
-        raise RunFailedError(
-            f"{job} was not launched: {why}", hint=f"weir up, then see {settings.dagster_url}"
-        ) from error
-    say(f"{job}: {settings.dagster_url}/runs/{run_id}")
-    return run_id
-
-
-def run_job(
-    settings: Settings,
-    job: str,
-    say: Say,
-    timeout_seconds: float = 900,
-    *,
-    partition: str = "",
-    tags: Mapping[str, str] | None = None,
-) -> str:
-    """Launch a job through Dagster's web server and wait for its end; returns the run's id.
-
-    Args:
-        settings: where the web server is.
-        job: the job's name.
-        say: told the run's address.
-        timeout_seconds: how long it may take.
-        partition: the partition to materialise, for a partitioned job.
-        tags: of the run.
-
-    Raises:
-        RunFailedError: it was not launched, failed or took too long; names the run and where to
-            read about it.
-    """
-    from dagster import DagsterRunStatus
-
-    run_id = launch(settings, job, say, partition=partition, tags=tags)
-    client, link = _client(settings), f"{settings.dagster_url}/runs/{run_id}"
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline:
-        status = client.get_run_status(run_id)
-        if status is DagsterRunStatus.SUCCESS:
-            return run_id
-        if status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
-            raise RunFailedError(f"{job} ended as {status.value.lower()}", hint=f"see {link}")
-        time.sleep(1)
-    raise RunFailedError(f"{job} took longer than {timeout_seconds:.0f} s", hint=f"see {link}")
-
-
-def _client(settings: Settings) -> DagsterGraphQLClient:
-    from dagster_graphql import DagsterGraphQLClient
-
-    host, _, port = settings.dagster_url.removeprefix("http://").partition(":")
-    return DagsterGraphQLClient(host, port_number=int(port or 80), timeout=60)
 
 
 def measure(settings: Settings, figures: Figures, *, gold: bool = True) -> None:

@@ -168,6 +168,12 @@ def newest_event(silver: DeltaTable) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
+def oldest_day(silver: DeltaTable) -> date | None:
+    """The first event date; None where the table has no rows."""
+    days = [date.fromisoformat(str(part["event_date"])) for part in silver.partitions()]
+    return min(days, default=None)
+
+
 def midnight(day: date) -> datetime:
     """The beginning of a UTC day."""
     return datetime.combine(day, time(), UTC)

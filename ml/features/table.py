@@ -145,8 +145,22 @@ def last_day(settings: Settings, version: int | None = None) -> date | None:
     Raises:
         FeatureError: there is no such table or version.
     """
-    days = [part[DATE] for part in _open(settings, version).partitions()]
-    return max(date.fromisoformat(str(day)) for day in days) if days else None
+    return max(_days(_open(settings, version)), default=None)
+
+
+def days(settings: Settings) -> set[date]:
+    """Days that have rows now; none where there is no table."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        return _days(DeltaTable(uri(settings)))
+    except TableNotFoundError:
+        return set()
+
+
+def _days(table: DeltaTable) -> set[date]:
+    return {date.fromisoformat(str(part[DATE])) for part in table.partitions()}
 
 
 def current_version(settings: Settings) -> int:

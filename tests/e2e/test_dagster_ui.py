@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from dagster import AssetKey
 from playwright.sync_api import Page, expect, sync_playwright
+from typer.testing import CliRunner
 
+from ml.features import table
+from ml.purchase.dataset import days_without_features
+from platform_assets.cli import build
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import simulate_history
 from platform_assets.contracts.load import load_contracts
 from platform_assets.local.wait import wait_until
 from platform_assets.naming import TopicName
+from platform_assets.runs import latest_metadata
 from platform_assets.settings import Settings
 from platform_assets.tour import wait_for_stream
 from tests.e2e.browser import chromium, open_page
@@ -26,10 +33,9 @@ PATIENCE_MS = 60_000
 @pytest.fixture(scope="module")
 def flowing(dagster_stack: Settings) -> Settings:
     """A stack whose stream run has taken some data and reported them."""
-    from dagster import AssetKey
-
     ensure_topics(dagster_stack, load_contracts().values())
-    stop_sensor(dagster_stack, "keep_fresh_gold_running")
+    for name in ("keep_fresh_gold_running", "keep_anomaly_watch_running"):
+        stop_sensor(dagster_stack, name)
     simulate_history(
         dagster_stack, seed=11, events=4000, until=datetime(2026, 4, 1, tzinfo=UTC), weeks=1
     )
@@ -99,3 +105,29 @@ def test_the_sensors_are_on(page: Page, flowing: Settings) -> None:
     for name in ("keep_stream_running", "check_closed_windows", "automation"):
         expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
         assert states[name]["status"] == "RUNNING"
+
+
+def test_a_training_from_the_shell_makes_the_features_first_and_the_version_serves(
+    flowing: Settings,
+) -> None:
+    def weir(*words: str) -> str:
+        done = CliRunner().invoke(build(), ["models", *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    said = weir("train", "purchase", "--wait", "--reason", "first try")
+    # The day of the newest event may not be over.
+    assert "features of 6 days are missing; they are made first" in said
+    assert said.count(f"{flowing.dagster_url}/runs/") == 2
+    assert len(table.days(flowing)) == 6
+    assert days_without_features(flowing) == []
+    assert "features" not in weir("train", "purchase", "--wait")
+    told = latest_metadata(flowing, ["models", "purchase", "version"])
+    assert told["reason"] == "by hand"
+    listed = json.loads(weir("list", "purchase", "--json"))
+    assert [(one["version"], one["aliases"]) for one in listed] == [
+        (2, ["challenger"]), (1, ["champion"]),
+    ]  # fmt: skip
+    with instance(flowing) as dagster:
+        features = AssetKey(["features", "commerce", "user_features"])
+        assert len(dagster.get_materialized_partitions(features)) == 6
