@@ -1,8 +1,9 @@
 """``weir models``: versions and who serves; compare, promote, roll back, change a trial's share.
 
 Belongs here: the commands and what they print. Does not belong here: what they do
-(:mod:`ml.rollout`, :mod:`ml.registry`, :mod:`ml.deployment`), and how versions are compared
-(:mod:`ml.comparison`). What is heavy is imported inside.
+(:mod:`ml.rollout`, :mod:`ml.registry`, :mod:`ml.deployment`), how versions are compared
+(:mod:`ml.comparison`), and what sets something going (:mod:`ml.cli_begin`). What is heavy is
+imported inside.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ml import cli_begin
 from ml.drift.cli import print_drift
 from platform_assets.errors import WeirError
 
@@ -26,8 +28,10 @@ models = typer.Typer(
     help="Models: their versions, who serves, and trials.",
     no_args_is_help=True,
     epilog="Examples:  weir models list purchase  |  weir models compare purchase  |  "
-    "weir models promote purchase 5 --dry-run  |  weir models rollback purchase",
+    "weir models promote purchase 5 --dry-run  |  weir models rollback purchase  |  "
+    "weir models train purchase --wait  |  weir models drift purchase",
 )
+cli_begin.register(models)
 models.command("drift")(print_drift)
 
 Model = Annotated[str, typer.Argument(help="Name of a model, e.g. purchase.")]

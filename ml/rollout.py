@@ -59,6 +59,41 @@ def promote(
     return _followed(settings, done)
 
 
+def try_out(
+    settings: Settings,
+    model: str,
+    *,
+    version: int,
+    share: float,
+    shadow: bool = False,
+    reason: str,
+    actor: str,
+) -> Deployment:
+    """Give a version a share of the keys beside the champion.
+
+    Args:
+        settings: where PostgreSQL and the registry are.
+        model: its name.
+        version: that is tried.
+        share: of all keys, from 0 to 1.
+        shadow: it scores its keys, and answers nobody.
+        reason: why.
+        actor: who.
+
+    Raises:
+        DeploymentError: the model is not served, the version is its champion, or a trial runs.
+        RegistryError: no such version; or the deployment changed and aliases could not follow.
+    """
+    deployments = Deployments(settings)
+    try:
+        done = deployments.try_challenger(
+            model, version, share=share, shadow=shadow, reason=reason, actor=actor
+        )
+    finally:
+        deployments.close()
+    return _followed(settings, done)
+
+
 def reject(settings: Settings, model: str, *, reason: str, actor: str) -> Deployment:
     """End the trial that is running; the champion serves all.
 

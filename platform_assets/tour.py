@@ -8,7 +8,7 @@ it looks in a terminal (``cli_run.py``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from platform_assets.naming import TableName
 from platform_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from dagster_graphql import DagsterGraphQLClient
+
     from platform_assets.streaming.topics import StreamRow
 
 STREAM_PATIENCE_SECONDS = 120.0
@@ -125,6 +127,42 @@ def _why(rows: list[StreamRow], waited: float) -> str:
     return f"the stream has published nothing for {waited:.0f} s. {errors}".strip()
 
 
+def launch(
+    settings: Settings,
+    job: str,
+    say: Say,
+    *,
+    partition: str = "",
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Launch a job through Dagster's web server; returns the run's id.
+
+    Args:
+        settings: where the web server is.
+        job: the job's name.
+        say: told the run's address.
+        partition: the partition to materialise, for a partitioned job.
+        tags: of the run.
+
+    Raises:
+        RunFailedError: Dagster does not answer, or refuses.
+    """
+    from dagster_graphql import DagsterGraphQLClientError
+
+    told = {"weir/asked_by": "weir run", **(tags or {})}
+    if partition:
+        told["dagster/partition"] = partition
+    try:
+        run_id: str = _client(settings).submit_job_execution(job, tags=told)
+    except DagsterGraphQLClientError as error:
+        why = " ".join(str(error).split())[:200]
+        raise RunFailedError(
+            f"{job} was not launched: {why}", hint=f"weir up, then see {settings.dagster_url}"
+        ) from error
+    say(f"{job}: {settings.dagster_url}/runs/{run_id}")
+    return run_id
+
+
 def run_job(
     settings: Settings,
     job: str,
@@ -132,6 +170,7 @@ def run_job(
     timeout_seconds: float = 900,
     *,
     partition: str = "",
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     """Launch a job through Dagster's web server and wait for its end; returns the run's id.
 
@@ -141,21 +180,16 @@ def run_job(
         say: told the run's address.
         timeout_seconds: how long it may take.
         partition: the partition to materialise, for a partitioned job.
+        tags: of the run.
 
     Raises:
-        RunFailedError: it failed or took too long; names the run and where to read about it.
+        RunFailedError: it was not launched, failed or took too long; names the run and where to
+            read about it.
     """
     from dagster import DagsterRunStatus
-    from dagster_graphql import DagsterGraphQLClient
 
-    host, _, port = settings.dagster_url.removeprefix("http://").partition(":")
-    client = DagsterGraphQLClient(host, port_number=int(port or 80), timeout=60)
-    tags = {"weir/asked_by": "weir run"}
-    if partition:
-        tags["dagster/partition"] = partition
-    run_id: str = client.submit_job_execution(job, tags=tags)
-    link = f"{settings.dagster_url}/runs/{run_id}"
-    say(f"{job}: {link}")
+    run_id = launch(settings, job, say, partition=partition, tags=tags)
+    client, link = _client(settings), f"{settings.dagster_url}/runs/{run_id}"
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         status = client.get_run_status(run_id)
@@ -165,6 +199,13 @@ def run_job(
             raise RunFailedError(f"{job} ended as {status.value.lower()}", hint=f"see {link}")
         time.sleep(1)
     raise RunFailedError(f"{job} took longer than {timeout_seconds:.0f} s", hint=f"see {link}")
+
+
+def _client(settings: Settings) -> DagsterGraphQLClient:
+    from dagster_graphql import DagsterGraphQLClient
+
+    host, _, port = settings.dagster_url.removeprefix("http://").partition(":")
+    return DagsterGraphQLClient(host, port_number=int(port or 80), timeout=60)
 
 
 def measure(settings: Settings, figures: Figures, *, gold: bool = True) -> None:

@@ -7,7 +7,7 @@ Belongs here: the command, and how its outcome is shown. Does not belong here: s
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,10 +63,30 @@ def report(
         if period
         else latest_period(definition, datetime.now(UTC))
     )
+    _check_made(definition, wanted)
     if dry_run:
         show_facts(definition, wanted, get_settings())
         return
     _make(definition, wanted, get_settings(), deliver=deliver, resend=resend, reproduce=reproduce)
+
+
+def _check_made(definition: Definition, period: Period) -> None:
+    """Refuse a period that no partition is for."""
+    from reports.assets import partitions
+    from reports.periods import Period
+
+    known = partitions(definition)
+    if known.has_partition_key(period.start.isoformat()):
+        return
+    first, last = (
+        Period.of(date.fromisoformat(key), definition.period).key
+        for key in (known.get_first_partition_key(), known.get_last_partition_key())
+        if key
+    )
+    raise WeirError(
+        f"{definition.name} has no period {period.key}",
+        f"the first is {first} (first_period in its YAML), the one under way {last}",
+    )
 
 
 def _make(
@@ -78,28 +98,34 @@ def _make(
     resend: bool,
     reproduce: bool,
 ) -> None:
+    from dagster._core.utils import make_new_run_id
     from rich.console import Console
 
     from platform_assets.definitions import defs
     from reports.assets import asset_prefix, job_name
     from reports.portal.addresses import report_url
+    from reports.progress import QUIET, told
     from reports.store import PDF, ReportStore
     from reports.wording import format_fact
 
     console = Console(stderr=True)
     job = defs.resolve_job_def(job_name(definition.name))
     stem = "__".join(asset_prefix(definition.name))
-    result = job.execute_in_process(
-        instance=_instance(settings, console),
-        partition_key=period.start.isoformat(),
-        raise_on_error=False,
-        run_config={
-            "ops": {
-                f"{stem}__facts": {"config": {"reproduce": reproduce}},
-                f"{stem}__delivery": {"config": {"send": deliver, "resend": resend}},
-            }
-        },
-    )
+    instance, run_id = _instance(settings, console), make_new_run_id()
+    with told(instance, run_id, lambda line: console.print(line, highlight=False)):
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            partition_key=period.start.isoformat(),
+            raise_on_error=False,
+            run_config={
+                **QUIET,
+                "ops": {
+                    f"{stem}__facts": {"config": {"reproduce": reproduce}},
+                    f"{stem}__delivery": {"config": {"send": deliver, "resend": resend}},
+                },
+            },
+        )
     for event in result.all_events:
         if event.is_step_failure:
             cause = event.step_failure_data.error

@@ -62,7 +62,7 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
         description="Asks for a verdict when a trial has new labels.",
     )
     def judge_trials(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        from ml.trials.judge import Judge, scope_of
+        from ml.trials.judge import Judge
         from platform_assets.settings import get_settings
 
         judged: dict[str, int] = json.loads(context.cursor or "{}")
@@ -71,8 +71,7 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
         try:
             unfinished = judge.cases.unfinished(MODEL)
             labels = {
-                f"{case.kind} {case.name}": judge.rows.labels(scope_of(case))
-                for case in judge.running(MODEL)
+                f"{case.kind} {case.name}": judge.labels(case) for case in judge.running(MODEL)
             }
         except WeirError as error:
             return SkipReason(str(error))

@@ -24,11 +24,18 @@ GRID: Floats = np.geomspace(1e-4, 100.0, 500)
 class Quantile:
     """Anytime-valid bounds of a quantile; keeps counts, not latencies."""
 
-    def __init__(self, level: float = 0.95) -> None:
-        """Begin without data; ``level`` in (0, 1), 0.95 for the p95."""
+    def __init__(self, level: float = 0.95, least: float = 0.0) -> None:
+        """Begin without data.
+
+        Args:
+            level: in (0, 1), 0.95 for the p95.
+            least: shorter latencies count as this, in seconds. The grid begins at 0.1 ms: without
+                it nothing can be said from below about a model that is quicker.
+        """
         if not 0 < level < 1:
             raise OutcomeError(f"{level} is not the level of a quantile", "give 0.95 for the p95")
         self.level = level
+        self._least = least
         self.n = 0
         self._above = np.zeros(len(GRID))
         self._high = np.zeros(len(GRID))
@@ -46,6 +53,7 @@ class Quantile:
         latencies = np.asarray(seconds, dtype=np.float64)
         if latencies.ndim != 1 or not (latencies >= 0).all():
             raise OutcomeError("a latency is negative or not a number", "give seconds")
+        latencies = np.maximum(latencies, self._least)
         self.n += len(latencies)
         self._above += len(latencies) - np.searchsorted(np.sort(latencies), GRID, side="right")
         # Most of the grid is beyond all latencies, with equal counts: computed once.

@@ -61,6 +61,8 @@ def metadata(dataset: Dataset, trained: Trained) -> dict[str, Any]:
         "features": list(FEATURES),
         "kind": trained.choice.kind,
         "horizon_hours": dataset.recipe.horizon_hours,
+        # A purchase is known at once, its absence when the horizon is over: labels wait for that.
+        "label_delay_seconds": dataset.recipe.horizon.total_seconds(),
         "trained_until": f"{dataset.rows.item(-1, 'at'):%Y-%m-%dT%H:%M:%SZ}",
         "recipe": dataset.recipe.to_json(),
         "fingerprint": dataset.fingerprint,

@@ -21,6 +21,7 @@ from ml.purchase.plots import calibration_png, precision_recall_png
 from ml.purchase.train import Trained
 from ml.registry import DatasetRef, Registry, Version, code_version
 from ml.rollout import mend_aliases
+from ml.trials.store import Cases
 from platform_assets.settings import Settings
 
 
@@ -85,18 +86,18 @@ def offer(
     """Let a version serve: the first one as champion, later ones as challenger.
 
     A trial under way ends: the newer version knows all that the older one did. Asked again about
-    the same version, nothing changes.
+    the same version, nothing changes, nor about one that was rolled back.
 
     Raises:
         DeploymentError: somebody else changed the deployment in the same moment.
         RegistryError: there is no such version.
     """
-    deployments = Deployments(settings)
+    deployments, cases = Deployments(settings), Cases(settings)
     try:
         now = deployments.current(MODEL)
         if now is None:
             now = deployments.start(MODEL, number, reason=reason, actor=actor)
-        elif number not in {now.champion, now.challenger}:
+        elif number not in {now.champion, now.challenger} and not cases.rolled_back(MODEL, number):
             if now.challenger is not None:
                 ended = f"version {number} takes the place of {now.challenger}"
                 deployments.end_trial(MODEL, reason=ended, actor=actor)
@@ -105,6 +106,7 @@ def offer(
             )
     finally:
         deployments.close()
+        cases.close()
     mend_aliases(settings, MODEL)
     return now
 

@@ -102,6 +102,11 @@ class Judge:
         history = self.deployments.history(model, limit=_HISTORY)
         return [self._opened(case, history[0]) for case in begun(history, self._now())]
 
+    def labels(self, case: Case) -> int:
+        """Labels of the version on trial or probation that a look would count, or few more."""
+        delay = float(case.terms["label_delay"])
+        return self.rows.labels(scope_of(case), delay, self._now() - SETTLE)
+
     def judge(self, model: str, actor: str) -> list[Finding]:
         """Look at every running case, and carry out what is decided.
 

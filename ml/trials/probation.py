@@ -25,6 +25,7 @@ import numpy as np
 from ml.canary.betting import Floats
 from ml.canary.outcomes import f1_level
 from ml.canary.quantile import Quantile
+from ml.canary.sequential import QUICK
 from ml.drift.concept import Health, Monitor
 from ml.trials.replay import Metric, Outcomes, Requests, worth
 
@@ -113,7 +114,7 @@ def limits(
     """
     n, failed = len(before.at), int(before.failed.sum())
     rate = _highest_rate(failed, n) if n else 0.0
-    quantile = Quantile(P95)
+    quantile = Quantile(P95, QUICK)
     if n >= LEAST_REQUESTS:
         quantile.add(before.seconds)
     floor = validated

@@ -197,17 +197,20 @@ class TrialRows:
             np.array(seconds, dtype=np.float64),
         )
 
-    def labels(self, scope: Scope) -> int:
-        """Labelled answers of the challenger so far: the cheap question whether to look again."""
+    def labels(self, scope: Scope, label_delay: float, until: datetime) -> int:
+        """Labelled answers of the challenger before ``until`` that are as old as the delay.
+
+        The cheap question whether to look again.
+        """
         condition, values = scope.where()
         arm = sql.SQL("AND p.arm = 'challenger'" if scope.trial else "")
         with self._database.borrow() as connection:
             row = connection.execute(
                 sql.SQL(
                     "SELECT count(*) FROM predictions p JOIN outcomes o USING (id)"
-                    " WHERE {condition} {arm}"
+                    " WHERE {condition} {arm} AND p.id < %(old)s"
                 ).format(condition=condition, arm=arm),
-                values,
+                {**values, "old": first_id(until - timedelta(seconds=label_delay))},
             ).fetchone()
         return int(row[0]) if row else 0
 

@@ -23,11 +23,13 @@ from ml.assets.purchase import (
     VERSION_KEY,
     build_purchase_definitions,
 )
+from ml.canary.sequential import Verdict
 from ml.deployment import Deployment, Deployments
 from ml.features import daily
 from ml.purchase import MODEL
 from ml.purchase.dataset import Recipe, build
 from ml.registry import Registry
+from ml.trials.judge import Finding, Judge
 from platform_assets.databases import connect
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
@@ -153,15 +155,33 @@ def test_the_first_version_serves_and_the_next_ones_challenge_it(lake: Settings)
     assert build(lake, Recipe.from_json(recipe)).fingerprint == first.dataset.fingerprint
 
 
+def offer_again(instance: dg.DagsterInstance) -> None:
+    result = dg.materialize(
+        [DEFINITIONS.get_assets_def(DEPLOYMENT_KEY)], instance=instance, selection=[DEPLOYMENT_KEY]
+    )
+    assert result.success
+
+
 def test_a_version_offered_twice_changes_nothing(lake: Settings) -> None:
     add_days(lake, 0, 8)
     with dg.instance_for_test() as instance:
         train(instance)
         before = current(lake)
-        result = dg.materialize(
-            [DEFINITIONS.get_assets_def(DEPLOYMENT_KEY)],
-            instance=instance,
-            selection=[DEPLOYMENT_KEY],
-        )
-        assert result.success
+        offer_again(instance)
+    assert current(lake) == before
+
+
+def test_a_version_that_was_rolled_back_is_not_tried_again(lake: Settings) -> None:
+    add_days(lake, 0, 8)
+    with dg.instance_for_test() as instance:
+        train(instance)
+        train(instance)
+        judge = Judge(lake)
+        [case] = judge.running(MODEL)
+        judge.settle(Finding(case, Verdict.ROLL_BACK, "harm", {}), "test")
+        judge.close()
+        before = current(lake)
+        assert before is not None
+        assert before.challenger is None
+        offer_again(instance)
     assert current(lake) == before

@@ -245,6 +245,21 @@ def test_share_and_shadow_change_a_running_trial(weir, on_trial, deployments):
         weir("share", on_trial, "0.2")
 
 
+def test_a_version_is_tried_by_hand_and_manifests_tell_of_it(weir, on_trial, deployments, tmp_path):
+    weir("reject", on_trial)
+    text = weir("try", on_trial, "3", "--share", "0.1", "--reason", "a release")
+    assert "version 3 is on trial beside 1, 0.1 of the keys" in text
+    now = deployments.current(on_trial)
+    assert (now.champion, now.challenger, now.share, now.reason) == (1, 3, 0.1, "a release")
+    with pytest.raises(DeploymentError, match="version 3 is on trial"):
+        weir("try", on_trial, "2")
+    told = weir("manifest", on_trial, "--folder", str(tmp_path)).splitlines()
+    names = [f"{on_trial}-1-champion.yaml", f"{on_trial}-2-challenger.yaml"]
+    assert told == [f"kubectl apply -f {tmp_path / name}" for name in names]
+    assert "canaryTrafficPercent: 10" in (tmp_path / names[1]).read_text()
+    assert "no day of" in weir("drift", on_trial)
+
+
 @pytest.mark.parametrize(
     "words", [("show", "nothing"), ("promote", "nothing", "1"), ("rollback", "nothing"),
               ("share", "nothing", "0.5"), ("compare", "nothing"), ("list", "nothing")]

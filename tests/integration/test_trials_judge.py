@@ -255,8 +255,11 @@ def test_a_key_counts_once_and_labels_wait_for_their_delay(
     write(scene.log, model, (1, 2), scene.began, requests, outcomes, keys=keys)
     scene.ahead = timedelta(seconds=1700)
     assert scene.look().evidence["outcomes"] == 0
+    [case] = scene.judge.running(model)
+    assert scene.judge.labels(case) == 0, "a label that does not count yet asks for a look"
     scene.ahead = timedelta(seconds=1850)
     some = scene.look().evidence["outcomes"]
+    assert scene.judge.labels(case) > 0
     scene.ahead = timedelta(hours=2)
     assert 0 < some < scene.look().evidence["outcomes"] == 50
     scene.close()

@@ -107,7 +107,7 @@ def forget(settings: Settings, model: str) -> None:
     # The first question makes the tables.
     judge.cases.history(model)
     judge.deployments.current(model)
-    judge.rows.labels(Scope(model, datetime.now(UTC)))
+    judge.rows.labels(Scope(model, datetime.now(UTC)), 0, datetime.now(UTC))
     judge.close()
     with connect(settings, "models") as connection:
         for table in ("trials", "deployments", "predictions"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ml.canary.betting import OutcomeError
 from ml.canary.sequential import Decision, Rules, RulesError, Trial, Verdict
 
 
@@ -66,6 +67,25 @@ def test_a_slow_challenger_is_rolled_back() -> None:
     assert "p95 latency" in decision.reason
 
 
+@pytest.mark.parametrize("slower", [0.5, 1.0, 3.0])
+def test_models_of_microseconds_are_judged_by_their_outcomes(slower: float) -> None:
+    rng = np.random.default_rng(8)
+    trial = Trial(Rules(grid=()))
+    for _ in range(10):
+        trial.add_outcomes(rng.random(1900) < 0.80, rng.random(100) < 0.90)
+        trial.add_errors(np.zeros(1900), np.zeros(100))
+        trial.add_latencies(
+            rng.lognormal(-11, 0.5, 1900), slower * rng.lognormal(-11, 0.5, 100)
+        )  # fmt: skip
+    decision = trial.decide()
+    assert decision.verdict is Verdict.PROMOTE, decision.reason
+
+
+def test_a_negative_latency_is_refused_whatever_counts_as_quick() -> None:
+    with pytest.raises(OutcomeError):
+        Trial().add_latencies([-0.001], [0.1])
+
+
 def test_a_challenger_somewhat_slow_is_not_promoted_although_better() -> None:
     decision = run(5, accuracy=(0.80, 0.90), slower=1.2)
     assert decision.verdict is Verdict.CONTINUE
@@ -110,7 +130,14 @@ def test_equal_arms_are_seldom_promoted_or_rolled_back() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"alpha": 0.0}, {"alpha_harm": 1.0}, {"gain": -0.1}, {"latency": 0.9}, {"labels": 0}],
+    [
+        {"alpha": 0.0},
+        {"alpha_harm": 1.0},
+        {"gain": -0.1},
+        {"latency": 0.9},
+        {"labels": 0},
+        {"quick": -1.0},
+    ],
 )
 def test_rules_that_decide_nothing_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(RulesError, match="must be"):

@@ -54,6 +54,17 @@ def test_a_missing_cluster_address_is_named(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_training_that_cannot_be_launched_says_what_to_do(tmp_path):
+    done = weir("models", "train", "purchase", WEIR_HOME=str(tmp_path), WEIR_PORT_BASE="19600")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.startswith("weir: train_purchase was not launched: ")
+    assert "weir up" in second
+    done = weir("models", "train", "weather", WEIR_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "known: purchase" in done.stderr
+
+
 def test_down_with_nothing_running_is_well(tmp_path):
     done = weir("down", WEIR_HOME=str(tmp_path / "none"))
     assert done.returncode == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.canary.sequential import QUICK
 from ml.trials.probation import LEAST_REQUESTS, Probation, Tolerance, Watch, limits
 from ml.trials.replay import Outcomes, Requests
 from tests.traffic import ArmIs, arrays
@@ -84,6 +87,13 @@ def test_limits_follow_the_champion_before() -> None:
     # Lived below its validation: the floor follows what it lived.
     assert found.floor == pytest.approx(0.8 * ArmIs(right=0.8).f1, abs=0.03)
     assert Probation.from_json(found.to_json()) == found
+
+
+def test_no_limit_is_below_what_nobody_waits_for() -> None:
+    requests, outcomes = alone(5, ArmIs())
+    quick = replace(requests, seconds=requests.seconds / 1000)
+    found = limits(quick, outcomes, 0.9, "f1", Tolerance())
+    assert 1.5 * QUICK <= found.seconds < 1.5 * QUICK * 1.06
 
 
 def test_without_a_past_only_what_is_known_is_watched() -> None:

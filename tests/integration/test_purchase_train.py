@@ -112,6 +112,8 @@ def test_the_sealed_model_answers_as_the_trained_one(
     opened = open_artefact(tmp_path / "good", KEY)
     assert opened.metadata["threshold"] == trained.threshold
     assert opened.metadata["features"] == list(FEATURES)
+    # A yes is known before a no: trials hold both back until the horizon is over.
+    assert opened.metadata["label_delay_seconds"] == 3600 * RECIPE.horizon_hours
     assert pl.read_parquet(opened.file("reference.parquet")).columns == list(FEATURES)
     wrong = replace(made, answers=answers + 1e-3)
     with pytest.raises(PurchaseError, match="otherwise than the trained one"):
