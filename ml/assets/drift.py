@@ -14,7 +14,7 @@ import dagster as dg
 
 from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.keys import GROUP, OWNER, part_key
-from ml.assets.partitions import DAYS
+from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.purchase import MODEL
 from platform_assets.settings import Settings, get_settings
 
@@ -65,6 +65,7 @@ def build_drift_asset(champion: FindChampion) -> dg.AssetsDefinition:
         partitions_def=DAYS,
         group_name=GROUP,
         owners=[OWNER],
+        freshness_policy=EVERY_DAY,
         kinds={"evidently"},
         tags={"model": MODEL},
         retry_policy=_RETRY,

@@ -123,6 +123,13 @@ def test_every_asset_of_a_model_has_an_owner_for_messages_about_it() -> None:
     assert [key for key in of_models if not graph.get(key).owners] == []
 
 
+def test_days_that_nobody_makes_any_more_are_told() -> None:
+    # The checks of drift run with its days: they say nothing of days that are not made.
+    graph = definitions().get_repository_def().asset_graph
+    for path in (["features", "commerce", "user_features"], ["models", "purchase", "drift"]):
+        assert graph.get(dg.AssetKey(path)).freshness_policy is not None
+
+
 def test_what_runs_by_itself() -> None:
     repository = definitions().get_repository_def()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
