@@ -1,7 +1,22 @@
-"""Models that look after themselves: features, training, registry, drift, canary, anomaly, text.
+"""Models that look after themselves, from a table to a prediction that proves itself.
 
-Belongs here: everything between a table and a prediction, one package a kind of model. Does not
-belong here: what a table holds (``platform_assets/``), reports over predictions (``reports/``) and
-when something runs (``sensors/``). Each package is a library without Dagster; start at its
-docstring.
+Belongs here: everything between a table and a prediction. Does not belong here: what a table holds
+(``platform_assets/``), reports over predictions (``reports/``), text models of reports
+(``reports/knowledge/``, ``reports/narrative/``), when something runs (``sensors/``).
+
+In the order of a model's life; each package says in its docstring where to start:
+
+- :mod:`ml.features`: features of users at a moment, labels, their table;
+- :mod:`ml.purchase`: data set, training, choice, evaluation, ONNX;
+- :mod:`ml.artefact`: a version's sealed folder; :mod:`ml.registry` (over :mod:`ml.tracking`, which
+  alone knows MLflow): versions, aliases, lineage;
+- :mod:`ml.deployment`: who serves; :mod:`ml.rollout`: changing it, with the aliases that follow;
+- :mod:`ml.serving`: the model server and its record of predictions and outcomes;
+- :mod:`ml.canary`: the mathematics of a trial; :mod:`ml.trials`: trials over the record, acted on;
+- :mod:`ml.drift`: whether data or labels moved, and whether to train anew;
+- :mod:`ml.anomaly`: strange points of a stream, incidents, which detector a stream gets;
+- :mod:`ml.assets`: all of that as Dagster's assets, the only package here that imports Dagster;
+- :mod:`ml.cli`: ``weir models``.
+
+To follow one model, read ``ml/assets/purchase.py``, then what it calls.
 """

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 KINDS = ("onnx", "skops", "safetensors")
+REFERENCE_FILE = "reference.parquet"
+"""Beside a model: features of rows that it was trained on, what drift is measured from."""
+SCORED_FILE = "validation.parquet"
+"""Beside a model: column ``score``, of rows that it had not seen."""
 
 _FORMAT = 1
 _PARTIAL = ".manifest.json.partial"

@@ -47,7 +47,6 @@ __all__ = ["DatasetRef", "Registry", "RegistryError", "Version", "code_version"]
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 DAGSTER_RUN = "weir/dagster_run"
-REASON = "weir/reason"
 
 _DATASET, _CODE, _DAGSTER_URL = "weir/dataset", "weir/code_version", "weir/dagster_url"
 _FILES, _CARD, _PLOTS = "model", "README.md", "plots"

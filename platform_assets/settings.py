@@ -136,8 +136,6 @@ class Settings(BaseSettings):
     models_root: str = ""
     """Folder of the models' artefacts; beside them their key's file."""
     models_port: int = 0
-    models_url: str = ""
-    """Address of the model server as its callers see it."""
     drift_cooldown_hours: float = Field(default=24.0, ge=1)
     """Least event time between the days for which drift asks for a training; doubles each time."""
     model_max_age_days: int = Field(default=45, ge=1)
@@ -170,7 +168,6 @@ class Settings(BaseSettings):
             "portal_url": f"http://{LOOPBACK}:{base + 9}",
             "models_root": str(home / "models"),
             "models_port": base + 10,
-            "models_url": f"http://{LOOPBACK}:{base + 10}",
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
 

@@ -22,6 +22,7 @@ from dagster import (
 )
 
 from ml.anomaly.incidents import Kind
+from ml.assets.anomaly import asset_key
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from sensors.notify import Event, Notification, Notifier, Severity, notifier_from_environment
@@ -68,7 +69,8 @@ def anomaly_notification(
     lead = readings[0]
     signal = stream.signal(lead["signal"])
     moved = [f"{signal.name} of {event.series}"] if stream.key else [signal.name]
-    link = f"{dagster_url.rstrip('/')}/assets/{'/'.join(asset_path(stream))}" if dagster_url else ""
+    path = "/".join(asset_key(stream, "scores").path)
+    link = f"{dagster_url.rstrip('/')}/assets/{path}" if dagster_url else ""
     said = "at its peak" if event.kind is Kind.RECOVERED else f"at {_clock(event.at.timestamp())}"
     lines = [
         _first_line(event, incident),
@@ -94,11 +96,6 @@ def anomaly_notification(
         incident=event.incident,
         chart=chart,
     )
-
-
-def asset_path(stream: "Stream") -> list[str]:
-    """Key of the asset that holds a stream's scores."""
-    return ["models", f"anomaly_{stream.name}", "scores"]
 
 
 def tell(

@@ -25,6 +25,9 @@ from dagster import (
     sensor,
 )
 
+from ml.assets.keys import OWNER
+from ml.assets.purchase import JOB as TRAINING_JOB
+from ml.purchase import MODEL
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from sensors.failures import SentKeys
@@ -33,8 +36,6 @@ from sensors.notify import Notification, Notifier, Severity, notifier_from_envir
 if TYPE_CHECKING:
     from ml.drift.asking import Request
 
-MODEL = "purchase"
-TRAINING_JOB = "train_purchase"
 _RUNS = 200
 _UNFINISHED = [
     DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.MANAGED,
@@ -82,7 +83,7 @@ def gave_up_notification(model: str, request: "Request", dagster_url: str) -> No
         source="retrain_on_drift",
         link=link,
         key=f"retrain-{model}-{request.version}-{request.period}",
-        owner="team:data-science",
+        owner=OWNER,
     )
 
 

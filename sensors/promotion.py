@@ -26,14 +26,14 @@ from dagster import (
     sensor,
 )
 
+from ml.assets.serving import JOB
+from ml.purchase import MODEL
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 
 if TYPE_CHECKING:
     from ml.trials.judge import Judge
 
-MODEL = "purchase"
-JOB = "judge_purchase"
 LEAST_NEW = 20
 """New labels worth a look, at least."""
 PART_NEW = 0.02

@@ -24,6 +24,8 @@ from dagster import (
     sensor,
 )
 
+from ml.assets.keys import OWNER
+from ml.purchase import MODEL
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings
 from sensors.notify import (
@@ -38,9 +40,7 @@ if TYPE_CHECKING:
     from ml.trials.judge import Finding, Judge
     from ml.trials.store import Case
 
-MODEL = "purchase"
 ACTOR = "guard_serving"
-OWNER = "team:data-science"
 
 
 class Watchman:

@@ -1,10 +1,12 @@
 """Anomalies in a stream of values: detectors, thresholds, incidents, and how good they are.
 
-Belongs here: scoring points as they come, in constant memory, and judging the scores. Does not
-belong here: when a stream is read (``sensors/``), where scores are kept (``serving/``) and who is
-told. A library of its own, without Dagster. Start reading at :mod:`.stream` (what a detector is);
-the way of a point is :mod:`.ensemble` (its score) -> :mod:`.threshold` (strange or not) ->
-:mod:`.incidents` (what to tell). :mod:`.nab` and :mod:`.vus` judge.
+Belongs here: scoring points as they come, in constant memory (:mod:`.series`), doing so over a
+table of silver (:mod:`.watch`, :mod:`.points`), what is kept of it (:mod:`.store`, :mod:`.outbox`),
+and which detector a stream gets (:mod:`.selection`, :mod:`.training`). Does not belong here:
+Dagster (``ml/assets/anomaly.py``), who is told (``sensors/anomalies.py``). Start reading at
+:mod:`.stream` (what a detector is); the way of a point is :mod:`.ensemble` (its score) ->
+:mod:`.threshold` (strange or not) -> :mod:`.incidents` (what to tell). :mod:`.nab` and :mod:`.vus`
+judge.
 """
 
 from ml.anomaly.ensemble import DETECTORS, Mean

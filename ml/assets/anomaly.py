@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml.anomaly.definition import Stream, load_streams
+from ml.assets.keys import GROUP, part_key
 from platform_assets.automation import LONG_LIVED
 from platform_assets.errors import WeirError
 from platform_assets.settings import Settings, get_settings
@@ -28,7 +29,6 @@ LEASE = "anomaly_watch"
 JOB = "anomaly_watch"
 TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"
-GROUP = "models"
 
 IDLE_SECONDS = 1.0
 LOOK_EVERY = 1 / 30
@@ -70,7 +70,7 @@ def build_anomaly_definitions() -> dg.Definitions:
 
 def asset_key(stream: Stream, part: str) -> dg.AssetKey:
     """Key of a stream's ``version`` or ``scores``."""
-    return dg.AssetKey([GROUP, f"anomaly_{stream.name}", part])
+    return part_key(f"anomaly_{stream.name}", part)
 
 
 def build_version(stream: Stream) -> dg.AssetsDefinition:

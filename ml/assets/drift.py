@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ml.assets.features import USER_FEATURES_KEY
-from ml.assets.partitions import DAYS
+from ml.assets.keys import GROUP, OWNER, part_key
+from ml.assets.partitions import DAYS, EVERY_DAY
+from ml.purchase import MODEL
 from platform_assets.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from ml.drift.state import Finding
     from ml.drift.watch import Champion, Watched
 
-MODEL = "purchase"
-DRIFT = dg.AssetKey(["models", MODEL, "drift"])
+DRIFT = part_key(MODEL, "drift")
 CHECKS = {
     "model_health_drift": "The features of the last judged day are those the model knows.",
     "model_health_metric": "The labels do not show that F1 fell below its floor.",
@@ -62,8 +63,9 @@ def build_drift_asset(champion: FindChampion) -> dg.AssetsDefinition:
         key=DRIFT,
         deps=[USER_FEATURES_KEY, yesterday],
         partitions_def=DAYS,
-        group_name="models",
-        owners=["team:data-science"],
+        group_name=GROUP,
+        owners=[OWNER],
+        freshness_policy=EVERY_DAY,
         kinds={"evidently"},
         tags={"model": MODEL},
         retry_policy=_RETRY,

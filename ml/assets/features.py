@@ -13,7 +13,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ml.assets.partitions import DAYS
+from ml.assets.keys import OWNER
+from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.features.user import USER_FEATURES
 from platform_assets.naming import TopicName
 
@@ -79,6 +80,8 @@ def _daily(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition
     partitions_def=DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name=GROUP,
+    owners=[OWNER],
+    freshness_policy=EVERY_DAY,
     kinds={"delta", "polars"},
     code_version="1",
     retry_policy=_RETRY,

@@ -17,16 +17,16 @@ import dagster as dg
 from pydantic import Field
 
 from ml.assets.features import USER_FEATURES_KEY
+from ml.assets.keys import GROUP, OWNER, part_key
 from ml.purchase import MODEL
 
 if TYPE_CHECKING:
     from ml.purchase.dataset import Dataset
     from platform_assets.settings import Settings
 
-GROUP = "models"
 JOB = "train_purchase"
 DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (
-    dg.AssetKey([GROUP, MODEL, part]) for part in ("dataset", "version", "evaluation", "deployment")
+    part_key(MODEL, part) for part in ("dataset", "version", "evaluation", "deployment")
 )
 SKIPPED = "skipped"
 BY_HAND = "asked for by hand"
@@ -45,6 +45,7 @@ def _part(key: dg.AssetKey, deps: list[Any], kinds: set[str], description: str) 
         kinds=kinds,
         description=description,
         group_name=GROUP,
+        owners=[OWNER],
         code_version="1",
         retry_policy=_RETRY,
         output_required=False,

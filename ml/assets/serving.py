@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ml.assets.keys import GROUP, OWNER, part_key
+from ml.assets.purchase import DEPLOYMENT_KEY
+from ml.purchase import MODEL
+
 if TYPE_CHECKING:
     from ml.deployment import Deployment
     from ml.trials.judge import Finding
 
-GROUP = "models"
-MODEL = "purchase"
 JOB = "judge_purchase"
-TRIAL_KEY, SERVED_KEY, DEPLOYMENT_KEY = (
-    dg.AssetKey([GROUP, MODEL, part]) for part in ("trial", "served", "deployment")
-)
+TRIAL_KEY, SERVED_KEY = (part_key(MODEL, part) for part in ("trial", "served"))
 EVERY = timedelta(minutes=15)
 """Least time between two materialisations that say the same."""
 
@@ -47,6 +47,7 @@ def build_serving_definitions() -> dg.Definitions:
     key=TRIAL_KEY,
     deps=[DEPLOYMENT_KEY],
     group_name=GROUP,
+    owners=[OWNER],
     kinds={"postgres", "python"},
     code_version="1",
     retry_policy=_RETRY,
@@ -76,6 +77,7 @@ def trial(context: dg.AssetExecutionContext) -> Result:
     key=SERVED_KEY,
     deps=[TRIAL_KEY],
     group_name=GROUP,
+    owners=[OWNER],
     kinds={"postgres"},
     code_version="1",
     retry_policy=_RETRY,

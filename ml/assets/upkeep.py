@@ -7,10 +7,15 @@ anomalies (their own run deletes them).
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
+
+from ml.assets.keys import OWNER
+
+if TYPE_CHECKING:
+    from platform_assets.settings import Settings
 
 KEY = dg.AssetKey(["maintenance", "models"])
 JOB = "maintain_models"
@@ -24,11 +29,11 @@ class ModelUpkeepConfig(dg.Config):
 
     dry_run: bool = Field(default=False, description="Say what would be deleted; delete nothing.")
     keep_predictions_days: int = Field(
-        default=180, ge=31, description="Longer than any trial and probation: they are replayed."
+        default=180, ge=31, description="Those of a running trial stay, whatever their age."
     )
     keep_pages_days: int = Field(default=90, ge=1, description="Evidently's pages.")
     keep_feature_versions_days: int = Field(
-        default=90, ge=1, description="How long a data set can be built again from its recipe."
+        default=30, ge=1, description="Of the features' table; its log keeps no more than 30 days."
     )
 
 
@@ -54,6 +59,7 @@ def build_upkeep_definitions() -> dg.Definitions:
 @dg.asset(
     key=KEY,
     group_name="maintenance",
+    owners=[OWNER],
     kinds={"postgres", "delta"},
     retry_policy=_RETRY,
     description="Retention of predictions, pages of drift and versions of the features' table.",
@@ -69,7 +75,7 @@ def model_upkeep(
 
     settings, now = get_settings(), datetime.now(UTC)
     log = PredictionLog(settings)
-    before = now - timedelta(days=config.keep_predictions_days)
+    before = _unneeded(settings, now - timedelta(days=config.keep_predictions_days), now)
     try:
         predictions = log.older(before) if config.dry_run else log.forget(before)
     finally:
@@ -85,3 +91,16 @@ def model_upkeep(
             ),
         }
     )
+
+
+def _unneeded(settings: "Settings", before: datetime, now: datetime) -> datetime:
+    """The moment, or the beginning of a case that still runs: it is replayed from its rows."""
+    from ml.deployment import Deployments
+    from ml.trials.judge import begun
+
+    deployments = Deployments(settings)
+    try:
+        rows = [deployments.history(row.model, limit=1_000) for row in deployments.in_force()]
+    finally:
+        deployments.close()
+    return min([before, *(case.began_at for history in rows for case in begun(history, now))])

@@ -5,7 +5,7 @@ Belongs here: reading them where other rooms keep them. Does not belong here: wh
 
 Answers are the champion's over the day's whole population, whoever asked the model server: the
 same population that its validation was over, so the two can be compared. (What served answers
-were worth is for the trials, ``ml/canary``.)
+were worth is for ``ml/trials``.)
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from pathlib import Path
 
 import polars as pl
 
+from ml.artefact import REFERENCE_FILE, SCORED_FILE
 from ml.drift.compare import DriftError
 from ml.drift.watch import Answers, Champion
 from platform_assets.settings import Settings
-
-REFERENCE = "reference.parquet"
-"""In a version's artefact: features of rows it was trained on."""
-VALIDATION = "validation.parquet"
-"""Beside it: column ``score``, of rows it had not seen."""
 
 
 def champion_of(settings: Settings, model: str) -> Champion | None:
@@ -37,9 +33,9 @@ def champion_of(settings: Settings, model: str) -> Champion | None:
     version = Registry(settings).find(model, "champion")
     if version is None:
         return None
-    path = version.artefact / REFERENCE
+    path = version.artefact / REFERENCE_FILE
     if not path.is_file() or version.dataset is None:
-        what = "data set" if path.is_file() else REFERENCE
+        what = "data set" if path.is_file() else REFERENCE_FILE
         raise DriftError(
             f"{model} version {version.number} has no {what}",
             "train it anew: a version carries the rows that days are compared with",
@@ -118,7 +114,7 @@ def _labelled(settings: Settings, day: date, horizon: timedelta) -> pl.DataFrame
 
 
 def _validation_scores(artefact: Path) -> pl.Series:
-    path = artefact / VALIDATION
+    path = artefact / SCORED_FILE
     if not path.is_file():
         return pl.Series("score", [], dtype=pl.Float64)
     return pl.read_parquet(path, columns=["score"])["score"]

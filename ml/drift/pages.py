@@ -15,13 +15,25 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ml.drift.compare import DriftError
 from platform_assets.atomic import write_file
 from platform_assets.settings import Settings
 
 
+def root(settings: Settings) -> Path:
+    """The folder of every model's pages.
+
+    Raises:
+        DriftError: no folder for models is set (cluster profile).
+    """
+    if not settings.models_root:
+        raise DriftError("there is no folder for pages of drift", "set WEIR_MODELS_ROOT")
+    return Path(settings.models_root) / "drift"
+
+
 def folder(settings: Settings, model: str) -> Path:
     """The folder of a model's pages."""
-    return Path(settings.models_root) / "drift" / model
+    return root(settings) / model
 
 
 def write(
@@ -39,17 +51,17 @@ def write(
     Returns:
         The path of the page of the data, whether it is there or not.
     """
-    root = folder(settings, model)
+    place = folder(settings, model)
     names = {"data": f"{day}.html", "labels": f"{day}-labels.html"}
     for kind, name in names.items():
         html = pages.get(kind)
         if html is None:
-            (root / name).unlink(missing_ok=True)
+            (place / name).unlink(missing_ok=True)
         else:
-            write_file(root / name, html)
+            write_file(place / name, html)
     # Last: readers list a day by it.
-    write_file(root / f"{day}.json", json.dumps(dict(summary), indent=1, allow_nan=False))
-    return root / names["data"]
+    write_file(place / f"{day}.json", json.dumps(dict(summary), indent=1, allow_nan=False))
+    return place / names["data"]
 
 
 def forget(settings: Settings, before: date, *, dry_run: bool = False) -> int:
@@ -58,7 +70,7 @@ def forget(settings: Settings, before: date, *, dry_run: bool = False) -> int:
     What was decided stays in the log.
     """
     gone = 0
-    for path in sorted((Path(settings.models_root) / "drift").glob("*/*")):
+    for path in sorted(root(settings).glob("*/*")):
         if path.name[:10] < before.isoformat() and path.suffix in {".html", ".json"}:
             gone += 1
             if not dry_run:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.artefact import Field, Signature, seal
+from ml.artefact import REFERENCE_FILE, SCORED_FILE, Field, Signature, seal
 from ml.features.user import FEATURES, USER_FEATURES
 from ml.purchase import MODEL
 from ml.purchase.dataset import Dataset
@@ -25,8 +25,6 @@ from ml.purchase.export import OUTPUT, check
 from ml.purchase.train import Trained
 
 MODEL_FILE = "model.onnx"
-REFERENCE_FILE = "reference.parquet"
-SCORED_FILE = "validation.parquet"
 
 
 def write(folder: Path, dataset: Dataset, trained: Trained, key: bytes) -> None:

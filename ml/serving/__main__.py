@@ -59,6 +59,8 @@ def main(words: Sequence[str] | None = None) -> None:
         "--folder", type=Path, help="serve this sealed folder, whatever is deployed"
     )
     given = parser.parse_args(words)
+    if not given.port:
+        parser.error("on a cluster no port is derived: set WEIR_MODELS_PORT or give --port")
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # One line when PostgreSQL goes is enough; the pool says so for every attempt.
     logging.getLogger("psycopg.pool").setLevel("ERROR")

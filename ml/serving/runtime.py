@@ -46,6 +46,10 @@ class ModelError(WeirError):
     """A model that cannot be served, or that failed on an input."""
 
 
+class OtherKindError(ModelError):
+    """A version that is no ONNX model: it is not one to ask, a stream's detector for instance."""
+
+
 class Model:
     """A version in memory; may be run from several threads.
 
@@ -61,7 +65,8 @@ class Model:
         """Load and warm it.
 
         Raises:
-            ModelError: it is of another kind than ONNX, or does not fit its signature.
+            OtherKindError: it is of another kind than ONNX.
+            ModelError: it does not fit its signature.
             ArtefactError: its file changed since the folder was opened.
         """
         self.name = name
@@ -119,12 +124,14 @@ class Model:
         return float(value)
 
     def _opened(self) -> onnxruntime.InferenceSession:
-        files = [name for name in self.artefact.hashes if name.endswith(".onnx")]
-        if self.artefact.kind != "onnx" or len(files) != 1:
-            raise self._broken(
-                f"is a folder of kind {self.artefact.kind} with {len(files)} ONNX files",
-                "export it as one ONNX file (ml/purchase/export.py shows how)",
+        hint = "export it as one ONNX file (ml/purchase/export.py shows how)"
+        if self.artefact.kind != "onnx":
+            raise OtherKindError(
+                f"model {self.name} version {self.version} is of kind {self.artefact.kind}", hint
             )
+        files = [name for name in self.artefact.hashes if name.endswith(".onnx")]
+        if len(files) != 1:
+            raise self._broken(f"is a folder with {len(files)} ONNX files", hint)
         options = onnxruntime.SessionOptions()
         # Requests are small and many: threads would cost more than they give.
         options.intra_op_num_threads = 1

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ml.canary.share import Split
 from ml.deployment import Deployment
-from ml.serving.runtime import Model, load
+from ml.serving.runtime import Model, OtherKindError, load
 from platform_assets.databases import DatabaseError
 from platform_assets.errors import WeirError
 
@@ -120,6 +120,11 @@ class Fleet:
         try:
             return load(row.model, number, folder, self.key)
         except (WeirError, OSError) as error:
+            unasked = number == row.champion and row.model not in self.services
+            if unasked and isinstance(error, OtherKindError):
+                # Not one for this server: it never answered here, so nobody misses it.
+                _logger.info("%s: passed over", error.message)
+                return None
             self.failures += 1
             problems.append(f"version {number} is not loaded: {error}")
             _logger.error(  # noqa: TRY400 - the error says all, a trace adds nothing

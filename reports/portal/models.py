@@ -101,7 +101,10 @@ def _pages(visit: Visit, model: str = "", day: str = "") -> Pages:
     if not visit.user.may_read(ROLE):
         visit.record(Action.REFUSED, ROLE, day, model)
         raise NoSuchReportError("pages of models are for those who may read them")
-    return Pages(Path(visit.portal.settings.models_root) / "drift")
+    root = visit.portal.settings.models_root
+    if not root:
+        raise NoSuchReportError("there is no folder for models: set WEIR_MODELS_ROOT")
+    return Pages(Path(root) / "drift")
 
 
 @router.get("/models")

@@ -116,6 +116,20 @@ def _ancestors(graph, key: dg.AssetKey) -> set[dg.AssetKey]:
     return found
 
 
+def test_every_asset_of_a_model_has_an_owner_for_messages_about_it() -> None:
+    graph = definitions().get_repository_def().asset_graph
+    of_models = [key for key in graph.get_all_asset_keys() if key.path[0] in {"models", "features"}]
+    assert len(of_models) > 8
+    assert [key for key in of_models if not graph.get(key).owners] == []
+
+
+def test_days_that_nobody_makes_any_more_are_told() -> None:
+    # The checks of drift run with its days: they say nothing of days that are not made.
+    graph = definitions().get_repository_def().asset_graph
+    for path in (["features", "commerce", "user_features"], ["models", "purchase", "drift"]):
+        assert graph.get(dg.AssetKey(path)).freshness_policy is not None
+
+
 def test_what_runs_by_itself() -> None:
     repository = definitions().get_repository_def()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
@@ -123,7 +137,14 @@ def test_what_runs_by_itself() -> None:
           if sensor.default_status is dg.DefaultSensorStatus.RUNNING}  # fmt: skip
     assert {
         "keep_stream_running", "keep_fresh_gold_running", "check_closed_windows", "automation",
+        "keep_anomaly_watch_running", "retrain_on_drift", "judge_trials", "guard_serving",
+        "alert_anomalies", "alert_failed_checks", "alert_stale_assets",
     } <= on  # fmt: skip
+    schedules = {schedule.name for schedule in repository.schedule_defs
+                 if schedule.default_status is dg.DefaultScheduleStatus.RUNNING}  # fmt: skip
+    assert {
+        "user_features_schedule", "train_anomalies_weekly", "maintain_models_nightly",
+    } <= schedules  # fmt: skip
     jobs = {job.name for job in repository.get_all_jobs()}
     assert {"stream", "fresh_gold", "full_gold", "window_checks"} <= jobs
     for name in ("stream", "fresh_gold"):

@@ -17,11 +17,13 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from ml.assets.purchase import JOB as TRAINING_JOB
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
+from ml.purchase import MODEL
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
-from sensors.drift import MODEL, TRAINING_JOB, build_drift_sensor
+from sensors.drift import build_drift_sensor
 from sensors.notify import Notification
 
 FIRST = date(2026, 3, 1)

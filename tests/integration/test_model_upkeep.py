@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -12,10 +13,12 @@ import pytest
 from deltalake import DeltaTable
 
 from ml.assets.upkeep import KEY, ModelUpkeepConfig, model_upkeep
+from ml.deployment import Deployments
 from ml.drift import pages
 from ml.features import table
 from ml.serving.ids import first_id
 from ml.serving.log import Prediction, PredictionLog
+from platform_assets.databases import connect
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 
@@ -79,3 +82,22 @@ def test_what_is_older_than_its_policy_goes_and_a_dry_run_only_counts(
     left = sorted(path.name[:10] for path in pages.folder(settings, model).iterdir())
     assert set(left) == {(NOW - timedelta(days=5)).date().isoformat()}
     assert set(DeltaTable(table.uri(settings)).file_uris()) == files
+
+
+def test_what_a_running_trial_is_replayed_from_stays_until_it_ends(
+    settings: Settings, log: PredictionLog, tmp_path: Path
+) -> None:
+    model = f"m{uuid.uuid4().hex[:8]}"
+    deployments = Deployments(settings, lambda _, version: tmp_path / str(version))
+    deployments.start(model, 1, reason="first", actor="test")
+    deployments.try_challenger(model, 2, reason="trained", actor="test")
+    with connect(settings, "models") as connection:
+        connection.execute(
+            "UPDATE deployments SET changed_at = %s WHERE model = %s",
+            (NOW - timedelta(days=300), model),
+        )
+    log.add([prediction(model, NOW - timedelta(days=age)) for age in (310, 290, 200)])
+    assert upkeep()["predictions"] == 1
+    deployments.end_trial(model, reason="over", actor="test")
+    deployments.close()
+    assert upkeep()["predictions"] == 2

@@ -11,13 +11,14 @@ import dagster as dg
 import pytest
 
 from ml.assets.serving import SERVED_KEY, TRIAL_KEY, build_serving_definitions
+from ml.purchase import MODEL
 from ml.registry import DatasetRef, Registry
 from ml.tracking import open_client
 from platform_assets.databases import connect
 from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 from sensors.notify import Notification, NotifyError, Severity
-from sensors.promotion import MODEL, build_promotion_sensor, worth_a_look
+from sensors.promotion import build_promotion_sensor, worth_a_look
 from sensors.rollback import build_rollback_sensor
 from tests.integration.trial_scene import Scene, forget, sealed
 from tests.traffic import ArmIs

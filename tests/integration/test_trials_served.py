@@ -10,11 +10,11 @@ import pytest
 
 from ml.artefact import artefact_key, seal
 from ml.assets.serving import TRIAL_KEY
+from ml.purchase import MODEL
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings, get_settings
 from sensors.notify import Notification
-from sensors.promotion import MODEL
 from sensors.rollback import build_rollback_sensor
 from tests.conftest import free_port_base
 from tests.integration.model_server import ModelServer, ServedModel

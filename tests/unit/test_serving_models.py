@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from safetensors.numpy import save
 
-from ml.artefact import ArtefactError, Field, Signature
+from ml.artefact import ArtefactError, Field, Signature, seal
 from ml.canary.share import Arm, Split
 from ml.deployment import Deployment
 from ml.serving import router
@@ -170,6 +171,22 @@ def test_a_fleet_is_ready_when_it_could_load_something(folders: dict[int, Path])
     assert not fleet.ready
     fleet.follow([replace(deployed(folders, 1), model="other")])
     assert fleet.ready
+
+
+def test_a_model_of_another_kind_is_passed_over_unless_it_replaces_one_that_answered(
+    folders: dict[int, Path], tmp_path: Path
+) -> None:
+    tmp_path.joinpath("model.safetensors").write_bytes(save({"w": np.zeros(1)}))
+    seal(tmp_path, "safetensors", Signature((Field("x", "double"),), OUTPUTS), {}, KEY)
+    detector = deployed({**folders, 9: tmp_path}, 9)
+    fleet = Fleet(KEY)
+    fleet.follow([detector])
+    assert (fleet.ready, fleet.errors, fleet.services, fleet.failures) == (True, {}, {}, 0)
+    fleet.follow([replace(deployed({**folders, 9: tmp_path}, 1, 9), revision=2)])
+    assert "kind safetensors" in fleet.errors["m"], "a challenger that cannot be asked is told"
+    fleet.follow([replace(detector, revision=3)])
+    assert "kind safetensors" in fleet.errors["m"]
+    assert fleet.services["m"].champion.version == 1
 
 
 keys = st.text(min_size=1, max_size=20)

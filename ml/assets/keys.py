@@ -1,0 +1,21 @@
+"""How the models' assets are called, and whose they are: one group, one owner, one key a part.
+
+Belongs here: names that several modules of ``ml/assets`` share. Does not belong here: a model's
+name (its package says it), jobs (the module that defines them).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+GROUP = "models"
+"""Of every asset of a model, and the first word of its key."""
+
+
+OWNER = "team:data-science"
+"""Whom a message about a model goes to; a stream's anomalies have an owner of their own."""
+
+
+def part_key(model: str, part: str) -> dg.AssetKey:
+    """Key of a model's asset, e.g. ``models/purchase/version``."""
+    return dg.AssetKey([GROUP, model, part])
