@@ -25,6 +25,8 @@ ROOM = Path(__file__).resolve().parent
 DEFINITIONS = ROOM / "definitions"
 HEADLINE = 5
 """Figures on a cover."""
+MODELS = "models"
+"""What the portal grants to readers of the models' pages, as it grants reports by name."""
 
 _TABLE = re.compile(r"gold\.[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
 _SLUG = r"^[a-z][a-z0-9_]*$"
@@ -172,6 +174,13 @@ class Definition(_Strict):
     late: Policy = "notice"
     failed_checks: Policy = "notice"
     statements: dict[str, str] = Field(default_factory=dict, exclude=True)
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_taken(cls, value: str) -> str:
+        if value == MODELS:
+            raise ValueError(f"{MODELS!r} is the portal's word for the pages of models")
+        return value
 
     @model_validator(mode="after")
     def _names_exist(self) -> Definition:

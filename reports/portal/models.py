@@ -18,6 +18,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Path as PathValue
 from fastapi.responses import FileResponse
 
+from reports.definition import MODELS
 from reports.portal.access import CurrentVisit, Visit
 from reports.portal.addresses import NAME_PATTERN
 from reports.portal.audit import Action
@@ -27,7 +28,7 @@ from reports.store import NoSuchReportError
 
 router = APIRouter()
 
-ROLE = "models"
+ROLE = MODELS
 """Granted like a report: ``weir portal users add anna --report models``."""
 
 Name = Annotated[str, PathValue(pattern=NAME_PATTERN)]

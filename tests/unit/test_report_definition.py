@@ -58,6 +58,12 @@ def test_a_definition_knows_its_tables(tmp_path: Path) -> None:
     assert definition.tables() == ("gold.garden.sales",)
 
 
+def test_a_report_cannot_have_the_name_under_which_models_are_granted(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    with pytest.raises(DefinitionError, match="'models' is the portal's word"):
+        load_definition(path.rename(path.with_name("models.yaml")))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
