@@ -23,6 +23,7 @@ from ml.registry import Registry, RegistryError
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings, get_settings
+from tests.conftest import free_port_base
 
 from .sealed_model import DATASET, register, sealed_folder
 
@@ -39,7 +40,12 @@ def python(script: str, settings: Settings, *arguments: str, code: int = 0) -> s
     """Run a script as a process of its own, which may crash."""
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
-        env={**os.environ, "WEIR_MLFLOW_URI": settings.mlflow_uri},
+        env={
+            **os.environ,
+            "WEIR_HOME": str(settings.home),
+            "WEIR_PORT_BASE": str(settings.port_base),
+            "WEIR_MLFLOW_URI": settings.mlflow_uri,
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -50,18 +56,21 @@ def python(script: str, settings: Settings, *arguments: str, code: int = 0) -> s
 
 
 @pytest.fixture(scope="module")
-def without_server(_servers: None) -> Settings:
-    """MLflow over PostgreSQL; its tables are made by two processes that start at once."""
-    supervise.start(get_settings(), ("postgres",))
-    settings = get_settings()
+def without_server(weir_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """MLflow over a PostgreSQL of its own; two processes that start at once make its tables."""
+    settings = Settings(home=tmp_path_factory.mktemp("registry"), port_base=free_port_base())
     script = (
         "from ml.registry import Registry; from platform_assets.settings import get_settings; "
         "print(Registry(get_settings()).models())"
     )
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: python(script, settings), range(2)))
-    assert answers == ["[]\n", "[]\n"]
-    return settings
+    try:
+        supervise.start(settings, ("postgres",))
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda _: python(script, settings), range(2)))
+        assert answers == ["[]\n", "[]\n"]
+        yield settings
+    finally:
+        supervise.stop(settings)
 
 
 @pytest.fixture(scope="module")
