@@ -25,10 +25,14 @@ from platform_assets.settings import Settings, get_settings
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
+@pytest.fixture
+def settings(_servers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The session's PostgreSQL, with pages and features of this test's own."""
     supervise.start(get_settings(), ("postgres",))
-    return get_settings()
+    roots = {"models_root": str(tmp_path / "models"), "lake_root": str(tmp_path / "lake")}
+    own = get_settings().model_copy(update=roots)
+    monkeypatch.setattr("platform_assets.settings.get_settings", lambda: own)
+    return own
 
 
 @pytest.fixture
@@ -60,6 +64,8 @@ def test_what_is_older_than_its_policy_goes_and_a_dry_run_only_counts(
     settings: Settings, log: PredictionLog
 ) -> None:
     model = f"m{uuid.uuid4().hex[:8]}"
+    upkeep()  # what other tests left
+    young = log.older(NOW)
     log.add([prediction(model, NOW - timedelta(days=age)) for age in (400, 300, 10)])
     for age in (200, 5):
         day = (NOW - timedelta(days=age)).date()
@@ -78,7 +84,7 @@ def test_what_is_older_than_its_policy_goes_and_a_dry_run_only_counts(
     done = upkeep()
     assert (done["predictions"], done["pages"], done["feature_files"]) == (2, 2, 0)
     assert upkeep()["predictions"] == 0
-    assert log.older(NOW) == 1
+    assert log.older(NOW) == young + 1
     left = sorted(path.name[:10] for path in pages.folder(settings, model).iterdir())
     assert set(left) == {(NOW - timedelta(days=5)).date().isoformat()}
     assert set(DeltaTable(table.uri(settings)).file_uris()) == files
@@ -96,6 +102,7 @@ def test_what_a_running_trial_is_replayed_from_stays_until_it_ends(
             "UPDATE deployments SET changed_at = %s WHERE model = %s",
             (NOW - timedelta(days=300), model),
         )
+    upkeep()
     log.add([prediction(model, NOW - timedelta(days=age)) for age in (310, 290, 200)])
     assert upkeep()["predictions"] == 1
     deployments.end_trial(model, reason="over", actor="test")
