@@ -137,7 +137,10 @@ def open_silver(settings: Settings, version: int | None = None) -> DeltaTable:
     try:
         return DeltaTable(f"{settings.lake_root.rstrip('/')}/{name.path}", version=version)
     except TableNotFoundError as error:
-        raise FeatureError(f"{name.sql}: there is no such table", "start the streams") from error
+        raise FeatureError(
+            f"{name.sql}: there is no such table",
+            "start the servers and send data: weir up, weir simulate",
+        ) from error
     except DeltaError as error:
         raise FeatureError(
             f"{name.sql}, version {version}: {error}", "versions are kept for seven days"

@@ -58,8 +58,8 @@ def test_a_training_that_cannot_be_launched_says_what_to_do(tmp_path):
     done = weir("models", "train", "purchase", WEIR_HOME=str(tmp_path), WEIR_PORT_BASE="19600")
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
-    assert first.startswith("weir: train_purchase was not launched: ")
-    assert "weir up" in second
+    assert first == "weir: silver.commerce.clickstream: there is no such table"
+    assert second.strip() == "start the servers and send data: weir up, weir simulate"
     done = weir("models", "train", "weather", WEIR_HOME=str(tmp_path))
     assert done.returncode == 1
     assert "known: purchase" in done.stderr
