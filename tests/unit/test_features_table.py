@@ -122,7 +122,9 @@ def test_two_writers_at_once_lose_and_double_nothing(lake: Settings) -> None:
 
 
 def test_what_is_not_there_is_named_with_the_remedy(lake: Settings) -> None:
-    with pytest.raises(FeatureError, match=r"silver\.commerce\.clickstream.*weir up, weir simulate"):
+    with pytest.raises(
+        FeatureError, match=r"silver\.commerce\.clickstream.*weir up, weir simulate"
+    ):
         daily.write(lake, DAYS)
     with pytest.raises(FeatureError, match=r"features\.commerce\.user_features.*materialise"):
         table.read_days(lake, FIRST, FIRST)
