@@ -49,15 +49,16 @@ def train(
     settings, tags = get_settings(), {"weir/reason": reason}
     if missing := days_without_features(settings):
         typer.echo(f"features of {len(missing)} days are missing; they are made first")
-        runs.run_job(
-            settings, _FEATURES_JOB, typer.echo, _TIMEOUT_SECONDS,
+        made = runs.launch(
+            settings, _FEATURES_JOB, typer.echo,
             partitions=(missing[0].isoformat(), missing[-1].isoformat()),
         )  # fmt: skip
+        runs.wait(settings, _FEATURES_JOB, made, _TIMEOUT_SECONDS)
+    run_id = runs.launch(settings, _JOBS[model], typer.echo, tags=tags)
     if not wait:
-        runs.launch(settings, _JOBS[model], typer.echo, tags=tags)
         typer.echo(f"what it made: weir models list {model}")
         return
-    runs.run_job(settings, _JOBS[model], typer.echo, _TIMEOUT_SECONDS, tags=tags)
+    runs.wait(settings, _JOBS[model], run_id, _TIMEOUT_SECONDS)
     for part in ("dataset", "version"):
         if why := runs.latest_metadata(settings, ["models", model, part]).get("skipped"):
             typer.echo(f"no version was made: {why}")

@@ -132,7 +132,7 @@ def _materialise_everything(
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
         bootstrap(settings)
-        runs.run_job(settings, FULL_GOLD_JOB, say)
+        runs.wait(settings, FULL_GOLD_JOB, runs.launch(settings, FULL_GOLD_JOB, say))
     with figures.stage("report", say):
         figures.report = _report(settings, say)
     with figures.stage("measure", say):
@@ -148,7 +148,8 @@ def _report(settings: Settings, say: Callable[[str], None]) -> str:
 
     definition = load_definitions()[REPORT]
     period = latest_period(definition, datetime.now(UTC))
-    runs.run_job(settings, job_name(REPORT), say, partition=period.start.isoformat())
+    job = job_name(REPORT)
+    runs.wait(settings, job, runs.launch(settings, job, say, partition=period.start.isoformat()))
     return period.key
 
 

@@ -17,14 +17,11 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     AssetSelection,
-    Backoff,
     Config,
     DefaultScheduleStatus,
     Definitions,
-    Jitter,
     MaterializeResult,
     MetadataValue,
-    RetryPolicy,
     ScheduleDefinition,
     TableColumn,
     TableMetadataValue,
@@ -37,13 +34,14 @@ from dagster import (
 from pydantic import Field
 
 from platform_assets.contracts.model import Contract
+from platform_assets.retries import backing_off
 
 if TYPE_CHECKING:
     from platform_assets.maintain.delta import MaintenanceResult
 
 GROUP = "maintenance"
 POOL = "maintenance"
-_RETRY = RetryPolicy(max_retries=2, delay=60, backoff=Backoff.EXPONENTIAL, jitter=Jitter.FULL)
+_RETRY = backing_off(60)
 _TAGS = {"dagster/priority": "-5"}
 
 

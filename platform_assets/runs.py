@@ -64,40 +64,20 @@ def launch(
     return run_id
 
 
-def run_job(
-    settings: Settings,
-    job: str,
-    say: Say,
-    timeout_seconds: float = 900,
-    *,
-    partition: str = "",
-    partitions: tuple[str, str] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> str:
-    """Launch a job through Dagster's web server and wait for its end; returns the run's id.
-
-    Args:
-        settings: where the web server is.
-        job: the job's name.
-        say: told the run's address.
-        timeout_seconds: how long it may take.
-        partition: the partition to materialise, for a partitioned job.
-        partitions: first and last of several, for one that makes many in a run.
-        tags: of the run.
+def wait(settings: Settings, job: str, run_id: str, timeout_seconds: float = 900) -> None:
+    """Wait for the end of a run that :func:`launch` began.
 
     Raises:
-        RunFailedError: it was not launched, failed or took too long; names the run and where to
-            read about it.
+        RunFailedError: it failed or took too long; names the run and where to read about it.
     """
     from dagster import DagsterRunStatus
 
-    run_id = launch(settings, job, say, partition=partition, partitions=partitions, tags=tags)
     client, link = _client(settings), f"{settings.dagster_url}/runs/{run_id}"
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         status = client.get_run_status(run_id)
         if status is DagsterRunStatus.SUCCESS:
-            return run_id
+            return
         if status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED):
             raise RunFailedError(f"{job} ended as {status.value.lower()}", hint=f"see {link}")
         time.sleep(1)

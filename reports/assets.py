@@ -13,6 +13,7 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pydantic import Field
 
+from platform_assets.retries import backing_off
 from reports.definition import Definition, load_definitions
 from reports.periods import Grain, Period
 from reports.portal.addresses import report_url
@@ -25,9 +26,7 @@ GROUP = "reports"
 POOL = "reports"
 """Dagster pool: one report's Chromium and queries at a time on a small machine."""
 
-_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
+_RETRY = backing_off(2)
 _ENDED = (AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED)
 _CHECKS = ("guard", "freshness", "completeness")
 

@@ -16,6 +16,7 @@ from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.keys import GROUP, OWNER, part_key
 from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.purchase import MODEL
+from platform_assets.retries import backing_off
 from platform_assets.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ CHECKS = {
     "model_health_age": "The training data are recent enough.",
     "model_health_gaps": "Every day since the training data ended was judged.",
 }
-_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
+_RETRY = backing_off(5)
 
 FindChampion = Callable[[Settings], "Champion | None"]
 

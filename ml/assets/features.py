@@ -17,6 +17,7 @@ from ml.assets.keys import OWNER
 from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.features.user import USER_FEATURES
 from platform_assets.naming import TopicName
+from platform_assets.retries import backing_off
 
 GROUP = "features"
 USER_FEATURES_KEY = dg.AssetKey(["features", "commerce", "user_features"])
@@ -28,9 +29,7 @@ CATCH_UP_DAYS = 7
 """Days back that a tick looks for missing partitions: the machine may have been off."""
 
 _TYPES = {"long": "bigint", "double": "double"}
-_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
+_RETRY = backing_off(2)
 
 
 class FeaturesConfig(dg.Config):

@@ -19,6 +19,7 @@ from pydantic import Field
 from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.keys import GROUP, OWNER, part_key
 from ml.purchase import MODEL
+from platform_assets.retries import backing_off
 
 if TYPE_CHECKING:
     from ml.purchase.dataset import Dataset
@@ -31,9 +32,7 @@ DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (
 SKIPPED = "skipped"
 BY_HAND = "asked for by hand"
 
-_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
+_RETRY = backing_off(2)
 Result = Iterator[dg.MaterializeResult[Any]]
 Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 

@@ -17,6 +17,7 @@ import dagster as dg
 from ml.assets.keys import GROUP, OWNER, part_key
 from ml.assets.purchase import DEPLOYMENT_KEY
 from ml.purchase import MODEL
+from platform_assets.retries import backing_off
 
 if TYPE_CHECKING:
     from ml.deployment import Deployment
@@ -27,9 +28,7 @@ TRIAL_KEY, SERVED_KEY = (part_key(MODEL, part) for part in ("trial", "served"))
 EVERY = timedelta(minutes=15)
 """Least time between two materialisations that say the same."""
 
-_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
+_RETRY = backing_off(2)
 Result = Iterator[dg.MaterializeResult[Any]]
 
 

@@ -13,15 +13,14 @@ import dagster as dg
 from pydantic import Field
 
 from ml.assets.keys import OWNER
+from platform_assets.retries import backing_off
 
 if TYPE_CHECKING:
     from platform_assets.settings import Settings
 
 KEY = dg.AssetKey(["maintenance", "models"])
 JOB = "maintain_models"
-_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-)
+_RETRY = backing_off(60)
 
 
 class ModelUpkeepConfig(dg.Config):
