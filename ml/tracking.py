@@ -92,10 +92,9 @@ def open_client(settings: Settings) -> MlflowClient:
     """
     _switches(settings)
     with _opening:
-        server = f"{settings.postgres_user}@{settings.postgres_host}:{settings.postgres_port}"
-        where = settings.mlflow_uri or server
+        where = settings.mlflow_uri or _address(settings)
         if where not in _clients:
-            _clients[where] = _server(settings) if settings.mlflow_uri else _local(settings)
+            _clients[where] = _server(settings) if settings.mlflow_uri else _local(settings, where)
         return _clients[where]
 
 
@@ -243,7 +242,7 @@ def _server(settings: Settings) -> MlflowClient:
     return MlflowClient(settings.mlflow_uri, settings.mlflow_uri)
 
 
-def _local(settings: Settings) -> MlflowClient:
+def _local(settings: Settings, address: str) -> MlflowClient:
     """A client without a server; MLflow's migrations run once, one process at a time."""
     from mlflow import MlflowClient
 
@@ -256,23 +255,31 @@ def _local(settings: Settings) -> MlflowClient:
             )
             connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
             with explained(settings, "preparing the registry of models"):
-                client = MlflowClient(_address(settings), _address(settings))
+                client = MlflowClient(address, address)
                 client.search_registered_models(max_results=1)
-    except (psycopg.Error, RuntimeError) as error:
-        # A RuntimeError tells that there is no password.
-        away = unusable(settings, DATABASE, error)
-        raise AwayError(f"no registry of models: {away.message}", away.hint) from error
+    except psycopg.Error as error:
+        raise _no_registry(settings, error) from error
     return client
 
 
+def _no_registry(settings: Settings, error: Exception) -> AwayError:
+    away = unusable(settings, DATABASE, error)
+    return AwayError(f"no registry of models: {away.message}", away.hint)
+
+
 def _address(settings: Settings) -> str:
+    """With its password: after a change of it, a client with the one before serves nobody."""
     from sqlalchemy import URL
 
+    try:
+        password = settings.postgres_password()
+    except RuntimeError as error:  # there is none
+        raise _no_registry(settings, error) from error
     limit = round(settings.request_timeout_seconds * 1000)
     return URL.create(
         "postgresql+psycopg2",
         username=settings.postgres_user,
-        password=settings.postgres_password(),
+        password=password,
         host=settings.postgres_host,
         port=settings.postgres_port,
         database=DATABASE,

@@ -322,6 +322,16 @@ def test_without_postgresql_the_error_names_it_and_no_password(weir_home, tmp_pa
     assert "hidden-word" not in str(caught.value)
 
 
+def test_a_wrong_password_is_refused_also_after_a_right_one(without_server, tmp_path):
+    Registry(without_server).models()
+    password = tmp_path / "password"
+    password.write_text("hidden-word")
+    changed = without_server.model_copy(update={"postgres_password_file": password})
+    with pytest.raises(RegistryError, match="no registry of models") as caught:
+        Registry(changed).models()
+    assert "hidden-word" not in str(caught.value)
+
+
 def test_an_address_that_is_no_servers_is_refused(weir_home):
     settings = get_settings().model_copy(update={"mlflow_uri": "sqlite:///models.db"})
     with pytest.raises(RegistryError, match="not the address of a server"):
