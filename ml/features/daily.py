@@ -171,10 +171,10 @@ def newest_event(silver: DeltaTable) -> datetime | None:
     return moment if isinstance(moment, datetime) else None
 
 
-def oldest_day(silver: DeltaTable) -> date | None:
-    """The first event date; None where the table has no rows."""
-    days = [date.fromisoformat(str(part["event_date"])) for part in silver.partitions()]
-    return min(days, default=None)
+def populated_days(silver: DeltaTable) -> set[date]:
+    """Days of which somebody has features: those with an event in their last ACTIVE_DAYS."""
+    dates = [date.fromisoformat(str(part["event_date"])) for part in silver.partitions()]
+    return {seen + timedelta(days=after) for seen in dates for after in range(ACTIVE_DAYS)}
 
 
 def midnight(day: date) -> datetime:

@@ -157,20 +157,20 @@ def newest_recipe(
 def days_without_features(settings: Settings) -> list[date]:
     """Days that the default data set would read and the table does not have, oldest first.
 
-    Days before silver's first event are not missed.
+    Days on which nobody was active are not missed.
 
     Raises:
         FeatureError: there is no silver table.
     """
     silver = daily.open_silver(settings)
-    newest, oldest = daily.newest_event(silver), daily.oldest_day(silver)
-    if newest is None or oldest is None:
+    newest = daily.newest_event(silver)
+    if newest is None:
         return []
     last = min(newest, datetime.now(UTC)).date() - timedelta(days=1)
     # One day more than the labels need: the day whose drift is judged next.
     days = [last - timedelta(days=back) for back in range(DAYS + HORIZON_HOURS // 24, -1, -1)]
-    there = table.days(settings)
-    return [day for day in days if day >= oldest and day not in there]
+    missing = daily.populated_days(silver) - table.days(settings)
+    return [day for day in days if day in missing]
 
 
 def build(settings: Settings, recipe: Recipe) -> Dataset:

@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 from ml.features import daily, table
 from ml.features.errors import FeatureError
 from ml.features.user import FEATURES
+from ml.purchase.dataset import days_without_features
 from platform_assets.settings import Settings
 
 FIRST = date(2026, 3, 1)
@@ -135,3 +136,14 @@ def test_the_newest_event_is_found_whatever_the_file(lake: Settings) -> None:
     write_silver(lake, events)
     write_silver(lake, clicks(5, [datetime(2026, 2, 1, tzinfo=UTC).date()]))
     assert daily.newest_event(daily.open_silver(lake)) == events["timestamp"].max()
+
+
+def test_the_days_of_which_somebody_has_features_are_those_that_get_rows(lake: Settings) -> None:
+    events = pl.concat([clicks(20, [DAYS[0]]), clicks(20, [FIRST + timedelta(days=20)])])
+    write_silver(lake, events)
+    days = [FIRST + timedelta(days=number) for number in range(-3, 40)]
+    written = daily.write(lake, days)
+    populated = daily.populated_days(daily.open_silver(lake))
+    assert populated == {day for day, rows in written.rows.items() if rows}
+    assert populated == table.days(lake)
+    assert days_without_features(lake) == []
