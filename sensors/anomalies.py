@@ -186,11 +186,13 @@ def build_anomaly_sensor(
         from platform_assets.settings import get_settings
 
         found = settings() if settings else get_settings()
+        # A wrong WEIR_NOTIFY fails the tick: as a reason to skip, nobody would see it.
+        to = notifier() if notifier else notifier_from_environment(found.home)
         outbox, store = Outbox(found), Store(found)
         try:
             told = tell(
                 outbox,
-                notifier() if notifier else notifier_from_environment(found.home),
+                to,
                 load_streams(),
                 found.dagster_url,
                 chart_from(store),

@@ -18,13 +18,12 @@ from ml.anomaly.watch import Watch
 from platform_assets.databases import connect
 from platform_assets.settings import Settings
 from sensors.anomalies import build_anomaly_sensor, chart_from, tell
-from sensors.notify import Notifiers, WebhookNotifier
+from sensors.notify import Notifiers, NotifyError, WebhookNotifier
 from tests.anomaly_lake import daily, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
     DAYS,
     END,
     Place,
-    database,
     drain,
     machines,
     place,
@@ -234,3 +233,18 @@ def test_an_event_of_a_stream_that_is_gone_is_not_told_and_stops_nothing(
         "SELECT error FROM incident_events WHERE stream = %(stream)s AND error IS NOT NULL"
     )
     assert "put its YAML file back" in error
+
+
+def test_a_wrong_place_fails_the_tick_and_keeps_the_events(
+    place: Place,  # noqa: F811
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place.publish(plain_rows(machines()), 1)
+    drain(place.watch(), END)
+    monkeypatch.setenv("WEIR_NOTIFY", "pigeon")
+    sensor = build_anomaly_sensor(settings=lambda: place.settings)
+    with DagsterInstance.ephemeral() as instance, pytest.raises(NotifyError, match="pigeon"):
+        sensor(build_sensor_context(instance=instance))
+    waiting = [event for event in outbox.due(1_000) if event.stream == place.stream.name]
+    assert waiting

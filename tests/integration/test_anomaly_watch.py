@@ -23,20 +23,12 @@ from ml.anomaly.model import Choice, maker
 from ml.anomaly.store import Store
 from ml.anomaly.watch import Step, Watch
 from platform_assets.databases import DatabaseError, connect
-from platform_assets.local import supervise
-from platform_assets.settings import REPOSITORY, Settings, get_settings
+from platform_assets.settings import REPOSITORY, Settings
 from tests.anomaly_lake import append, daily, plain_rows, seconds
 
 TABLE = "industry/machine_readings"
 DAYS = 14
 BAD = slice(96 * DAYS - 40, 96 * DAYS - 30)
-
-
-@pytest.fixture(scope="module")
-def database(_servers: None) -> Settings:
-    settings = get_settings()
-    supervise.start(settings, ("postgres",))
-    return settings
 
 
 @dataclass
@@ -100,10 +92,10 @@ def definition(name: str) -> Stream:
 
 
 @pytest.fixture
-def place(database: Settings, tmp_path: Path) -> Iterator[Place]:
-    settings = database.model_copy(update={"lake_root": str(tmp_path / "lake")})
-    store = Store(settings)
-    yield Place(settings, definition(f"t_{uuid.uuid4().hex[:8]}"), store)
+def place(settings: Settings, tmp_path: Path) -> Iterator[Place]:
+    own = settings.model_copy(update={"lake_root": str(tmp_path / "lake")})
+    store = Store(own)
+    yield Place(own, definition(f"t_{uuid.uuid4().hex[:8]}"), store)
     store.close()
 
 
