@@ -63,11 +63,15 @@ def _servers(weir_home: Path) -> Iterator[None]:
 
 
 def _up(names: tuple[str, ...]) -> Settings:
-    from platform_assets.local import supervise
-
     settings = get_settings()
     supervise.start(settings, names)
     return settings
+
+
+@pytest.fixture(scope="session")
+def settings(_servers: None) -> Settings:
+    """Settings of a running PostgreSQL; what a module needs besides, it adds to them."""
+    return _up(("postgres",))
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,8 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from platform_assets.databases import Database
-from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import LOOPBACK, Settings, get_settings
+from platform_assets.settings import LOOPBACK, Settings
 from reports.charts import Point, trend
 from reports.document import Chart
 from reports.portal.app import create_app
@@ -82,10 +81,9 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("portal-reports")
-    supervise.start(get_settings(), ("postgres",))
-    settings = get_settings().model_copy(update={"reports_root": str(root)})
+    settings = settings.model_copy(update={"reports_root": str(root)})
     store = ReportStore(settings)
     for report in (
         sample_report(chart=CHART),

@@ -15,9 +15,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from ml.drift import pages
 from ml.drift.report import data_page
-from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import LOOPBACK, Settings, get_settings
+from platform_assets.settings import LOOPBACK, Settings
 from reports.portal.app import create_app
 from reports.portal.users import User, Users
 from tests.e2e.browser import ARGUMENTS, chromium
@@ -29,10 +28,9 @@ SUMMARY = {
 
 
 @pytest.fixture
-def served(_servers: None, tmp_path: Path) -> Iterator[tuple[Settings, str]]:
+def served(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, str]]:
     """A portal with one day of a model, and the password of a reader."""
-    supervise.start(get_settings(), ("postgres",))
-    settings = get_settings().model_copy(update={"models_root": str(tmp_path)})
+    settings = settings.model_copy(update={"models_root": str(tmp_path)})
     rng = np.random.default_rng(1)
     page = data_page(
         pl.DataFrame({"amount": rng.normal(0, 1, 2000)}),

@@ -21,8 +21,7 @@ from ml.assets.purchase import JOB as TRAINING_JOB
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
 from ml.purchase import MODEL
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from sensors.drift import build_drift_sensor
 from sensors.notify import Notification
 
@@ -51,12 +50,6 @@ class Kept:
 
     def send(self, notification: Notification) -> None:
         self.got.append(notification)
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

@@ -24,18 +24,11 @@ from ml.drift.quality import Counts
 from ml.drift.state import age_state, data_state, gap_state, metric_state
 from ml.drift.watch import Answers, Champion, watch
 from platform_assets.databases import DatabaseError
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 
 TRAINED = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST = date(2026, 3, 1)
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from deltalake import write_deltalake
 from ml.assets.drift import DRIFT, build_drift_definitions
 from ml.assets.features import USER_FEATURES_KEY, build_features_definitions
 from ml.assets.purchase import JOB, build_purchase_definitions
-from ml.deployment import Deployments
 from ml.drift import pages
 from ml.drift.inputs import answers_of, champion_of, rows_of
 from ml.drift.log import DriftLog
@@ -25,9 +24,9 @@ from ml.purchase import MODEL
 from platform_assets.connectors.simulate import Shift
 from platform_assets.connectors.simulate.clickstream import Clickstream
 from platform_assets.databases import connect
-from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
 from sensors.drift import build_drift_sensor
+from tests.integration.trial_scene import forget
 
 FIRST = date(2026, 3, 1)
 DAYS, TRAINED, SHIFTED = 49, 42, 44
@@ -42,23 +41,20 @@ def day(number: int) -> date:
 
 
 @pytest.fixture(scope="module")
-def lake(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def lake(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A lake with visits that change on a day, features of the last days, nobody who serves."""
-    supervise.start(get_settings(), ("postgres",))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WEIR_LAKE_ROOT", str(tmp_path_factory.mktemp("lake")))
         get_settings.cache_clear()
-        settings = get_settings()
-        deployments, log = Deployments(settings), DriftLog(settings)
-        deployments.current(MODEL)  # makes the tables where they are missing
-        log.since(0)
-        with connect(settings, "models") as connection:
-            connection.execute("DELETE FROM deployments WHERE model = %s", (MODEL,))
-            connection.execute("DELETE FROM drift_decisions WHERE model = %s", (MODEL,))
-        write_visits(settings)
-        yield settings
-        deployments.close()
+        forget(settings, MODEL)
+        log = DriftLog(settings)
+        log.since(0)  # makes the table where it is missing
         log.close()
+        with connect(settings, "models") as connection:
+            connection.execute("DELETE FROM drift_decisions WHERE model = %s", (MODEL,))
+        own = get_settings()
+        write_visits(own)
+        yield own
     get_settings.cache_clear()
 
 

@@ -19,18 +19,16 @@ from ml.features import table
 from ml.serving.ids import first_id
 from ml.serving.log import Prediction, PredictionLog
 from platform_assets.databases import connect
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def settings(_servers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The session's PostgreSQL, with pages and features of this test's own."""
-    supervise.start(get_settings(), ("postgres",))
     roots = {"models_root": str(tmp_path / "models"), "lake_root": str(tmp_path / "lake")}
-    own = get_settings().model_copy(update=roots)
+    own = settings.model_copy(update=roots)
     monkeypatch.setattr("platform_assets.settings.get_settings", lambda: own)
     return own
 

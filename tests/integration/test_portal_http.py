@@ -14,8 +14,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from platform_assets.databases import Database, connect
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
 from reports.portal.database import DATABASE, portal_database
@@ -29,11 +28,10 @@ FACT = f"{READ}/facts/net_sales"
 
 
 @pytest.fixture(scope="module")
-def settings(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """PostgreSQL alone, and a folder with two reports."""
-    supervise.start(get_settings(), ("postgres",))
     root = tmp_path_factory.mktemp("reports")
-    found = get_settings().model_copy(update={"reports_root": str(root)})
+    found = settings.model_copy(update={"reports_root": str(root)})
     store = ReportStore(found)
     for report in (
         sample_report(),

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from reports.portal.app import create_app
 from reports.portal.users import User, Users
 from tests.integration.test_portal_http import login
@@ -24,8 +23,7 @@ SUMMARY = {
 
 
 @pytest.fixture(scope="module")
-def settings(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
+def settings(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     root = tmp_path_factory.mktemp("models")
     folder = root / "drift" / "purchase"
     folder.mkdir(parents=True)
@@ -34,7 +32,7 @@ def settings(_servers: None, tmp_path_factory: pytest.TempPathFactory) -> Settin
     (folder / "2026-03-01.json").write_text(json.dumps({**SUMMARY, "period": "2026-03-01"}))
     (root / "secret.json").write_text("{}")
     (folder / "2026-03-09.json").symlink_to(root / "secret.json")
-    return get_settings().model_copy(update={"models_root": str(root)})
+    return settings.model_copy(update={"models_root": str(root)})
 
 
 @pytest.fixture

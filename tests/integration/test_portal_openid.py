@@ -20,9 +20,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from platform_assets.databases import Database
-from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
@@ -113,11 +112,10 @@ def provider(running: Provider) -> Iterator[Provider]:
 
 
 @pytest.fixture
-def settings(_servers: None, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
+def settings(settings: Settings, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("WEIR_PORTAL_OIDC_SECRET", "s3cret")
     update = {"portal_oidc_issuer": provider.issuer, "portal_oidc_client_id": "weir"}
-    return get_settings().model_copy(update=update)
+    return settings.model_copy(update=update)
 
 
 @pytest.fixture

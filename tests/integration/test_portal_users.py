@@ -16,19 +16,12 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from platform_assets.databases import Database, DatabaseError
-from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import REPOSITORY, Settings, get_settings
+from platform_assets.settings import REPOSITORY, Settings
 from reports.portal import cli
 from reports.portal.audit import Action, Audit
 from reports.portal.database import DATABASE, portal_database
 from reports.portal.users import User, UserError, Users
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

@@ -30,25 +30,20 @@ from ml.purchase import MODEL
 from ml.purchase.dataset import Recipe, build
 from ml.registry import Registry
 from ml.trials.judge import Finding, Judge
-from platform_assets.databases import connect
-from platform_assets.local import supervise
 from platform_assets.settings import Settings, get_settings
+from tests.integration.trial_scene import forget
 
 FIRST = date(2026, 3, 1)
 DEFINITIONS = dg.Definitions.merge(build_features_definitions(), build_purchase_definitions())
 
 
 @pytest.fixture
-def lake(_servers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def lake(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """PostgreSQL of the session, a lake of its own, and nobody who serves the model."""
-    supervise.start(get_settings(), ("postgres",))
     monkeypatch.setenv("WEIR_LAKE_ROOT", str(tmp_path))
     get_settings.cache_clear()
-    settings = get_settings()
-    current(settings)  # makes the table where it is missing
-    with connect(settings, "models") as connection:
-        connection.execute("DELETE FROM deployments WHERE model = %s", (MODEL,))
-    yield settings
+    forget(settings, MODEL)
+    yield get_settings()
     get_settings.cache_clear()
 
 

@@ -19,18 +19,11 @@ from ml import cli, rollout
 from ml.artefact import ArtefactError
 from ml.deployment import DeploymentError, Deployments
 from ml.registry import Registry, RegistryError
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 
 from .sealed_model import register, sealed_folder
 
 BY = {"reason": "a test", "actor": "test"}
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

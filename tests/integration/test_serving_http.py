@@ -21,18 +21,12 @@ from ml.serving.kserve import KServeError, manifest, write
 from ml.serving.log import OutcomeError, Prediction, PredictionLog
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from tests.conftest import free_port_base
 from tests.integration.model_server import ModelServer, ServedModel, row
 from tests.onnx_models import FIELDS, write_model
 
 WHY = {"reason": "test", "actor": "test"}
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture(scope="module")

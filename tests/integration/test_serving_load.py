@@ -17,16 +17,10 @@ from benchmarks.load import Sent, percentile, steady
 from ml.serving.log import PredictionLog
 from platform_assets.local import supervise, supervisord
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from tests.integration.model_server import ModelServer, ServedModel, row
 
 RATE = 200
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

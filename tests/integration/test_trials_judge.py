@@ -18,16 +18,9 @@ from ml.trials.judge import Finding, Judge, TrialError, begun
 from ml.trials.replay import Terms
 from ml.trials.store import Case, Kind
 from platform_assets.databases import DatabaseError, connect
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from tests.integration.trial_scene import Scene, sealed
 from tests.traffic import ArmIs, arrays, ids_at, write
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

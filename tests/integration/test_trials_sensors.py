@@ -15,8 +15,7 @@ from ml.purchase import MODEL
 from ml.registry import DatasetRef, Registry
 from ml.tracking import open_client
 from platform_assets.databases import connect
-from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from sensors.notify import Notification, NotifyError, Severity
 from sensors.promotion import build_promotion_sensor, worth_a_look
 from sensors.rollback import build_rollback_sensor
@@ -35,12 +34,6 @@ class Kept:
         if self.refusing:
             raise NotifyError("the place is closed")
         self.got.append(notification)
-
-
-@pytest.fixture(scope="module")
-def settings(_servers: None) -> Settings:
-    supervise.start(get_settings(), ("postgres",))
-    return get_settings()
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest
 from ml.artefact import artefact_key, seal
 from ml.assets.serving import TRIAL_KEY
 from ml.purchase import MODEL
-from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
+from platform_assets.settings import Settings
 from sensors.notify import Notification
 from sensors.rollback import build_rollback_sensor
 from tests.conftest import free_port_base
@@ -33,9 +32,7 @@ class Kept:
 
 
 @pytest.fixture
-def model(_servers: None, tmp_path: Path) -> Iterator[ServedModel]:
-    settings = get_settings()
-    supervise.start(settings, ("postgres",))
+def model(settings: Settings, tmp_path: Path) -> Iterator[ServedModel]:
     forget(settings, MODEL)
     server = ModelServer(free_port_base())
     server.start()
