@@ -16,20 +16,8 @@ from platform_assets.settings import Settings
 from reports.delivery.log import DATABASE, DeliveryLog
 from reports.delivery.model import Key, State
 from sensors.deliveries import build_delivery_sensor
-from sensors.notify import Notification, NotifyError
-
-
-class Kept:
-    """A notifier that keeps what it gets, or refuses it."""
-
-    def __init__(self) -> None:
-        self.got: list[Notification] = []
-        self.refusing = False
-
-    def send(self, notification: Notification) -> None:
-        if self.refusing:
-            raise NotifyError("the place is closed")
-        self.got.append(notification)
+from sensors.notify import NotifyError
+from tests.kept import Kept
 
 
 @pytest.fixture

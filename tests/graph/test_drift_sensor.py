@@ -23,7 +23,7 @@ from ml.drift.log import DriftLog, Entry
 from ml.purchase import MODEL
 from platform_assets.settings import Settings
 from sensors.drift import build_drift_sensor
-from sensors.notify import Notification
+from tests.kept import Kept
 
 FIRST = date(2026, 3, 1)
 TRAINED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -42,14 +42,6 @@ def training() -> None:
 @dg.job(name="other")
 def other() -> None:
     train()
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.got: list[Notification] = []
-
-    def send(self, notification: Notification) -> None:
-        self.got.append(notification)
 
 
 @pytest.fixture

@@ -15,20 +15,7 @@ from hypothesis import strategies as st
 from platform_assets.settings import Settings
 from sensors.health import Open, build_health_sensors
 from sensors.notify import Event, Notification, NotifyError, Severity
-
-
-class Kept:
-    """A notifier that keeps what it gets, or refuses it."""
-
-    def __init__(self) -> None:
-        self.got: list[Notification] = []
-        self.refusing = False
-
-    def send(self, notification: Notification) -> None:
-        if self.refusing:
-            raise NotifyError("the place is closed")
-        self.got.append(notification)
-
+from tests.kept import Kept
 
 KEY = dg.AssetKey(["silver", "shop", "orders"])
 

@@ -16,24 +16,12 @@ from ml.registry import DatasetRef, Registry
 from ml.tracking import open_client
 from platform_assets.databases import connect
 from platform_assets.settings import Settings
-from sensors.notify import Notification, NotifyError, Severity
+from sensors.notify import NotifyError, Severity
 from sensors.promotion import build_promotion_sensor, worth_a_look
 from sensors.rollback import build_rollback_sensor
 from tests.integration.trial_scene import Scene, forget, sealed
+from tests.kept import Kept
 from tests.traffic import ArmIs
-
-
-class Kept:
-    """A notifier that keeps what it gets, or refuses it."""
-
-    def __init__(self) -> None:
-        self.got: list[Notification] = []
-        self.refusing = False
-
-    def send(self, notification: Notification) -> None:
-        if self.refusing:
-            raise NotifyError("the place is closed")
-        self.got.append(notification)
 
 
 @pytest.fixture

@@ -13,22 +13,12 @@ from ml.assets.serving import TRIAL_KEY
 from ml.purchase import MODEL
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings
-from sensors.notify import Notification
 from sensors.rollback import build_rollback_sensor
 from tests.conftest import free_port_base
 from tests.integration.model_server import ModelServer, ServedModel
 from tests.integration.trial_scene import forget
+from tests.kept import Kept
 from tests.onnx_models import signature
-
-
-class Kept:
-    """A notifier that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.got: list[Notification] = []
-
-    def send(self, notification: Notification) -> None:
-        self.got.append(notification)
 
 
 @pytest.fixture
