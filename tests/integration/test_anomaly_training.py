@@ -31,7 +31,6 @@ from tests.anomaly_lake import append, machine_rows, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
     END,
     Place,
-    database,
     machines,
     place,
 )
