@@ -1,17 +1,17 @@
 """Fixtures over the real servers.
 
-Belongs here: one stack of servers a test session, in a home and on ports of its own. Does
-not belong here: data or topics (each test makes its own, under names of its own).
+Belongs here: one stack of servers a test session, in a home and on ports of its own, and new homes
+where that does not do. Does not belong here: data or topics (each test makes its own, under names
+of its own).
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -35,58 +35,63 @@ def free_port_base() -> int:
     pytest.fail("no block of free ports")
 
 
-@pytest.fixture(scope="session")
-def weir_home() -> Iterator[Path]:
-    """A home of this session's own; the settings of this process and its children point to it."""
-    home = Path(tempfile.mkdtemp(prefix="weir-test-"))
-    values = {"WEIR_HOME": str(home), "WEIR_PORT_BASE": str(free_port_base())}
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    get_settings.cache_clear()
-    yield home
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-    get_settings.cache_clear()
-    shutil.rmtree(home, ignore_errors=True)
+@contextmanager
+def new_home() -> Iterator[Settings]:
+    """A home and ports that nobody uses; this process and its children mean them from now on.
+
+    Whatever was started there is stopped at the end, also after a failure; then what was meant
+    before is meant again.
+    """
+    with ExitStack() as stack:
+        home = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="weir-test-", ignore_cleanup_errors=True)
+        )
+        stack.callback(get_settings.cache_clear)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("WEIR_HOME", home)
+        patch.setenv("WEIR_PORT_BASE", str(free_port_base()))
+        get_settings.cache_clear()
+        settings = get_settings()
+        stack.callback(supervise.stop, settings)
+        yield settings
 
 
 @pytest.fixture(scope="session")
-def _servers(weir_home: Path) -> Iterator[None]:
-    """Stops whatever the session started, also after a failure."""
-    settings = get_settings()
-    assert settings.home == weir_home.resolve()
-    yield
-    supervise.stop(settings)
-
-
-def _up(names: tuple[str, ...]) -> Settings:
-    settings = get_settings()
-    supervise.start(settings, names)
-    return settings
+def weir_home() -> Iterator[Settings]:
+    """Settings of a home of this session's own."""
+    with new_home() as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")
-def settings(_servers: None) -> Settings:
+def settings(weir_home: Settings) -> Settings:
     """Settings of a running PostgreSQL; what a module needs besides, it adds to them."""
-    return _up(("postgres",))
+    supervise.start(weir_home, ("postgres",))
+    return weir_home
 
 
 @pytest.fixture(scope="session")
-def stack(_servers: None) -> Settings:
+def stack(weir_home: Settings) -> Settings:
     """Settings of running Kafka, schema registry and PostgreSQL."""
-    return _up(("postgres", "kafka", "registry"))
+    supervise.start(weir_home, ("postgres", "kafka", "registry"))
+    return weir_home
 
 
 @pytest.fixture(scope="session")
 def trino_stack(stack: Settings) -> Settings:
     """Settings of the stack with Trino."""
-    return _up(("trino",))
+    supervise.start(stack, ("trino",))
+    return stack
 
 
-@pytest.fixture(scope="session")
-def dagster_stack(stack: Settings) -> Settings:
-    """Settings of the stack with Dagster's web server, daemon and code server."""
-    return _up(("dagster-webserver", "dagster-daemon"))
+@pytest.fixture(scope="module")
+def dagster_stack(weir_home: Settings) -> Iterator[Settings]:
+    """Settings of a running stack with Dagster, of the module's own.
+
+    Its daemon's sensors act on all that they find, and would on what other tests look at.
+    """
+    del weir_home  # the session's stays in the background
+    with new_home() as settings:
+        names = ("postgres", "kafka", "registry", "dagster-webserver", "dagster-daemon")
+        supervise.start(settings, names)
+        yield settings

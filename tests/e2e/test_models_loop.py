@@ -44,8 +44,8 @@ from platform_assets.connectors.simulate import Shift
 from platform_assets.definitions import defs
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
-from tests.conftest import free_port_base
+from platform_assets.settings import Settings
+from tests.conftest import new_home
 from tests.e2e.daemon import Daemon
 from tests.e2e.loop_world import Asked, World, ask, tell
 from tests.integration.model_server import ModelServer
@@ -134,19 +134,15 @@ class Loop:
 
 
 @pytest.fixture
-def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     """A home of its own: Kafka, schema registry, PostgreSQL, a model server, a Dagster instance."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="weir-loop-") as home:
-        monkeypatch.setenv("WEIR_HOME", home)
-        monkeypatch.setenv("WEIR_PORT_BASE", str(free_port_base()))
-        for name in [name for name in os.environ if name.startswith("WEIR_NOTIFY")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setattr(judge, "datetime", Clock)
-        monkeypatch.setattr(guard, "datetime", Clock)
-        monkeypatch.setattr(Clock, "ahead", timedelta())
-        get_settings.cache_clear()
-        settings = get_settings()
+    for name in [name for name in os.environ if name.startswith("WEIR_NOTIFY")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(judge, "datetime", Clock)
+    monkeypatch.setattr(guard, "datetime", Clock)
+    monkeypatch.setattr(Clock, "ahead", timedelta())
+    with new_home() as settings:
         shift = Shift(midnight(FIRST + timedelta(days=SHIFTED)), conversion=10, activity=5)
         server, deployments = ModelServer(settings.models_port), Deployments(settings)
         try:
@@ -162,8 +158,6 @@ def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
         finally:
             server.stop()
             deployments.close()
-            supervise.stop(settings)
-            get_settings.cache_clear()
 
 
 @pytest.mark.timeout(1200)  # a minute on a quiet machine; servers and trainings wait on a busy one

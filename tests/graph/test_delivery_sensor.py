@@ -106,7 +106,7 @@ def test_an_alert_that_did_not_go_out_is_sent_at_the_next_tick(
 
 
 def test_without_postgresql_the_tick_is_skipped_with_the_reason(
-    weir_home: object, kept: Kept, monkeypatch: pytest.MonkeyPatch
+    weir_home: Settings, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEIR_POSTGRES_PASSWORD", "s3cret")
     message = tick(Settings(postgres_port=9), kept)

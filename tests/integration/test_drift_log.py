@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -196,7 +195,9 @@ def test_the_shell_prints_what_each_day_said(log: DriftLog, model: str) -> None:
     ]  # fmt: skip
 
 
-def test_without_postgresql_it_says_so(weir_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_postgresql_it_says_so(
+    weir_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WEIR_POSTGRES_PASSWORD", "s3cret")
     log = DriftLog(Settings(postgres_port=9))
     with pytest.raises(DatabaseError, match="start it") as raised:

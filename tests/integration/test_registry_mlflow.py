@@ -56,7 +56,9 @@ def python(script: str, settings: Settings, *arguments: str, code: int = 0) -> s
 
 
 @pytest.fixture(scope="module")
-def without_server(weir_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def without_server(
+    weir_home: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
     """MLflow over a PostgreSQL of its own; two processes that start at once make its tables."""
     settings = Settings(home=tmp_path_factory.mktemp("registry"), port_base=free_port_base())
     script = (
@@ -74,7 +76,9 @@ def without_server(weir_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def with_server(weir_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def with_server(
+    weir_home: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
     uri = f"http://127.0.0.1:{port}"
     with (folder / "log").open("w") as log:
