@@ -22,7 +22,7 @@ from ml.serving.log import OutcomeError, Prediction, PredictionLog
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from platform_assets.settings import Settings
-from tests.conftest import free_port_base
+from tests.conftest import free_port_base, new_home
 from tests.integration.model_server import ModelServer, ServedModel, row
 from tests.onnx_models import FIELDS, write_model
 
@@ -418,14 +418,9 @@ def test_one_sealed_folder_is_served_whatever_is_deployed(model: ServedModel) ->
         own.stop()
 
 
-def test_the_server_starts_without_any_model(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_server_starts_without_any_model(settings: Settings, tmp_path: Path) -> None:
     del settings
-    own = Settings(home=tmp_path / "home", port_base=free_port_base())
-    monkeypatch.setenv("WEIR_HOME", str(own.home))
-    monkeypatch.setenv("WEIR_PORT_BASE", str(own.port_base))
-    try:
+    with new_home() as own:
         rows = {one.name: one for one in supervise.start(own, ("models",))}
         assert rows["models"].health == "ready"
         empty = ModelServer(own.models_port)
@@ -438,8 +433,6 @@ def test_the_server_starts_without_any_model(
         first.caught_up()
         assert first.predict().status_code == 200
         first.deployments.close()
-    finally:
-        supervise.stop(own)
 
 
 def prediction(model: str, id_: str) -> Prediction:

@@ -21,18 +21,8 @@ from sensors.failures import (
     failure_notification,
     notify_failure,
 )
-from sensors.notify import Notification, NotifyError
-
-
-class Memory:
-    def __init__(self, *, fail: bool = False) -> None:
-        self.sent: list[Notification] = []
-        self.fail = fail
-
-    def send(self, notification: Notification) -> None:
-        if self.fail:
-            raise NotifyError("down")
-        self.sent.append(notification)
+from sensors.notify import NotifyError
+from tests.kept import Kept
 
 
 @asset(key=["silver", "shop", "events"], owners=["team:shop"])
@@ -54,12 +44,12 @@ def failed(instance: DagsterInstance) -> RunFailureSensorContext:
 
 
 def test_it_says_run_job_error_and_link_once(tmp_path: Path) -> None:
-    place, sent = Memory(), SentKeys(tmp_path / "notified")
+    place, sent = Kept(), SentKeys(tmp_path / "notified")
     with DagsterInstance.ephemeral() as instance:
         context = failed(instance)
         assert notify_failure(context, place, sent, "http://127.0.0.1:17706/")
         assert not notify_failure(context, place, sent, "http://127.0.0.1:17706/")
-    [note] = place.sent
+    [note] = place.got
     run_id = context.dagster_run.run_id
     assert note.link == f"http://127.0.0.1:17706/runs/{run_id}"
     assert note.key == f"run-failure-{run_id}"
@@ -76,14 +66,15 @@ def test_it_says_run_job_error_and_link_once(tmp_path: Path) -> None:
 
 
 def test_a_message_that_did_not_go_out_is_sent_at_the_next_try(tmp_path: Path) -> None:
-    place, sent = Memory(fail=True), SentKeys(tmp_path)
+    place, sent = Kept(), SentKeys(tmp_path)
+    place.refusing = True
     with DagsterInstance.ephemeral() as instance:
         context = failed(instance)
         with pytest.raises(NotifyError):
             notify_failure(context, place, sent, "")
-        place.fail = False
+        place.refusing = False
         assert notify_failure(context, place, sent, "")
-    assert len(place.sent) == 1
+    assert len(place.got) == 1
 
 
 def test_many_assets_and_long_errors_are_cut(tmp_path: Path) -> None:
