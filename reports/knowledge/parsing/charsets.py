@@ -120,8 +120,5 @@ def _guess(content: bytes) -> str:
     matches = from_bytes(content[:_SAMPLE])
     best = matches.best()
     # Of encodings that fit equally well, the one that most files are in.
-    if best is None or any(
-        "cp1252" in {one.encoding, *one.could_be_from_charset} for one in matches
-    ):
-        return "cp1252"
-    return best.encoding
+    fitting = {name for one in matches for name in (one.encoding, *one.could_be_from_charset)}
+    return "cp1252" if best is None or "cp1252" in fitting else best.encoding

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import soupsieve
 from bs4 import BeautifulSoup, Tag
 from soupsieve.util import SelectorSyntaxError
 
@@ -24,6 +25,9 @@ _WATCHED = {
     "display", "visibility", "opacity", "font-size", "mso-hide", "color", "left", "top",
     "text-indent", "overflow", "max-height", "height", "width", "max-width", "clip", "position",
 }  # fmt: skip
+
+_SIZES = ("max-height", "height", "width", "max-width")
+_BLOCKS = {"block", "flex", "grid", "list-item", "table"}
 
 Styles = dict[str, str]
 
@@ -59,7 +63,7 @@ class Hiding:
         hiding = [rule for rule in rules if _hides(rule[1]) or rule[1].keys() & {"overflow"}]
         self.left_out = max(0, len(hiding) - _MOST_RULES)
         touched: dict[int, Tag] = {}
-        for selector, styles in hiding[:_MOST_RULES]:
+        for selector, _ in hiding[:_MOST_RULES]:
             for tag in _select(soup, selector):
                 touched[id(tag)] = tag
         if not touched:
@@ -97,13 +101,7 @@ class Hiding:
 
     def shown_as_block(self, tag: Tag) -> bool:
         """Whether an element of a line is laid out as a block of its own."""
-        return _value(self._styles(tag), "display") in {
-            "block",
-            "flex",
-            "grid",
-            "list-item",
-            "table",
-        }
+        return _value(self._styles(tag), "display") in _BLOCKS
 
     def _styles(self, tag: Tag) -> Styles:
         own = tag.get("style")
@@ -129,22 +127,19 @@ def _hides(styles: Styles) -> bool:
 
 
 def _gone(styles: Styles) -> bool:
-    if not styles:
-        return False
-    if _value(styles, "display") == "none" or _value(styles, "mso-hide") == "all":
-        return True
-    if _ZERO.fullmatch(_value(styles, "opacity")):
-        return True
+    """Whether an element with these styles leaves nothing to see, whatever stands in it."""
+    position, clip = _value(styles, "position"), _value(styles, "clip").replace(" ", "")
     away = any(_FAR_AWAY.fullmatch(_value(styles, side)) for side in ("left", "top"))
-    if away and _value(styles, "position") in {"absolute", "fixed", "relative"}:
-        return True
-    if _FAR_AWAY.fullmatch(_value(styles, "text-indent")):
-        return True
-    if _value(styles, "clip").replace(" ", "").startswith(("rect(0", "rect(1px,1px")):
-        return _value(styles, "position") in {"absolute", "fixed"}
-    sizes = ("max-height", "height", "width", "max-width")
-    cut = any(_ZERO.fullmatch(_value(styles, size)) for size in sizes)
-    return cut and _value(styles, "overflow") in {"hidden", "clip"}
+    flat = any(_ZERO.fullmatch(_value(styles, size)) for size in _SIZES)
+    return bool(
+        _value(styles, "display") == "none"
+        or _value(styles, "mso-hide") == "all"
+        or _ZERO.fullmatch(_value(styles, "opacity"))
+        or _FAR_AWAY.fullmatch(_value(styles, "text-indent"))
+        or (away and position in {"absolute", "fixed", "relative"})
+        or (clip.startswith(("rect(0", "rect(1px,1px")) and position in {"absolute", "fixed"})
+        or (flat and _value(styles, "overflow") in {"hidden", "clip"})
+    )
 
 
 def _declarations(text: str) -> Styles:
@@ -177,9 +172,8 @@ def _rules(sheet: str) -> Iterator[tuple[str, Styles]]:
             body = text[opens + 1 : end]
             at = end + 1
             if head.startswith("@"):
-                if head.startswith(("@media", "@supports", "@layer")) and not _OTHER_MEDIA.search(
-                    head
-                ):
+                nests = head.startswith(("@media", "@supports", "@layer"))
+                if nests and not _OTHER_MEDIA.search(head):
                     todo.append(body)
             elif head and not _DYNAMIC.search(head):
                 styles = _declarations(body)
@@ -196,6 +190,6 @@ def _select(soup: BeautifulSoup, selector: str) -> list[Tag]:
 
 def _matches(tag: Tag, selector: str) -> bool:
     try:
-        return bool(tag.css.match(selector))
+        return bool(soupsieve.match(selector, tag))
     except (SelectorSyntaxError, ValueError, NotImplementedError, RecursionError):
         return False

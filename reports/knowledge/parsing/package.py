@@ -137,7 +137,7 @@ class Package:
         """Names of the parts below a folder."""
         return [name for name in self._members if name.startswith(folder.casefold())]
 
-    def bytes(self, part: str) -> bytes | None:
+    def content(self, part: str) -> bytes | None:
         """A part; None where it is missing."""
         member = self._members.get(part.lstrip("/").casefold())
         return None if member is None else self._archive.read(member)
@@ -159,7 +159,7 @@ class Package:
         Raises:
             etree.XMLSyntaxError: it is no XML.
         """
-        content = self.bytes(part)
+        content = self.content(part)
         return None if content is None else etree.fromstring(content, parser())
 
     def main(self) -> str:
@@ -169,7 +169,7 @@ class Package:
             RefusedError: it names none.
         """
         for relation in self.relations("").values():
-            if relation.kind == "officeDocument" and self.bytes(relation.part) is not None:
+            if relation.kind == "officeDocument" and self.content(relation.part) is not None:
                 return relation.part
         raise RefusedError("damaged", "the package names no document")
 

@@ -32,6 +32,7 @@ def parse_pdf(path: Path) -> Document:
     Raises:
         RefusedError: it needs a password, or holds too much text.
     """
+    found: _PdfReading | None = None
     try:
         with PdfReader(path) as reader:
             found = _read(reader, path)
@@ -42,7 +43,6 @@ def parse_pdf(path: Path) -> Document:
         repaired = _repaired(path)
         if repaired is None:
             raise
-        found = None
     else:
         repaired = _repaired(path) if found.empty else None
     if repaired is not None:
