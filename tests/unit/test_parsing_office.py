@@ -23,7 +23,7 @@ def texts(path: Path) -> list[str]:
 
 
 UP, DOWN = '<w:vertAlign w:val="superscript"/>', '<w:vertAlign w:val="subscript"/>'
-BOX = '<w:txbxContent><w:p><w:r><w:t>Boxed 12 %</w:t></w:r></w:p></w:txbxContent>'
+BOX = "<w:txbxContent><w:p><w:r><w:t>Boxed 12 %</w:t></w:r></w:p></w:txbxContent>"
 TABLE = (
     "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>North</w:t></w:r></w:p></w:tc><w:tc><w:p/></w:tc>"
     "<w:tc><w:p><w:r><w:t>120</w:t></w:r></w:p><w:p><w:r><w:t>340</w:t></w:r></w:p></w:tc>"
@@ -168,12 +168,15 @@ def test_headings_by_style_whatever_its_language(tmp_path: Path) -> None:
 
 
 def test_what_a_word_file_shows_beside_text_is_named(tmp_path: Path) -> None:
-    body = paragraph(
-        run("Text.")
-        + run("15", "<w:strike/>")
-        + "<w:r><w:drawing><pic:pic/></w:drawing></w:r><w:r><w:drawing><pic:pic/></w:drawing></w:r>"
-        + "<w:r><w:drawing><c:chart/></w:drawing></w:r><w:r><w:object><o:OLEObject/></w:object></w:r>"
-    ) + "<w:altChunk/>"
+    body = (
+        paragraph(
+            run("Text.")
+            + run("15", "<w:strike/>")
+            + "<w:r><w:drawing><pic:pic/></w:drawing></w:r><w:r><w:drawing><pic:pic/></w:drawing></w:r>"
+            + "<w:r><w:drawing><c:chart/></w:drawing></w:r><w:r><w:object><o:OLEObject/></w:object></w:r>"
+        )
+        + "<w:altChunk/>"
+    )
     path = word(
         tmp_path / "memo.docx", body, comments=f"<w:comment>{paragraph('Is this so?')}</w:comment>"
     )
@@ -246,7 +249,7 @@ def test_one_text_repeated_without_end_is_refused(
         pytest.param(0.0625, "0.00%", "6.25%", id="percent with two decimals"),
         pytest.param(1234567.5, "#,##0", "1,234,568", id="thousands"),
         pytest.param(-1234.5, "#,##0.00;(#,##0.00)", "(1,234.50)", id="accounting"),
-        pytest.param(1234.5, '[$€-407] #,##0.00', "€ 1,234.50", id="currency"),
+        pytest.param(1234.5, "[$€-407] #,##0.00", "€ 1,234.50", id="currency"),
         pytest.param(1500000, '0.0,,"M"', "1.5M", id="millions"),
         pytest.param(12345678901234, "General", "12345678901234", id="long number"),
         pytest.param(0.1 + 0.2, "General", "0.3", id="general"),
@@ -291,9 +294,7 @@ def test_what_a_workbook_does_not_show_is_named(tmp_path: Path) -> None:
 
 def test_a_raised_mark_in_a_cell(tmp_path: Path) -> None:
     book = openpyxl.Workbook(write_only=False)
-    book.active["A1"] = CellRichText(
-        "1,234", TextBlock(InlineFont(vertAlign="superscript"), "2")
-    )
+    book.active["A1"] = CellRichText("1,234", TextBlock(InlineFont(vertAlign="superscript"), "2"))
     book.save(tmp_path / "book.xlsx")
     assert texts(tmp_path / "book.xlsx") == ["1,234^2"]
 
@@ -308,7 +309,7 @@ def test_slides_read_tables_breaks_and_marks(tmp_path: Path) -> None:
 
     tree = shape("<a:r><a:t>Outlook</a:t></a:r>", '<p:ph type="title"/>')
     tree += shape(
-        '<a:r><a:t>120</a:t></a:r><a:br/><a:r><a:t>1,234</a:t></a:r>'
+        "<a:r><a:t>120</a:t></a:r><a:br/><a:r><a:t>1,234</a:t></a:r>"
         '<a:r><a:rPr baseline="30000"/><a:t>2</a:t></a:r>'
         '<a:fld type="slidenum"><a:t>7</a:t></a:fld>'
     )

@@ -30,6 +30,14 @@ _EAST_ASIAN = {"gb18030", "cp932", "cp949", "big5hkscs", "euc_jp", "johab", "cp9
 _SAMPLE = 65_536
 """Bytes that a guess looks at."""
 
+_WESTERN = {
+    *map(chr, range(128)),
+    *"äöüßÄÖÜéèêëàâçîïôùûÿœæñáíóúìòãõÁÍÓÚÉÈÊÀÂÃÕÇÎÔÑåøÅØÆ",
+    *"€£¥§°±’‘‚“”„–—…•«»©®™·×÷½¼¾²³¹µºª¿¡´\xa0",
+}
+_ODD = re.compile(r"[A-Za-z][¹³¾¿¡]|[äöüéèêàâîôñåøÄÖÜÉÈÀÂÎÔÑÅØ]{3}")
+"""Signs within words, and words of accents alone: another code page."""
+
 _BY_LETTERS = {
     re.sub(r"[^a-z0-9]", "", name): target
     for alias, target in aliases.items()
@@ -117,7 +125,12 @@ def _strict(content: bytes, name: str) -> str | None:
 
 
 def _guess(content: bytes) -> str:
-    matches = from_bytes(content[:_SAMPLE])
+    sample = content[:_SAMPLE]
+    # A few accents in a short text tell a guesser little; most such files are Western.
+    western = sample.decode("cp1252", "replace")
+    if not set(western).difference(_WESTERN) and not _ODD.search(western):
+        return "cp1252"
+    matches = from_bytes(sample)
     best = matches.best()
     # Of encodings that fit equally well, the one that most files are in.
     fitting = {name for one in matches for name in (one.encoding, *one.could_be_from_charset)}
