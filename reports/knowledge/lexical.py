@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import bm25s
 import numpy as np
@@ -46,15 +46,17 @@ class WordIndex:
             self._index = bm25s.BM25(method="lucene")
             self._index.index(words, show_progress=False)
 
-    def search(self, query: str, k: int) -> list[tuple[Entry, float]]:
-        """The best passages that share a word with the query, best first; ties by id."""
+    def search(
+        self, query: str, k: int, allowed: Callable[[Entry], bool] = lambda _: True
+    ) -> list[tuple[Entry, float]]:
+        """The best allowed passages that share a word with the query, best first; ties by id."""
         if self._index is None:
             return []
         known = [word for word in self._words([query])[0] if word in self._index.vocab_dict]
         if not known:
             return []
         scores = self._index.get_scores(known)
-        hits = np.flatnonzero(scores > 0)
+        hits = [at for at in np.flatnonzero(scores > 0) if allowed(self._entries[at])]
         best = sorted(hits, key=lambda at: (-scores[at], self._entries[at].id))[:k]
         return [(self._entries[at], float(scores[at])) for at in best]
 

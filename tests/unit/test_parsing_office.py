@@ -1,5 +1,7 @@
 """Word, PowerPoint and Excel files: what a reader sees is read, and what is not read is named."""
 
+# Markup is easier to read on one line.
+# ruff: noqa: E501
 from __future__ import annotations
 
 import time

@@ -1,5 +1,7 @@
 """HTML, Markdown, mail, PDF and their encodings: what a reader sees is what is read."""
 
+# Marks that look alike are what some of these tests are about.
+# ruff: noqa: E501, RUF001
 from __future__ import annotations
 
 from pathlib import Path
@@ -264,7 +266,7 @@ def test_a_pdf_that_pypdf_cannot_open_is_repaired(
 
     def opens(source: object) -> object:
         if isinstance(source, Path):
-            raise ValueError("broken")
+            raise OSError("broken")
         return whole(source)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "PdfReader", opens)

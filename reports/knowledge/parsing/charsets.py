@@ -33,7 +33,7 @@ _SAMPLE = 65_536
 _WESTERN = {
     *map(chr, range(128)),
     *"äöüßÄÖÜéèêëàâçîïôùûÿœæñáíóúìòãõÁÍÓÚÉÈÊÀÂÃÕÇÎÔÑåøÅØÆ",
-    *"€£¥§°±’‘‚“”„–—…•«»©®™·×÷½¼¾²³¹µºª¿¡´\xa0",
+    *"€£¥§°±’‘‚“”„–—…•«»©®™·×÷½¼¾²³¹µºª¿¡´\xa0",  # noqa: RUF001
 }
 _ODD = re.compile(r"[A-Za-z][¹³¾¿¡]|[äöüéèêàâîôñåøÄÖÜÉÈÀÂÎÔÑÅØ]{3}")
 """Signs within words, and words of accents alone: another code page."""
