@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import bm25s
@@ -19,6 +20,15 @@ _STOPWORDS = {"de", "en", "es", "fr", "it", "nl", "no", "pt", "ru", "sv"}
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = rf"[{_IDEOGRAPHS}]|(?:(?![{_IDEOGRAPHS}])\w){{2,}}"
 """Words of two characters on; scripts without blanks go by the character."""
+
+
+_BROKEN = re.compile(r"(\w{2,})[-\u2010\xad]\n(\w{2,})")
+
+
+def _with_broken_words(text: str) -> str:
+    """A text, and behind it whole the words that a line's end breaks, as in a PDF."""
+    whole = [first + second for first, second in _BROKEN.findall(text)]
+    return " ".join([text, *whole]) if whole else text
 
 
 class WordIndex:
@@ -62,7 +72,7 @@ class WordIndex:
 
     def _words(self, texts: list[str]) -> list[list[str]]:
         words: list[list[str]] = bm25s.tokenize(
-            texts,
+            [_with_broken_words(text) for text in texts],
             token_pattern=_WORD,
             stopwords=self._stopwords,
             stemmer=self._stemmer,

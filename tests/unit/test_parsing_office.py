@@ -328,3 +328,11 @@ def test_slides_read_tables_breaks_and_marks(tmp_path: Path) -> None:
         "1 chart is not read (page 1)", "1 picture is not read (page 1)",
         "1 hidden slide is not read (page 2)",
     }  # fmt: skip
+
+
+def test_a_cell_in_the_last_column_keeps_its_row_short(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["XFD1"], book.active["D2"] = "first", "last", 5
+    book.save(tmp_path / "wide.xlsx")
+    gap = " | ".join([""] * 8)
+    assert texts(tmp_path / "wide.xlsx") == [f"first | {gap} | … | last", " |  |  | 5"]

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.knowledge.model import Document
+from reports.knowledge.chunks import entries
+from reports.knowledge.lexical import WordIndex
+from reports.knowledge.model import Block, Document
 from reports.knowledge.parsing.charsets import decode
 from reports.knowledge.parsing.choose import parse
 from reports.knowledge.text import clean, normal
@@ -273,3 +275,20 @@ def test_a_pdf_that_pypdf_cannot_open_is_repaired(
     document = parse(pdf(tmp_path / "a.pdf", "BT /F1 12 Tf 72 700 Td (Twelve.) Tj ET"))
     assert texts(document) == ["Twelve."]
     assert document.flaws == ("the file is damaged and was repaired before it was read",)
+
+
+def test_a_word_broken_at_the_end_of_a_line_is_found() -> None:
+    document = Document("Plan", [Block("Our gross mar-\ngin and year-\non-year growth")])
+    index = WordIndex(entries("plan.pdf", document, "file:1"))
+    assert [found.text for found, _ in index.search("margin", 1)] == [
+        "Our gross mar-\ngin and year-\non-year growth"
+    ]
+    assert index.search("year", 1)
+
+
+def test_an_invitation_beside_the_text_is_named(tmp_path: Path) -> None:
+    document = mail(
+        tmp_path,
+        multi("alternative", part("text/plain", "Come."), part("text/calendar", "BEGIN:VCALENDAR")),
+    )
+    assert document.flaws == ("attachment text/calendar is not read",)

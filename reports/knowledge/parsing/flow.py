@@ -20,7 +20,8 @@ _LONGEST_MARK = 12
 _NUMBERS_MEET = re.compile(r"(?<=[\d%)])\t\s*(?=[\d(+\-−–.,€$£¥])")
 _ENDS_A_NUMBER = re.compile(r"[\d%)]\Z")
 _STARTS_A_NUMBER = re.compile(r"[\d(+\-−–.,€$£¥]")
-_MOST_GAPS = 8
+MOST_GAPS = 8
+"""Empty cells in a row that keep their places."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,9 @@ def row_text(cells: Sequence[str]) -> str:
     gap = 0
     for text in texts:
         gap = 0 if text else gap + 1
-        if gap <= _MOST_GAPS:
+        if gap <= MOST_GAPS:
             shown.append(text)
-        elif gap == _MOST_GAPS + 1:
+        elif gap == MOST_GAPS + 1:
             shown.append("…")
     return " | ".join(shown)
 

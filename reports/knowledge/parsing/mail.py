@@ -70,9 +70,7 @@ class _Mail:
                 subject = _header(inner, "subject").strip()
                 self.take(inner, f"{heading} > {subject}" if subject else heading, depth + 1)
         elif kind == "multipart/alternative":
-            chosen = self._best(list(_parts(part)))
-            if chosen is not None:
-                self._part(chosen, heading, depth + 1)
+            self._alternatives(list(_parts(part)), heading, depth)
         elif part.is_multipart():
             for inner in _parts(part):
                 self._part(inner, heading, depth + 1)
@@ -84,6 +82,15 @@ class _Mail:
             self._reading.miss("picture")
         else:
             self._reading.flaw(f"attachment {_name(part)} is not read")
+
+    def _alternatives(self, offers: list[Message], heading: str, depth: int) -> None:
+        chosen = self._best(offers)
+        if chosen is not None:
+            self._part(chosen, heading, depth + 1)
+        for offer in offers:
+            # An invitation says what no text beside it says.
+            if offer is not chosen and offer.get_content_type() == "text/calendar":
+                self._reading.flaw(f"attachment {_name(offer)} is not read")
 
     def _best(self, offers: list[Message]) -> Message | None:
         """Of alternatives, the first that says as much as any other."""

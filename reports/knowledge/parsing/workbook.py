@@ -18,7 +18,7 @@ from xlfmt import format_value
 
 from reports.knowledge.model import Document
 from reports.knowledge.parsing.drawing import Drawings
-from reports.knowledge.parsing.flow import Line, row_text
+from reports.knowledge.parsing.flow import MOST_GAPS, Line, row_text
 from reports.knowledge.parsing.package import Element, Package, attribute, child, tag
 from reports.knowledge.parsing.reading import Reading
 from reports.knowledge.parsing.word_styles import is_on, raised
@@ -194,7 +194,12 @@ class _Sheet:
             elif text:
                 cells[at] = text
         if cells:
-            texts = [cells.get(number, "") for number in range(1, max(cells) + 1)]
+            texts: list[str] = []
+            before = 0
+            for at in sorted(cells):
+                # A cell in the last column must not cost 16,384 steps in each row.
+                texts += [""] * min(at - before - 1, MOST_GAPS + 1) + [cells[at]]
+                before = at
             self._reading.add(row_text(texts), heading=self._name)
 
     def _cell(self, cell: Element, place: str) -> str:
