@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dagster import SensorDefinition
 
-from ml.assets.anomaly import JOB as ANOMALY_WATCH
-from ml.assets.anomaly import LEASE as ANOMALY_LEASE
+from ml.assets.anomaly import WATCH
 from platform_assets.graph.automation import automation_sensor
+from platform_assets.graph.runs import fresh_gold, stream
 from sensors.anomalies import build_anomaly_sensor
 from sensors.deliveries import build_delivery_sensor
 from sensors.drift import build_drift_sensor
@@ -20,9 +20,9 @@ from sensors.rollback import build_rollback_sensor
 def build_sensors() -> list[SensorDefinition]:
     """What keeps runs alive, asks for runs, and tells people; reads nothing outside."""
     return [
-        keep_alive("stream", "stream"),
-        keep_alive("fresh_gold", "fresh_gold"),
-        keep_alive(ANOMALY_WATCH, ANOMALY_LEASE),
+        keep_alive(stream.RUN),
+        keep_alive(fresh_gold.RUN),
+        keep_alive(WATCH),
         check_closed_windows,
         automation_sensor(),
         build_drift_sensor(),

@@ -24,7 +24,7 @@ from platform_assets.connectors.simulate import DEFAULT_TOPICS, SimulationResult
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.graph.runs.stream import JOB, LEASE
+from platform_assets.graph.runs.stream import RUN
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from platform_assets.streaming.ledger import Ledger
@@ -55,7 +55,7 @@ def wait_for_run(settings: Settings, not_this: str | None) -> LeaseRow:
     """The lease of a stream run that lives and is another than the one named."""
 
     def alive() -> LeaseRow | None:
-        lease = read_lease(settings, LEASE)
+        lease = read_lease(settings, RUN.lease)
         return lease if lease and lease.held and lease.run_id != not_this else None
 
     return wait_until(
@@ -178,7 +178,7 @@ def test_kills_at_random_points_change_nothing(live: Settings) -> None:
 
 def timeline(dagster: DagsterInstance) -> Iterator[str]:
     """When each stream run was asked for, launched, at work and over: where a recovery waits."""
-    for record in dagster.get_run_records(RunsFilter(job_name=JOB), ascending=True):
+    for record in dagster.get_run_records(RunsFilter(job_name=RUN.job), ascending=True):
         run = record.dagster_run
         times = {"asked": record.create_timestamp.timestamp()}
         times |= {"start": record.start_time or 0, "end": record.end_time or 0}
@@ -189,12 +189,12 @@ def timeline(dagster: DagsterInstance) -> Iterator[str]:
 
 def failed_runs(dagster: DagsterInstance) -> int:
     """How many stream runs have failed."""
-    return dagster.get_runs_count(RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.FAILURE]))
+    return dagster.get_runs_count(RunsFilter(job_name=RUN.job, statuses=[DagsterRunStatus.FAILURE]))
 
 
 def one_alive(dagster: DagsterInstance) -> bool:
     """Whether exactly one stream run is in progress."""
-    runs = dagster.get_runs(RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.STARTED]))
+    runs = dagster.get_runs(RunsFilter(job_name=RUN.job, statuses=[DagsterRunStatus.STARTED]))
     return len(runs) == 1
 
 
