@@ -1,7 +1,5 @@
 """Two arms' outcomes as one stream of differences, and bounds of its mean.
 
-Belongs here: pairing and the bounds. Does not belong here: decisions (:mod:`.sequential`).
-
 Each outcome of the smaller arm is paired with the mean of its even part of the larger arm's
 outcomes of the same time. As the arms are drawn by hash, a difference has, given all before it,
 the expectation "challenger minus champion at that time": a level that drifts during the trial,

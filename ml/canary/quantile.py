@@ -1,7 +1,5 @@
 """A quantile of latencies with bounds that hold at all times together.
 
-Belongs here: one arm's quantile. Does not belong here: comparing arms (:mod:`.sequential`).
-
 "The p95 is at most x" says that at most 5 % of the latencies are above x: a claim about the mean
 of zeros and ones (:mod:`.betting`). It is tested for each x of a grid. No correction for the
 grid is due: the counts above x fall as x grows, so if any true claim is refused then the one at

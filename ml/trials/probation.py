@@ -1,9 +1,5 @@
 """A fresh champion on probation: is it as sound as the one before it?
 
-Belongs here: the limits that are fixed at promotion, and the watch over the rows that follow.
-Does not belong here: a challenger (:mod:`.replay`), reading rows (:mod:`.rows`) and acting
-(:mod:`.judge`).
-
 There is no other arm any more, so the champion is held against limits: the error rate and the p95
 latency of the champion before it, with what is tolerated, and a floor for its outcomes. "The p95 is
 at most x" is the claim that 95 % of the latencies are at most x: like errors and outcomes a claim
