@@ -247,6 +247,10 @@ def test_a_command_that_is_not_there_is_noticed(line: str) -> None:
         assert [check(words) for words in found] == []
 
 
+def test_the_readme_is_a_landing_page() -> None:
+    assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 150
+
+
 def test_the_heads_of_figures_name_the_bench_that_prints_them() -> None:
     text = (REPOSITORY / "docs" / "reference" / "figures.md").read_text()
     named = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
