@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    from platform_assets.core.settings import Settings
+    from platform_assets.core.secrets import SecretError
+from platform_assets.core.settings import Settings
 
 DATABASE = "mlflow"
 Item = TypeVar("Item")
@@ -269,8 +270,8 @@ def _address(settings: Settings) -> str:
 
     try:
         password = settings.postgres_password()
-    except RuntimeError as error:  # there is none
-        raise _no_registry(settings, error) from error
+    except SecretError as error:
+        raise AwayError(f"no registry of models: {error.message}", error.hint) from None
     limit = round(settings.request_timeout_seconds * 1000)
     return URL.create(
         "postgresql+psycopg2",

@@ -20,7 +20,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     """Open the catalog with pyiceberg; makes its tables where they are missing."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    address = settings.postgres_dsn("iceberg").replace("postgresql://", "postgresql+psycopg://", 1)
+    address = settings.postgres_dsn("iceberg", driver="psycopg")
     timeout = max(1, int(settings.request_timeout_seconds))
     return SqlCatalog(
         CATALOG,

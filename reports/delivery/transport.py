@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from tenacity import (
@@ -17,6 +15,7 @@ from tenacity import (
 )
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.secrets import SecretError, read_secret
 from reports.delivery.message import Message
 
 
@@ -115,16 +114,10 @@ def secret(variable: str) -> str:
     Raises:
         RefusedError: neither is set, or the file cannot be read.
     """
-    if value := os.environ.get(variable):
-        return value
-    if not (file := os.environ.get(f"{variable}_FILE")):
-        raise RefusedError(f"no secret in {variable}", f"set {variable} or {variable}_FILE")
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise RefusedError(
-            f"{variable}_FILE={file}: {error.strerror}", "check the path and its rights"
-        ) from None
+        return read_secret(variable)
+    except SecretError as error:
+        raise RefusedError(error.message, error.hint) from None
 
 
 def seconds(text: str | None) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +18,7 @@ from joserfc.jws import JWSRegistry
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.secrets import find_secret
 from platform_assets.core.settings import Settings
 from reports.portal.sessions import Attempt
 
@@ -56,7 +56,7 @@ class OpenIdProvider:
     def __init__(self, settings: Settings) -> None:
         self._issuer = settings.portal_oidc_issuer.rstrip("/")
         self._client_id = settings.portal_oidc_client_id
-        self._secret = os.environ.get(settings.portal_oidc_secret_name, "")
+        self._secret = find_secret(settings.portal_oidc_secret_name) or ""
         self._redirect = settings.portal_url.rstrip("/") + CALLBACK
         missing = [
             name
