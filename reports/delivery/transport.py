@@ -6,15 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry, Retrying
 from platform_assets.core.secrets import SecretError, read_secret
 from reports.delivery.message import Message
 
@@ -86,26 +79,12 @@ class RetryPolicy:
         Args:
             before_pause: is told each failure that is tried again.
         """
-        jitter = wait_random_exponential(multiplier=self.first_seconds, max=self.longest_seconds)
+        policy = Retry(self.attempts, pause=self.first_seconds, longest=self.longest_seconds)
+        return policy.on(TemporaryError, asked=_asked, before_pause=before_pause)
 
-        def pause(state: RetryCallState) -> float:
-            failure = state.outcome.exception() if state.outcome else None
-            asked = failure.retry_after if isinstance(failure, TemporaryError) else 0.0
-            # What the other side asks for is waited in full, jitter comes on top.
-            return min(asked + jitter(state), self.longest_seconds)
 
-        def tell(state: RetryCallState) -> None:
-            failure = state.outcome.exception() if state.outcome else None
-            if before_pause and failure:
-                before_pause(failure)
-
-        return Retrying(
-            retry=retry_if_exception_type(TemporaryError),
-            stop=stop_after_attempt(self.attempts),
-            wait=pause,
-            before_sleep=tell,
-            reraise=True,
-        )
+def _asked(error: BaseException) -> float:
+    return error.retry_after if isinstance(error, TemporaryError) else 0.0
 
 
 def secret(variable: str) -> str:
