@@ -7,12 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from ml.drift.compare import Move
 from ml.drift.decide import Decision
 from ml.drift.quality import Counts
+from ml.drift.revisions import REVISIONS
 from platform_assets.core.databases import Database
 from platform_assets.core.settings import Settings
 
@@ -62,9 +62,7 @@ class DriftLog:
     """The table; safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(
-            settings, "models", Path(__file__).with_name("drift.sql"), connections=2
-        )
+        self._database = Database(settings, "models", REVISIONS, connections=2)
 
     def close(self) -> None:
         """Close the connections."""

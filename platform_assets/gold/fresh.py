@@ -13,14 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, execute
 from platform_assets.gold.project import environment, load_manifest
@@ -176,12 +170,7 @@ class FreshGold:
     def _run_retrying(self, names: tuple[str, ...], variables: dict[str, Any]) -> dict[str, int]:
         done: dict[str, int] = {}
         left = names
-        for attempt in Retrying(
-            retry=retry_if_exception_type(CommitConflictError),
-            stop=stop_after_attempt(4),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            reraise=True,
-        ):
+        for attempt in Retry(longest=2).on(CommitConflictError):
             with attempt:
                 try:
                     self._run(left, variables, done)
