@@ -13,7 +13,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from typer.testing import CliRunner
 
 from ml.features import table
-from ml.purchase.dataset import days_without_features
+from ml.models.purchase.spec import SPEC
+from ml.training.dataset import days_without_features
 from platform_assets.cli.app import build
 from platform_assets.cli.launch import latest_metadata
 from platform_assets.cli.tour import wait_for_stream
@@ -121,7 +122,7 @@ def test_a_training_from_the_shell_makes_the_features_first_and_the_version_serv
     assert "features of 6 days are missing; they are made first" in said
     assert said.count(f"{flowing.dagster_url}/runs/") == 2
     assert len(table.days(flowing)) == 6
-    assert days_without_features(flowing) == []
+    assert days_without_features(flowing, SPEC) == []
     assert "features" not in weir("train", "purchase", "--wait")
     told = latest_metadata(flowing, ["models", "purchase", "version"])
     assert told["reason"] == "by hand"
