@@ -7,8 +7,6 @@ of its own).
 
 from __future__ import annotations
 
-import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,22 +15,7 @@ import pytest
 
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.local import supervise
-
-PORTS = 11
-
-
-def free_port_base() -> int:
-    """The start of a block of free ports, spread by pid so that sessions do not meet."""
-    first = 20_000 + (os.getpid() * PORTS) % 10_000
-    for base in range(first, first + 20_000, PORTS):
-        try:
-            for port in range(base, base + PORTS):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    pytest.fail("no block of free ports")
+from tests.ports import free_port_base
 
 
 @contextmanager
