@@ -7,7 +7,9 @@ of its own).
 
 from __future__ import annotations
 
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -16,6 +18,40 @@ import pytest
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.local import supervise
 from tests.ports import free_port_base
+
+
+def pytest_configure() -> None:
+    """A terminated run ends as after Ctrl-C: its fixtures stop the servers that they started."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+LONG_FILES = (
+    "test_models_loop.py",
+    "test_survive_kill_matrix.py",
+    "test_run_once.py",
+    "test_survive_kills.py",
+    "test_dagster_ui.py",
+    "test_engine_equality.py",
+    "test_gold_lake.py",
+    "test_engine_spark_log.py",
+    "test_engine_spark_connect.py",
+    "test_registry_mlflow.py",
+    "test_local_servers.py",
+    "test_serving_load.py",
+)
+"""Files of minutes, longest first. Begun early, none of them keeps one worker busy at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then those on servers, then the unit tests; within each as collected."""
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        return order.get(item.path.name, len(order)), "unit" in item.path.parts
+
+    items.sort(key=place)
 
 
 @contextmanager
