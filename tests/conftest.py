@@ -16,7 +16,9 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from platform_assets.core.settings import Settings, get_settings
+from platform_assets.core.trino import execute
 from platform_assets.local import supervise
+from platform_assets.local.wait import wait_until
 from tests.ports import free_port_base
 
 
@@ -101,6 +103,29 @@ def trino_stack(stack: Settings) -> Settings:
     """Settings of the stack with Trino."""
     supervise.start(stack, ("trino",))
     return stack
+
+
+@pytest.fixture(scope="module")
+def servers_restored(weir_home: Settings) -> Iterator[None]:
+    """For a module that kills shared servers: at its end, all that run answer again.
+
+    Trino keeps connections to PostgreSQL that a kill has broken; each is dropped when it fails.
+    """
+    yield
+    running = [row.name for row in supervise.status(weir_home) if row.state == "RUNNING"]
+
+    def answer() -> bool:
+        return all(row.health == "ready" for row in supervise.status(weir_home, running))
+
+    def catalogs_answer() -> bool:
+        for _ in range(3):
+            for (name,) in execute(weir_home, "show catalogs").rows:
+                execute(weir_home, f'show schemas from "{name}"')
+        return True
+
+    wait_until(answer, what="the servers ready again", timeout=180)
+    if "trino" in running:
+        wait_until(catalogs_answer, what="Trino's catalogs answering again", timeout=180, every=1)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ from platform_assets.local.servers import catalogue
 from platform_assets.local.wait import wait_until
 from tests.ports import free_port_base
 
+pytestmark = pytest.mark.usefixtures("servers_restored")
+
 WEIR = Path(sys.executable).with_name("weir")
 
 

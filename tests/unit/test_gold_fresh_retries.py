@@ -13,8 +13,7 @@ from platform_assets.core.settings import Settings
 from platform_assets.gold import fresh
 
 AWAY = [
-    "TrinoQueryError(type=INTERNAL_ERROR, name=GENERIC_INTERNAL_ERROR, "
-    'message="Cannot check and eventually update SQL schema")',
+    'TrinoQueryError(type=INTERNAL_ERROR, message="Cannot check and eventually update SQL schema")',
     'TrinoExternalError(name=ICEBERG_CATALOG_ERROR, message="This connection has been closed.")',
     "FATAL: the database system is starting up",
     "FATAL: terminating connection due to administrator command",
