@@ -14,11 +14,11 @@ from ml.store.artefact import artefact_key, seal
 from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
 from sensors.rollback import build_rollback_sensor
-from tests.conftest import free_port_base
 from tests.integration.model_server import ModelServer, ServedModel
 from tests.integration.trial_scene import forget
 from tests.kept import Kept
 from tests.onnx_models import signature
+from tests.ports import free_port_base
 
 MODEL, TRIAL_KEY = SPEC.name, part_key(SPEC.name, "trial")
 
