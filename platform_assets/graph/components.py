@@ -12,19 +12,16 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     AssetSelection,
-    Backoff,
     Component,
     ComponentLoadContext,
     Config,
     DefaultSensorStatus,
     Definitions,
     Failure,
-    Jitter,
     MaterializeResult,
     MetadataValue,
     Model,
     Resolvable,
-    RetryPolicy,
     RunRequest,
     SensorDefinition,
     SensorEvaluationContext,
@@ -39,11 +36,12 @@ from pydantic import Field
 
 from platform_assets.core.errors import WeirError
 from platform_assets.graph.lineage import GROUP, source_key
+from platform_assets.graph.retries import backing_off
 
 SETTLED_SECONDS = 10.0
 """A file changed more recently than this may still be being written."""
 
-_RETRY = RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+_RETRY = backing_off(10)
 
 
 class SourcePathError(WeirError):

@@ -17,7 +17,7 @@ from openpyxl.comments import Comment
 from reports.knowledge.model import RefusedError
 from reports.knowledge.parsing import choose, reading
 from reports.knowledge.parsing.choose import parse
-from tests.documents import paragraph, run, slides, word
+from tests.handmade_files import paragraph, run, slides, word
 
 
 def texts(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ from reports.knowledge.model import Block, Document
 from reports.knowledge.parsing.charsets import decode
 from reports.knowledge.parsing.choose import parse
 from reports.knowledge.text import clean, normal
-from tests.documents import pdf
+from tests.handmade_files import pdf
 
 
 def page(tmp_path: Path, html: str) -> Document:
