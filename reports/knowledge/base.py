@@ -112,7 +112,7 @@ class KnowledgeBase:
             StoreUnreachableError: the store does not answer.
         """
         if not folder.is_dir():
-            raise KnowledgeError(f"no folder {folder}", "make it, or mend the path")
+            raise KnowledgeError(f"no folder {folder}", "create it, or fix the path")
         report = SyncReport()
         known = self._store.documents(self._table)
         files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
