@@ -190,10 +190,10 @@ class Definition(_Strict):
         for where, (used, known) in uses.items():
             for name in used:
                 if name not in known:
-                    raise ValueError(f"{where}: no {name!r}; there are {', '.join(known)}")
+                    raise ValueError(f"{where}: no {name!r}; known: {', '.join(known)}")
         for names in (kpis, charts, [section.id for section in self.sections]):
             if twice := {name for name in names if names.count(name) > 1}:
-                raise ValueError(f"{', '.join(sorted(twice))} is there twice")
+                raise ValueError(f"{', '.join(sorted(twice))} is listed twice")
         for chart in self.charts:
             if chart.kind != "trend" and self.kpi(chart.kpi).by is None:
                 raise ValueError(f"chart {chart.id!r} is by member, but {chart.kpi!r} has no `by`")

@@ -112,7 +112,7 @@ class Stream(_Strict):
     def _names_differ(self) -> Stream:
         names = [signal.name for signal in self.signals]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"signal {', '.join(twice)} is there twice")
+            raise ValueError(f"signal {', '.join(twice)} is listed twice")
         return self
 
     @property
@@ -157,7 +157,7 @@ def load_stream(path: Path) -> Stream:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise AnomalyError(
-            f"{path}:{line}: no YAML: {error.problem}", "mend the indentation or quotes"
+            f"{path}:{line}: no YAML: {error.problem}", "fix the indentation or quotes"
         ) from error
     if not isinstance(content, dict) or node is None:
         raise AnomalyError(f"{path}:1: not a mapping", "start with title, table, signals …")

@@ -109,7 +109,7 @@ def version_metadata(outcome: "Outcome") -> dict[str, Any]:
         "vus_pr_without_sense": judged.chance,
         "anomalies": judged.anomalies,
         "series": judged.series,
-        "version": "none: the one in use is still the best"
+        "version": "none: the current one is still the best"
         if outcome.version is None
         else outcome.version,
         "alias": outcome.alias or "none",

@@ -105,7 +105,7 @@ def _converted(name: str, kind: LogicalType, value: Any) -> Any:
         return _CONVERTERS[kind](value)
     except (ValueError, OverflowError) as error:
         expected = {"integer": "whole number"}.get(kind, kind)
-        raise UnmappableError(f"{name}: {str(value)[:80]!r} is no {expected}") from error
+        raise UnmappableError(f"{name}: {str(value)[:80]!r} is not a valid {expected}") from error
 
 
 def _integer(value: Any) -> int:

@@ -53,7 +53,7 @@ class Document:
             line = f":{mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise ContractError(
-                f"contract {file}{line}: not YAML: {problem}", "mend the indentation or quotes"
+                f"contract {file}{line}: not YAML: {problem}", "fix the indentation or quotes"
             ) from error
         if not isinstance(data, dict):
             raise self.error(

@@ -119,7 +119,7 @@ class _Reader:
         try:
             topic = TopicName.parse(stem)
         except ValueError as error:
-            raise self._document.error((), f"the file's name is no topic: {error}") from None
+            raise self._document.error((), f"the file's name is not a topic: {error}") from None
         for part in (topic.domain, topic.entity):
             if not _NAME.fullmatch(part):
                 raise self._document.error(
@@ -257,7 +257,7 @@ class _Reader:
             if not _NAME.fullmatch(name) or name in _RESERVED:
                 raise self._document.error(
                     (*path, "name"),
-                    f"{name!r} is no column name, or reserved",
+                    f"{name!r} is not a valid column name, or is reserved",
                     f"use a-z, 0-9 and _; reserved: {', '.join(_RESERVED)}",
                 )
             if name in columns:

@@ -108,7 +108,7 @@ class RuleReader:
     def _library(self, path: Path, quality: DataQuality, column: Column) -> Iterator[Rule]:
         if quality.mustBe != 0:
             raise self._document.error(
-                (*path, "mustBe"), "a row rule allows no bad row", "write `mustBe: 0`"
+                (*path, "mustBe"), "a row rule cannot allow bad rows", "write `mustBe: 0`"
             )
         arguments = quality.arguments or {}
         if quality.metric in ("nullValues", "missingValues"):
@@ -124,7 +124,7 @@ class RuleReader:
         else:
             raise self._document.error(
                 (*path, "metric"),
-                f"metric {quality.metric!r} is no row rule",
+                f"metric {quality.metric!r} is not a row rule",
                 "use nullValues, or invalidValues with arguments validValues or pattern",
             )
 
@@ -151,7 +151,7 @@ class RuleReader:
             raise fail((*path, "check"), f"unknown check {check!r}", f"one of {', '.join(CHECKS)}")
         for name in body:
             if name not in _ARGUMENTS[check]:
-                raise fail((*path, name), f"check {check!r} takes no {name!r}")
+                raise fail((*path, name), f"check {check!r} does not take {name!r}")
         return self._make(path, quality.name, check, column, body, when=self._condition(path, when))
 
     def _condition(self, path: Path, when: Any) -> Condition | None:

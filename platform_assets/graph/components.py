@@ -109,7 +109,7 @@ class FileSource(Component, Model, Resolvable):
         path = Path(text).expanduser()
         if not path.exists():
             raise SourcePathError(
-                f"source {self.source}: {path} does not exist", f"mend {self.path_variable}"
+                f"source {self.source}: {path} does not exist", f"fix {self.path_variable}"
             )
         return path
 

@@ -40,7 +40,9 @@ class FactsConfig(dg.Config):
 class DeliveryConfig(dg.Config):
     """Options of a delivery."""
 
-    send: bool = Field(default=True, description="False: say what would be sent; send nothing.")
+    send: bool = Field(
+        default=True, description="False: show what would be sent, and send nothing."
+    )
     resend: bool = Field(default=False, description="Send again what was sent before.")
 
 
@@ -131,7 +133,7 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
     @part(
         "context",
         deps=[key("facts")],
-        description="Passages of the knowledge base about what the facts say.",
+        description="Passages of the knowledge base about what the facts show.",
     )
     def passages(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).context()
@@ -162,7 +164,7 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
         "charts",
         deps=[key("facts")],
         kinds={"altair"},
-        description="Charts, and titles that say their finding.",
+        description="Charts, with titles that state their finding.",
     )
     def charts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).charts()
@@ -207,12 +209,12 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
     @part(
         "delivery",
         deps=[key("document")],
-        description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once a recipient.",
+        description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once per recipient.",
         check_specs=[
             dg.AssetCheckSpec(
                 "delivered",
                 asset=key("delivery"),
-                description="Every recipient has had the report.",
+                description="Every recipient has received the report.",
             )
         ],
     )

@@ -380,7 +380,7 @@ def test_the_commands_list_and_retry(stack: Settings, document: Report) -> None:
     assert f"{BOARD}: sent" in sent.stdout
     assert len(inbox.mails) == 1
     none = weir("retry", "--report", document.name)
-    assert "No dead delivery fits." in none.stdout
+    assert "No matching dead delivery." in none.stdout
     wrong = weir("list", "--state", "lost")
     assert wrong.returncode == 1
     assert "one of pending, sent" in wrong.stderr

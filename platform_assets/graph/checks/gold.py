@@ -65,7 +65,7 @@ def gold_models(models: Path = MODELS, bounds: Path = BOUNDS) -> tuple[GoldModel
             if unknown := sorted(set(own) - set(columns)):
                 raise ValueError(
                     f"{bounds}: {table.domain}.{table.entity}: no column "
-                    f"{', '.join(unknown)} in {file}; mend the name"
+                    f"{', '.join(unknown)} in {file}; fix the name"
                 )
             found.append(
                 GoldModel(
