@@ -11,7 +11,8 @@ from ml.anomaly.errors import AnomalyError
 from ml.anomaly.incidents import Rule
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, LogicalType, TopicKind
-from platform_assets.core.naming import TopicName
+from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
 from platform_assets.core.yaml_lines import Document, read
 
 STREAMS = Path(__file__).with_name("streams")
@@ -23,7 +24,7 @@ FILLED: frozenset[str] = frozenset({"sum", "count"})
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Signal(_Strict):

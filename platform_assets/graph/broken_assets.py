@@ -15,7 +15,7 @@ from platform_assets.core.errors import WeirError
 
 GROUP = "broken_files"
 CHECK = "can_be_used"
-SENSOR = "tell_broken_files"
+SENSOR = "tell_broken"
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def broken_key(file: BrokenFile) -> dg.AssetKey:
 
 def build_each(
     kind: str, items: Iterable[tuple[Path, T]], build: Callable[[T], dg.Definitions]
-) -> tuple[list[dg.Definitions], list[BrokenFile]]:
+) -> tuple[list[tuple[T, dg.Definitions]], list[BrokenFile]]:
     """The definitions of each file by itself; one that Dagster refuses costs only itself.
 
     Args:
@@ -40,14 +40,18 @@ def build_each(
     built, broken = [], []
     for path, item in items:
         try:
-            built.append(build(item))
+            built.append((item, build(item)))
         except Exception as error:  # noqa: BLE001 (whatever Dagster refuses it with)
-            broken.append(broken_file(kind, path, error))
+            broken.append(broken_file(kind, path, _root(error)))
     return built, broken
 
 
-def build_broken_definitions(files: Sequence[BrokenFile]) -> dg.Definitions:
+def build_broken_definitions(kind: str, files: Sequence[BrokenFile]) -> dg.Definitions:
     """An asset and a check for each file, and the sensor that tells; nothing without files.
+
+    Args:
+        kind: what the files were meant to define.
+        files: those that cannot be used.
 
     Each error is logged, too, so that ``dg check defs`` and the code server's log show it.
     """
@@ -59,7 +63,7 @@ def build_broken_definitions(files: Sequence[BrokenFile]) -> dg.Definitions:
     return dg.Definitions(
         assets=[_asset(file) for file in files],
         asset_checks=[_check(file) for file in files],
-        sensors=[_sensor(files)],
+        sensors=[_sensor(kind, files)],
     )
 
 
@@ -87,12 +91,12 @@ def _check(file: BrokenFile) -> dg.AssetChecksDefinition:
     return can_be_used
 
 
-def _sensor(files: Sequence[BrokenFile]) -> dg.SensorDefinition:
+def _sensor(kind: str, files: Sequence[BrokenFile]) -> dg.SensorDefinition:
     """Reports each check as failed, once per set of errors: no run is needed to see it."""
     digest = hashlib.sha256("\n".join(str(file.error) for file in files).encode()).hexdigest()[:32]
 
     @dg.sensor(
-        name=SENSOR,
+        name=f"{SENSOR}_{kind.replace(' ', '_')}s",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Marks the files that cannot be used as failed.",
@@ -115,6 +119,14 @@ def _sensor(files: Sequence[BrokenFile]) -> dg.SensorDefinition:
         )
 
     return tell
+
+
+def _root(error: Exception) -> Exception:
+    """The error that began it: Dagster wraps each in a picture of its component tree."""
+    cause: BaseException = error
+    while cause.__cause__ is not None and not isinstance(cause, WeirError):
+        cause = cause.__cause__
+    return cause if isinstance(cause, Exception) else error
 
 
 def _plain(name: str) -> str:
