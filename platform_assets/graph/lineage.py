@@ -77,7 +77,16 @@ def load_sources(folder: Path = SOURCES) -> Definitions:
 
 def _load(name: str) -> Definitions:
     module = import_module(f"platform_assets.sources.{name}")
-    return ComponentTree.from_module(module, project_root=SOURCES.parents[1]).build_defs()
+    made = ComponentTree.from_module(module, project_root=SOURCES.parents[1]).build_defs()
+    # Without the tree: Dagster merges no two definitions that each have one.
+    return Definitions(
+        assets=made.assets,
+        asset_checks=made.asset_checks,
+        jobs=made.jobs,
+        schedules=made.schedules,
+        sensors=made.sensors,
+        resources=made.resources,
+    )
 
 
 @lru_cache(maxsize=1)
