@@ -87,6 +87,11 @@ class RowSender:
     def send(
         self, file: Path, content: bytes, outcome: FileOutcome, progress: Progress | None
     ) -> None:
+        """Send a file's rows, bad ones to the dead-letter topic; count both in ``outcome``.
+
+        Raises:
+            FileError: the file cannot be used; nothing of it was sent.
+        """
         text = decoded(file, content, self._kind.encoding)
         numbers: Counter[tuple[str, ...]] = Counter()
         found = rows(file, text, self._kind.columns)

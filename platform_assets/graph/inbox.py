@@ -20,6 +20,8 @@ UNDER_WAY, SUCCEEDED, FAILED = "under way", "succeeded", "failed"
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
 """Seconds before a file whose run failed is asked for again; doubled each time."""
 
+_MOST_AT_ONCE = 500
+
 
 @dataclass
 class Item:
@@ -85,10 +87,6 @@ class Inbox:
             found[path] = item
         self.items = found
 
-    def waits_for_runs(self) -> bool:
-        """Whether any file's run is not known to have ended well."""
-        return any(item.run_key and not item.done for item in self.items.values())
-
     def settle(
         self, outcome: Callable[[str], str], settled: Callable[[Sequence[str]], set[str]]
     ) -> None:
@@ -115,6 +113,8 @@ class Inbox:
             item for _, item in self._sorted()
             if not item.run_key and not item.done and item.not_before <= now
         ]  # fmt: skip
+        # A run's config is kept and shown: the rest is asked for at the next look.
+        del wanted[_MOST_AT_ONCE:]
         if not wanted:
             return []
         said = "".join(f"{item.path}\0{item.sha256}\0{item.tries}\n" for item in wanted)
