@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetKey, ComponentTree, Definitions
 
-from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.broken import BrokenFile, Loaded, load_each
 from platform_assets.core.errors import WeirError
 from platform_assets.core.yaml_lines import read_all
+from platform_assets.graph.broken_assets import build_broken_definitions, build_each
 
 if TYPE_CHECKING:
     from platform_assets.core.yaml_lines import Document
@@ -33,7 +34,7 @@ def source_key(name: str) -> AssetKey:
     return AssetKey(["source", name])
 
 
-def read_feeds(folder: Path = SOURCES) -> Loaded[str, Feeds]:
+def read_feeds(folder: Path) -> Loaded[str, Feeds]:
     """What each source folder's ``defs.yaml`` feeds; one that cannot be used is in ``broken``."""
     taken: dict[str, Path] = {}
 
@@ -59,20 +60,26 @@ def sources_of(topic: str) -> list[AssetKey]:
     return _upstream().get(topic, [])
 
 
-def load_sources(folder: Path = SOURCES) -> Definitions:
+def load_sources(folder: Path | None = None) -> Definitions:
     """Assets, jobs and sensors of every source instance; opens nothing.
 
     Each folder is loaded by itself: one that Dagster refuses becomes an asset with its error.
     """
-    from platform_assets.graph.broken_assets import build_broken_definitions, build_each
+    built, broken = _loaded(folder or SOURCES)
+    return Definitions.merge(*built, build_broken_definitions(KIND, broken))
 
+
+def broken_sources(folder: Path | None = None) -> list[BrokenFile]:
+    """The sources that cannot be used, or that Dagster refuses."""
+    return _loaded(folder or SOURCES)[1]
+
+
+def _loaded(folder: Path) -> tuple[list[Definitions], list[BrokenFile]]:
     feeds = read_feeds(folder)
-    names = [(folder / name / "defs.yaml", name) for name in feeds]
-    built, broken = build_each(KIND, names, _load)
-    return Definitions.merge(
-        *(definitions for _, definitions in built),
-        build_broken_definitions(KIND, [*feeds.broken, *broken]),
+    built, refused = build_each(
+        KIND, [(folder / name / "defs.yaml", name) for name in feeds], _load
     )
+    return [definitions for _, definitions in built], [*feeds.broken, *refused]
 
 
 def _load(name: str) -> Definitions:
@@ -92,7 +99,7 @@ def _load(name: str) -> Definitions:
 @lru_cache(maxsize=1)
 def _upstream() -> dict[str, list[AssetKey]]:
     found: dict[str, list[AssetKey]] = {}
-    for feeds in read_feeds().values():
+    for feeds in read_feeds(SOURCES).values():
         for source, topics in feeds.items():
             for topic in topics:
                 found.setdefault(topic, []).append(source_key(source))

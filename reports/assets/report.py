@@ -55,6 +55,7 @@ def build_report_definitions(check_keys: CheckKeys, folder: Path | None = None) 
         check_keys: every asset check of the whole graph, asked for when a report is made.
         folder: where the definitions are; default: those that ship.
     """
+    folder = folder or DEFINITIONS
     loaded = load_definitions(folder)
 
     def build(report: Definition) -> dg.Definitions:
@@ -65,7 +66,7 @@ def build_report_definitions(check_keys: CheckKeys, folder: Path | None = None) 
             schedules=[_schedule(report, job)],
         )
 
-    paths = [((folder or DEFINITIONS) / f"{name}.yaml", one) for name, one in loaded.items()]
+    paths = [(folder / f"{name}.yaml", one) for name, one in loaded.items()]
     built, broken = build_each("report", paths, build)
     return dg.Definitions.merge(
         *(definitions for _, definitions in built),

@@ -26,7 +26,7 @@ from platform_assets.graph.checks.gold import (
 def known_models() -> tuple[tuple[GoldModel, ...], BrokenFile | None]:
     """Gold's tables; without their bounds, and with the fault, where these cannot be used."""
     try:
-        return gold_models(), None
+        return gold_models(bounds=BOUNDS), None
     except Exception as error:  # noqa: BLE001 (a fault in the bounds must not stop the lake)
         fault = broken_file("bounds", BOUNDS, error)
     try:
