@@ -244,7 +244,7 @@ class _Reader:
         for index, item in enumerate(self._model.slaProperties or ()):
             if item.property not in ("freshness", "lateness", "retention"):
                 continue
-            value = item.value
+            value: Any = item.value
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or item.unit not in _UNITS:
                 raise self._document.error(

@@ -285,10 +285,11 @@ def _fits(value: Any, kind: LogicalType) -> bool:
         return False
     if not isinstance(value, _PYTHON_TYPES.get(kind, ())):
         return False
+    number: Any = value
     if kind is LogicalType.INTEGER:
-        return -(2**63) <= value < 2**63
+        return bool(-(2**63) <= number < 2**63)
     if kind is LogicalType.NUMBER:
-        return _is_exact(value) if isinstance(value, int) else math.isfinite(value)
+        return _is_exact(number) if isinstance(number, int) else math.isfinite(number)
     return True
 
 

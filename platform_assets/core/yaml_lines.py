@@ -61,7 +61,7 @@ class Document:
 class _StrictLoader(yaml.CSafeLoader):
     """Refuses what YAML forbids and PyYAML lets pass: a key given twice in one mapping."""
 
-    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Hashable, Any]:
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         if isinstance(node, yaml.MappingNode):
             self._refuse_twins(node)
         return super().construct_mapping(node, deep)
