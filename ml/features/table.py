@@ -11,10 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
-
 from ml.features.errors import FeatureError
 from ml.features.user import FEATURES, USER_FEATURES
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,12 +88,7 @@ def _lost(error: BaseException) -> bool:
     return isinstance(error, CommitFailedError)
 
 
-@retry(
-    retry=retry_if_exception(_lost),
-    wait=wait_random_exponential(multiplier=0.2, max=5),
-    stop=stop_after_attempt(_ATTEMPTS),
-    reraise=True,
-)
+@Retry(_ATTEMPTS).on(_lost).wraps
 def _replace(settings: Settings, days: list[date], rows: pl.DataFrame) -> int:
     from deltalake import CommitProperties, write_deltalake
 

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from ml.canary.share import DEFAULT_SHARE, Split
+from ml.rollout.revisions import REVISIONS
 from platform_assets.core.databases import Connection, Database
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
@@ -84,9 +85,7 @@ class Deployments:
             settings: where PostgreSQL is.
             locate: finds a version's artefact; by default the model registry.
         """
-        self._database = Database(
-            settings, DATABASE, Path(__file__).with_suffix(".sql"), connections=4
-        )
+        self._database = Database(settings, DATABASE, REVISIONS, connections=4)
         self._locate = locate or _by_registry(settings)
 
     def current(self, model: str) -> Deployment | None:

@@ -5,40 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-import psycopg
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
-
+from platform_assets.connectors.revisions import REVISIONS
+from platform_assets.core.databases import Connection, Database, DatabaseAwayError, DatabaseError
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-
-_DATABASE = "ledger"
-_CREATE = """
-create table if not exists ingested_file (
-    source text not null,
-    sha256 text not null,
-    file text not null,
-    records bigint not null,
-    dead_letters bigint not null,
-    ingested_at timestamptz not null default now(),
-    primary key (source, sha256)
-);
-create table if not exists seen_file (
-    source text not null,
-    sha256 text not null,
-    scope text not null,
-    refused text,
-    seen_at timestamptz not null default now(),
-    primary key (source, sha256)
-);
-create table if not exists ingested_record (
-    source text not null,
-    event_id text not null,
-    content bytea not null,
-    file text not null,
-    primary key (source, event_id)
-)
-"""
-_CREATE_LOCK = 0x6669_6C65
 
 
 class LedgerUnreachableError(WeirError):
@@ -54,23 +24,20 @@ class IngestedFiles:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._connection: Connection | None = None
 
     def __enter__(self) -> IngestedFiles:
+        database = Database(self._settings, "ledger", REVISIONS)
         try:
-            self._connection = _connect(self._settings)
-            with self._connection.transaction():
-                # `create table if not exists` itself races: two first runs would collide.
-                self._connection.execute("select pg_advisory_xact_lock(%s)", (_CREATE_LOCK,))
-                self._connection.execute(_CREATE)
-        except RuntimeError as error:
-            raise LedgerUnreachableError(str(error)) from error
-        except psycopg.Error as error:
+            self._connection = database.connect()
+        except DatabaseAwayError as error:
             address = f"{self._settings.postgres_host}:{self._settings.postgres_port}"
             raise LedgerUnreachableError(
-                f"PostgreSQL at {address} does not answer: {str(error).strip().splitlines()[0]}",
+                f"PostgreSQL at {address} does not answer: {str(error.__cause__).splitlines()[0]}",
                 "start the servers with `weir up`, see `weir status` and `weir logs postgres`",
             ) from error
+        except DatabaseError as error:
+            raise LedgerUnreachableError(error.message, error.hint) from error
         return self
 
     def __exit__(
@@ -160,22 +127,7 @@ class IngestedFiles:
         return {str(row[0]): str(row[2]) for row in rows if row[1] != records[str(row[0])]}
 
     @property
-    def _open(self) -> psycopg.Connection[tuple[object, ...]]:
+    def _open(self) -> Connection:
         if self._connection is None:
             raise RuntimeError("use IngestedFiles as a context manager")
         return self._connection
-
-
-@retry(
-    retry=retry_if_exception_type(psycopg.OperationalError),
-    stop=stop_after_attempt(3),
-    wait=wait_exponential_jitter(multiplier=0.3, max=2),
-    reraise=True,
-)
-def _connect(settings: Settings) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(
-        settings.postgres_dsn(_DATABASE),
-        autocommit=True,
-        connect_timeout=5,
-        application_name="weir",
-    )

@@ -15,6 +15,7 @@ from typing import Any
 
 from platform_assets.contracts.model import Contract, TopicKind
 from platform_assets.core.naming import TableName, TopicName
+from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import Settings
 
 ADMIN = "weir"
@@ -221,7 +222,7 @@ def write(
 
 
 def _properties(path: Path, properties: Mapping[str, str]) -> None:
-    _replace(path, "".join(f"{key}={value}\n" for key, value in properties.items()))
+    _replace(path, java_properties(properties))
 
 
 def _replace(path: Path, text: str) -> None:

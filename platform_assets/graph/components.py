@@ -11,7 +11,6 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     AssetSelection,
-    Backoff,
     Component,
     ComponentLoadContext,
     Config,
@@ -19,12 +18,10 @@ from dagster import (
     DefaultSensorStatus,
     Definitions,
     Failure,
-    Jitter,
     MaterializeResult,
     MetadataValue,
     Model,
     Resolvable,
-    RetryPolicy,
     RunConfig,
     RunRequest,
     RunsFilter,
@@ -49,10 +46,11 @@ from platform_assets.graph.inbox import (
     listing,
 )
 from platform_assets.graph.lineage import GROUP, source_key
+from platform_assets.graph.retries import backing_off
 
 __all__ = ["SETTLED_SECONDS", "FileSource", "SimulatorSource", "SourcePathError", "listing"]
 
-_RETRY = RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+_RETRY = backing_off(10)
 
 
 class SourcePathError(WeirError):

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pydantic import Field
 
 from platform_assets.graph.broken_assets import build_broken_definitions, build_each
+from platform_assets.graph.dagster_private import AssetCheckExecutionRecordStatus
 from platform_assets.graph.retries import backing_off
 from reports.definition import DEFINITIONS, Definition, load_definitions
 from reports.periods import Grain, Period

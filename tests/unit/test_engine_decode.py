@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.contracts.model import LogicalType
+from platform_assets.core.settings import Settings
 from platform_assets.engines import avro
 from platform_assets.engines.decode import decode
 from platform_assets.engines.fit import fit
-from platform_assets.engines.registry import Registry, RegistryUnavailableError
+from platform_assets.engines.registry import RegistryUnavailableError, WriterSchemas
 from tests import engine_rows as rows
 
 
@@ -123,7 +124,7 @@ def test_a_schema_that_is_no_envelope_is_a_decode_error() -> None:
 
 
 def test_a_silent_registry_blames_no_record() -> None:
-    lookup = Registry("http://127.0.0.1:9", timeout_seconds=0.2)
+    lookup = WriterSchemas(Settings(registry_url="http://127.0.0.1:9", request_timeout_seconds=0.2))
     with pytest.raises(RegistryUnavailableError, match="weir status"):
         _decoded([_body(1)], lookup)
 
