@@ -14,9 +14,9 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import OWNER_RULE, is_owner
 from platform_assets.core.yaml_lines import Document, read
 from reports.cron import check_cron
-from reports.delivery.recipients import Recipient, RecipientError
 from reports.kpi_sql import check_rows, check_value, render_sql, tables_of
 from reports.periods import Grain
+from reports.recipients import Recipient, RecipientError
 
 __all__ = [
     "DEFINITIONS",
