@@ -224,7 +224,8 @@ def _first_line(event: "Waiting", incident: Mapping[str, Any]) -> str:
         case Kind.UPDATED:
             return f"The incident since {since} got worse: {incident['peak']:.1f} thresholds."
         case Kind.RECOVERED:
-            return f"The incident that began {since} has ended; peak {incident['peak']:.1f} thresholds."
+            peak = incident["peak"]
+            return f"The incident that began {since} has ended; peak {peak:.1f} thresholds."
 
 
 def _signal(reading: Mapping[str, Any], stream: "Stream") -> str:

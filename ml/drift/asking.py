@@ -107,7 +107,8 @@ def next_request(
         pause = cooldown * 2 ** max(0, min(asked, 12) - 1)
         if newest.day - last.period < pause:
             return Wait(
-                f"cooling down for {pause / timedelta(hours=1):g} hours: requested for {last.period}, "
+                f"cooling down for {pause / timedelta(hours=1):g} hours: "
+                f"requested for {last.period}, "
                 f"the newest reason is from {newest.day}",
                 failed,
             )

@@ -103,8 +103,8 @@ def _send(name: str, period: str, keys: Sequence[Key]) -> list[tuple[str, bool]]
     from platform_assets.core.settings import get_settings
     from reports.delivery.log import DeliveryLog
     from reports.delivery.model import State
-    from reports.delivery.recipients import Recipient
     from reports.delivery.send import Result, deliver
+    from reports.recipients import Recipient
     from reports.store import ReportStore
 
     settings = get_settings()

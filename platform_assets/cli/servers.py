@@ -123,7 +123,10 @@ def logs(
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """What this machine lacks, and the command that fixes it; exit code 1 if something needed is missing."""
+    """What this machine lacks, and the command that fixes it.
+
+    The exit code is 1 if something needed is missing.
+    """
     from platform_assets.core.settings import get_settings
     from platform_assets.local.doctor import examine
 

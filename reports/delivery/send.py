@@ -18,7 +18,6 @@ from platform_assets.core.settings import Settings
 from reports.delivery.log import BusyError, DeliveryLog
 from reports.delivery.message import Message, compose, message_id_of
 from reports.delivery.model import Delivery, Key, State
-from reports.delivery.recipients import Channel, Recipient
 from reports.delivery.transport import (
     Receipt,
     RefusedError,
@@ -27,6 +26,7 @@ from reports.delivery.transport import (
     Transport,
 )
 from reports.document import Report
+from reports.recipients import Channel, Recipient
 from reports.store import PDF, ReportStore
 
 PARALLEL = 4

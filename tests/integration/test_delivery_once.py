@@ -23,10 +23,10 @@ from reports.delivery import send
 from reports.delivery.log import DATABASE, BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
 from reports.delivery.model import Delivery, Key, State
-from reports.delivery.recipients import Recipient
 from reports.delivery.send import Outcome, Result, deliver
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Report
+from reports.recipients import Recipient
 from reports.store import ReportStore
 from tests.peer import Answer, scripted
 from tests.unit.test_delivery_message import report, stored

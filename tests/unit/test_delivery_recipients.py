@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.delivery.recipients import Channel, Recipient, RecipientError
+from reports.recipients import Channel, Recipient, RecipientError
 
 
 @pytest.mark.parametrize(
