@@ -85,7 +85,7 @@ class KnowledgeBase:
         """
         if not _NAME.fullmatch(collection):
             raise KnowledgeError(
-                f"{collection!r} is no name of a collection",
+                f"{collection!r} is not a valid collection name",
                 "use up to 40 of a-z, 0-9, - and _, a letter first",
             )
         self._embedder = embedder or shared_embedder(settings.embedding_model, settings.cache)
