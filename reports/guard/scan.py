@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from reports.guard import quantities, when
 from reports.guard.labels import Label, Vocabulary
+from reports.guard.language import is_german
 from reports.guard.lexicon import Lexicon, lexicon
 from reports.guard.quantities import Quantity
 from reports.guard.text import plain, sentences
@@ -48,6 +49,7 @@ class Sentence:
     start: int
     end: int
     words: Lexicon
+    language: str
     labels: tuple[Label, ...]
     periods: tuple[Named, ...]
     numbers: tuple[Quantity, ...]
@@ -87,6 +89,7 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
                 start,
                 end,
                 words,
+                language,
                 tuple(m for m in labels if start <= m.start < end),
                 tuple(m for m in periods if start <= m.start < end),
                 numbers,
@@ -119,7 +122,7 @@ def _members(
             continue
         kept.append(label)
         begins = re.search(r"(?:^|[.!?:;\n\u3002]\W*|^\W+)$", text[: label.start]) is not None
-        german = language.lower().startswith("de")
+        german = is_german(language)
         if begins or german or not label.text[0].isupper():
             claiming.update(range(label.start, label.end))
     return kept, claiming

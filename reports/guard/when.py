@@ -10,6 +10,7 @@ from functools import cache
 
 from babel.dates import get_month_names
 
+from reports.guard.language import locale
 from reports.guard.text import plain
 
 
@@ -116,10 +117,10 @@ _VERBS = frozenset({"may", "mar", "march"})
 @cache
 def _months(language: str) -> dict[str, int]:
     names: dict[str, int] = {}
-    for locale in {"en", language}:
+    for name_of in {"en", str(locale(language))}:
         for width in ("wide", "abbreviated"):
             for context in ("format", "stand-alone"):
-                for number, name in get_month_names(width, context, locale).items():
+                for number, name in get_month_names(width, context, name_of).items():
                     if not name[0].isdigit():
                         names[name.rstrip(".").lower()] = number
     names["sept"] = 9
@@ -219,7 +220,10 @@ def _when(kind: str, match: re.Match[str], language: str) -> When | None:  # noq
         second = _number(match, "y2")
         if second is None or year is None:
             return None
-        second += year // 100 * 100 if second < 100 else 0
+        if second < 100:
+            # 1999–00 ends in the next century.
+            second += year // 100 * 100
+            second += 100 if second < year else 0
         if "/" in match.group() and second == year + 1:
             return When("year", year)
         return _span(When("year", year), When("year", second))
@@ -288,12 +292,20 @@ def _weeks_between(text: str, found: list[Named]) -> Iterator[Named]:
         if after and joined and here.when.kind == after.when.kind and here.when.kind != "span":
             first = here.when
             if first.year is None:
-                first = When(first.kind, after.when.year, first.part, first.day)
+                first = _year_of_first(first, after.when)
             yield Named(here.start, after.end, _span(first, after.when))
             index += 2
             continue
         index += 1
         yield here
+
+
+def _year_of_first(first: When, last: When) -> When:
+    """The first end's year is the last one's, or the year before if it is later in the year."""
+    year = last.year
+    if year is not None and (first.part or 0, first.day or 0) > (last.part or 0, last.day or 0):
+        year -= 1
+    return When(first.kind, year, first.part, first.day)
 
 
 @cache
