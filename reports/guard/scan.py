@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from reports.guard import quantities, when
+from reports.guard import hedges, quantities, when
 from reports.guard.labels import Label, Vocabulary
 from reports.guard.language import is_german
 from reports.guard.lexicon import Lexicon, lexicon
@@ -154,7 +154,7 @@ _NO_DIRECTION = re.compile(
 
 def _directions(text: str, words: Lexicon, taken: set[int]) -> list[Direction]:
     closed = {i for m in _NO_DIRECTION.finditer(text) for i in range(m.start(), m.end())} | taken
-    bounds = _word(f"{words.over}|{words.under}")
+    bounds = _word(f"{words.over}|{words.under}|{hedges.VERBS}")
     for match in bounds.finditer(text):
         # "more than 5": the number comes next, so this is a bound, not a direction.
         after = match.end() + len(text[match.end() :]) - len(text[match.end() :].lstrip())

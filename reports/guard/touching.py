@@ -20,15 +20,10 @@ _MAGNITUDES = (
     r"einhalb|squared|cubed|hundertstel|tausendstel|zehntel|milliarden?|millionen|mio|mrd|tsd|"
     r"[kmbt]n?|teur|meur|keur|fold"
 )
-_AFTER = re.compile(rf"[ -]?(?:{_MAGNITUDES})(?![\w])|\s+[IVXLCDM]+(?![\w.])(?!\s+[a-z])", re.IGNORECASE)
 _ROMAN_AFTER = re.compile(r"\s+[IVXLCDM]+(?!\w)")
 _WORD_AFTER = re.compile(rf"[ -]?(?:{_MAGNITUDES})(?!\w)", re.IGNORECASE)
 _MARK_AFTER = re.compile(r"\s?[\^*×÷‰‱~]|\s?[+](?!\s)|[/\\_#@=&|]\S|[^\W\d_]|\d")
-_MARK_BEFORE = re.compile(r"(?:[\^*×÷±/\\_#@&|]|\+/-|10\^)\s?$")
-_SCALED_BEFORE = re.compile(
-    r"(?<!\w)(?:dozens?|score|TEUR|MEUR|KEUR|Tsd|Mio|Mrd|crores?|lakhs?|millions?|billions?|"
-    r"thousands?|[kKMmTB])\.?\s?(?:[$£€¥₹]|[A-Z]{3})?\s?$"
-)
+_MARK_BEFORE = re.compile(r"(?:[\^*×÷±/\\_@&|]|\+/-|10\^)\s?$")
 
 
 def odd_numerals(text: str, taken: set[int]) -> Iterator[tuple[int, int]]:

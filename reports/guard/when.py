@@ -181,16 +181,24 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
 
 
 _BACK = re.compile(
-    r"(?:the |a |one )?(?:(?:previous|prior|preceding|last) (?P<u1>week|month|quarter|year|day)"
+    r"(?:the |a |one )?(?:(?:previous|prior|preceding|last|past) (?P<u1>week|month|quarter|year|day)"
     r"|(?P<u2>week|month|quarter|year|day) (?:before|earlier|ago)"
-    r"|(?P<u3>week|month|quarter|year|day)[- ](?:on|over)[- ](?:week|month|quarter|year|day))\b"
+    r"|(?P<u3>week|month|quarter|year|day)[- ](?:on|over|by|to|upon)[- ](?P=u3)"
+    r"|(?P<u5>year|month|week|quarter|day)ly change"
+    r"|(?P<u6>[ymwqd])(?:[- ]?o[- ]?|/)(?P=u6)"
+    r"|(?<=over )the (?P<u7>week|month|quarter|year|day)(?! (?:before|as|to|of))"
+    r"|(?<=on )the (?P<u8>week|month|quarter|year|day)(?! (?:before|as|to|of))"
+    r"|(?P<u9>yesterday|gestern)"
+    r"|(?:letzte|vergangene|vorige|vorherige)[nmrs]? (?P<ua>Woche|Monat|Quartal|Jahr|Tag)e?s?)\b"
     r"|\b(?P<u4>Vorwoche|Vormonat|Vorquartal|Vorjahr|Vortag)(?:e?s|es)?"
     r"(?P<w5>woche|monat|quartal)?\b",
     re.IGNORECASE,
 )
 _GERMAN_BACK = {
     "vorwoche": "week", "vormonat": "month", "vorquartal": "quarter", "vorjahr": "year",
-    "vortag": "day",
+    "vortag": "day", "woche": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
+    "tag": "day", "yesterday": "day", "gestern": "day", "y": "year", "m": "month", "w": "week",
+    "q": "quarter", "d": "day",
 }  # fmt: skip
 
 
@@ -272,7 +280,7 @@ def find(text: str, language: str, taken: set[int]) -> list[Named]:
             taken.update(place)
     for match in _BACK.finditer(text):
         if not any(index in taken for index in range(match.start(), match.end())):
-            unit = next(g for g in ("u1", "u2", "u3", "u4") if match.group(g))
+            unit = next(name for name, said in match.groupdict().items() if said)
             word = match.group(unit).lower()
             found.append(
                 Named(match.start(), match.end(), When("back:" + _GERMAN_BACK.get(word, word)))
