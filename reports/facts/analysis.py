@@ -271,7 +271,9 @@ class _Kpi:
         moved = sorted(changes, key=lambda name: (-abs(changes[name]), name))[: by.top]
         for name in dict.fromkeys([*largest, *(moved if compared else [])]):
             stem = f"{by.column}.{stems[name]}"
-            self._member(value, name, stem, sizes.get(name), then.get(name), other, compared=compared)
+            self._member(
+                value, name, stem, sizes.get(name), then.get(name), other, compared=compared
+            )
 
     def _member(
         self,

@@ -113,7 +113,9 @@ def _refuse_twins(report: str, facts: Sequence[Fact]) -> None:
     for fact in facts:
         other = seen.setdefault(fact.id, fact)
         if other is not fact:
-            one, two = (f"{f.label} of {f.entity or 'the whole'!r} ({f.kind})" for f in (other, fact))
+            one, two = (
+                f"{f.label} of {f.entity or 'the whole'!r} ({f.kind})" for f in (other, fact)
+            )
             raise FactsError(
                 f"{report}: two facts have the id {fact.id!r}: {one} and {two}",
                 "rename the KPI, the column or one of the members",

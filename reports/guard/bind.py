@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.guard import scope, scope_derived, units
+from reports.guard import openwords, scope, scope_derived, units
 from reports.guard.derive import Derived
 from reports.guard.labels import stem
 from reports.guard.language import is_german, primary
@@ -55,6 +55,10 @@ def bind(reading: Reading, number: int, candidates: Sequence[Candidate]) -> Boun
 def _objection(
     reading: Reading, number: int, quantity: Quantity, candidate: Candidate
 ) -> Objection | None:
+    said = openwords.rate(reading, quantity.end)
+    sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
+    if said and not any(said in f"{v.per} {v.unit} {' '.join(v.names)}".lower() for v in sources):
+        return Objection("period", f"{_label(candidate)} is not so much a {said}")
     numeric = _numeric(reading, number, quantity, candidate)
     if numeric is not None:
         return numeric
@@ -114,7 +118,11 @@ def _bound_holds(
     quantity: Quantity, stated: Decimal, target: Decimal, candidate: Candidate
 ) -> Objection | None:
     over, size = abs(target) - abs(stated), quantity.bound
-    if (size > 0 and over < 0) or (size < 0 and over > 0) or (size and quantity.strict and not over):
+    if (
+        (size > 0 and over < 0)
+        or (size < 0 and over > 0)
+        or (size and quantity.strict and not over)
+    ):
         side = "more" if size > 0 else "less"
         return Objection("direction", f"{_label(candidate)} is {target}, which is not {side}")
     return None
@@ -274,9 +282,7 @@ def _is_loss(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool
     return loss and _is_negative_noun(reading, quantity, candidate)
 
 
-_POSITIVE = (
-    r"income|profits?|gains?|surplus\w*|earnings|provided|inflows?|gewinne?n?|ertrag|erträge|überschuss"
-)
+_POSITIVE = r"income|profits?|gains?|surplus\w*|earnings|provided|inflows?|gewinne?n?|ertrag|erträge|überschuss"
 _LOSS = r"loss|losses|deficit|shortfall|verluste?s?n?|fehlbetrag|defizit"
 
 

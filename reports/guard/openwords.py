@@ -17,7 +17,9 @@ _NEGATION = {
     "en": r"not|never|no longer|neither|nor|hardly|scarcely|barely|\w+n't|cannot|without|failed to",
     "de": r"nicht|nie|niemals|kein\w*|weder|keineswegs|kaum(?! (?:etwas ge|ver)änder\w*)",
 }
-_ALLOWED = re.compile(r"(?:not|no|nicht) (?:less|more|fewer|weniger|mehr) (?:than|als)|not only", re.I)
+_ALLOWED = re.compile(
+    r"(?:not|no|nicht) (?:less|more|fewer|weniger|mehr) (?:than|als)|not only", re.I
+)
 _ABSOLUTE = {
     "en": r"ever|all[- ]time|record(?!ed)|unprecedented|always|everywhere|nobody|everyone",
     "de": r"jemals|rekord\w*|immer|beispiellos\w*",
@@ -66,3 +68,21 @@ def claims(reading: Reading, numbers: bool) -> Iterator[tuple[int, int, Objectio
 def _nearly(before: str) -> bool:
     """The template's own "nahezu unverändert" is told of a change that is shown as zero."""
     return re.search(r"(?:nahezu|kaum)\s$", before) is not None
+
+
+_RATE = re.compile(
+    r"\s(?:an?|per|each|every|je|pro)\s(?P<u>minute|hour|day|week|month|quarter|year|Tag|Woche|"
+    r"Monat|Quartal|Jahr|Stunde)\b",
+    re.IGNORECASE,
+)
+_TIMES = {
+    "tag": "day", "woche": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
+    "stunde": "hour",
+}  # fmt: skip
+
+
+def rate(reading: Reading, end: int) -> str:
+    """What a number is said to be for each of ("a day", "pro Woche"); empty for nothing."""
+    found = _RATE.match(reading.sentence.text, end)
+    word = found.group("u").lower() if found else ""
+    return _TIMES.get(word, word)

@@ -159,9 +159,7 @@ def _extended(text: str, quantity: Quantity) -> Quantity:
     if part is None or quantity.value != int(quantity.value):
         return quantity
     fraction = Decimal(str(unicodedata.numeric(part.group(1))))
-    return replace(
-        quantity, end=part.end(), value=quantity.value + fraction, half=Decimal("0.05")
-    )
+    return replace(quantity, end=part.end(), value=quantity.value + fraction, half=Decimal("0.05"))
 
 
 def _prefixed(text: str, quantity: Quantity) -> Quantity:
@@ -201,9 +199,7 @@ def _prefixed(text: str, quantity: Quantity) -> Quantity:
     )  # fmt: skip
 
 
-_BEFORE = re.compile(
-    r"(?<!\w)(?:(?P<n>k|K|T|M|Tsd|Mio|Mill|Mrd|Bio)(?P<dot>\.?\s?))$"
-)
+_BEFORE = re.compile(r"(?<!\w)(?:(?P<n>k|K|T|M|Tsd|Mio|Mill|Mrd|Bio)(?P<dot>\.?\s?))$")
 _SCALE_BEFORE = {
     "k": 3, "t": 3, "tsd": 3, "m": 6, "mio": 6, "mill": 6, "mrd": 9, "bio": 12,
 }  # fmt: skip

@@ -11,7 +11,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_ROMAN = re.compile(r"\b(?=[IVXLCDM]{2,}\b)M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b")
+_ROMAN = re.compile(
+    r"\b(?=[IVXLCDM]{2,}\b)M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"
+)
 _MAGNITUDES = (
     r"dozens?|score|gross|grands?|myriads?|lakhs?|lacs?|crores?|arabs?|kharabs?|hundreds?|"
     r"thousands?|millions?|billions?|trillions?|quadrillions?|quintillions?|milliards?|"
@@ -51,8 +53,10 @@ def unread(text: str, start: int, end: int, taken: set[int]) -> tuple[int, int] 
     """The span of a number with the neighbour that makes it unreadable; None if there is none."""
     for pattern in (_WORD_AFTER, _ROMAN_AFTER, _MARK_AFTER):
         after = pattern.match(text, end)
-        if after is not None and after.end() > end and not (
-            set(range(after.start(), after.end())) & taken
+        if (
+            after is not None
+            and after.end() > end
+            and not (set(range(after.start(), after.end())) & taken)
         ):
             cjk = re.match(r"[\u0600-\u06ff\u3040-\u9fff]", text[end : end + 1])
             if cjk is None:
