@@ -282,7 +282,10 @@ def _is_loss(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool
     return loss and _is_negative_noun(reading, quantity, candidate)
 
 
-_POSITIVE = r"income|profits?|gains?|surplus\w*|earnings|provided|inflows?|gewinne?n?|ertrag|erträge|überschuss"
+_POSITIVE = (
+    r"income|profits?|gains?|surplus\w*|earnings|provided|inflows?|gewinne?n?|"
+    r"ertrag|erträge|überschuss"
+)
 _LOSS = r"loss|losses|deficit|shortfall|verluste?s?n?|fehlbetrag|defizit"
 
 

@@ -32,7 +32,10 @@ _UNDER = (
 VERBS = f"{_OVER}|{_UNDER}"
 """Bounds that may also be read as words of direction."""
 _CLOSE = r"nearly|almost|close to|just under|fast|beinahe|nahezu|knapp|annähernd|just below"
-_INCLUSIVE = r"at least|no less than|not less than|minimum|mindestens|wenigstens|at most|up to|no more than|not more than|maximum|höchstens|bis zu|maximal"
+_INCLUSIVE = (
+    r"at least|no less than|not less than|minimum|mindestens|wenigstens|at most|"
+    r"up to|no more than|not more than|maximum|höchstens|bis zu|maximal"
+)
 _MARKS = {">": 1, "≥": 1, "<": -1, "≤": -1, ">=": 1, "<=": -1}
 
 

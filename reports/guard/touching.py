@@ -18,7 +18,8 @@ _MAGNITUDES = (
     r"dozens?|score|gross|grands?|myriads?|lakhs?|lacs?|crores?|arabs?|kharabs?|hundreds?|"
     r"thousands?|millions?|billions?|trillions?|quadrillions?|quintillions?|milliards?|"
     r"mille|cr|kilo|mega|giga|tera|per mille?|permille|promille|dutzend|tausende?|halves|"
-    r"half|quarters?(?!\s+of)|thirds?|fifths?|tenths?|hundredths?|thousandths?|and a half|and a quarter|"
+    r"half|quarters?(?!\s+of)|thirds?|fifths?|tenths?|hundredths?|thousandths?|and a half|"
+    r"and a quarter|"
     r"einhalb|squared|cubed|hundertstel|tausendstel|zehntel|milliarden?|millionen|mio|mrd|tsd|"
     r"[kmbt]n?|teur|meur|keur|fold"
 )

@@ -181,7 +181,8 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
 
 
 _BACK = re.compile(
-    r"(?:the |a |one )?(?:(?:previous|prior|preceding|last|past) (?P<u1>week|month|quarter|year|day)"
+    r"(?:the |a |one )?(?:(?:previous|prior|preceding|last|past) (?P<u1>week|month|"
+    r"quarter|year|day)"
     r"|(?P<u2>week|month|quarter|year|day) (?:before|earlier|ago)"
     r"|(?P<u3>week|month|quarter|year|day)[- ](?:on|over|by|to|upon)[- ](?P=u3)"
     r"|(?P<u5>year|month|week|quarter|day)ly change"
