@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -264,15 +266,20 @@ class _Kpi:
         changes = {
             name: sizes.get(name, Decimal(0)) - _known(then.get(name)) for name in {*sizes, *then}
         }
+        stems = member_slugs([*sizes, *then])
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[: by.top]
         moved = sorted(changes, key=lambda name: (-abs(changes[name]), name))[: by.top]
         for name in dict.fromkeys([*largest, *(moved if compared else [])]):
-            self._member(value, name, sizes.get(name), then.get(name), other, compared=compared)
+            stem = f"{by.column}.{stems[name]}"
+            self._member(
+                value, name, stem, sizes.get(name), then.get(name), other, compared=compared
+            )
 
     def _member(
         self,
         whole: Fact,
         name: str,
+        stem: str,
         size: Decimal | None,
         then: Cell | None,
         other: Period,
@@ -284,8 +291,6 @@ class _Kpi:
         A member without rows in a period in which the whole has some adds nothing to a sum: its
         part is zero, not a gap.
         """
-        column = self.kpi.by.column if self.kpi.by else ""
-        stem = f"{column}.{slug(name)}"
         fact = self._value(f"{self.kpi.id}.{stem}", self.period, size or Decimal(0), name)
         self.found.facts.append(fact)
         if whole.value and fact.value and fact.value > 0:
@@ -330,6 +335,22 @@ def _measured(op: str, a: Fact) -> tuple[str, int]:
 def slug(name: str) -> str:
     """A member's name as part of a fact id: letters and digits of any script, dashes between."""
     return re.sub(r"[\W_]+", "-", name.casefold()).strip("-") or "unnamed"
+
+
+def member_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Each member's part of a fact id, no two alike.
+
+    Members whose slugs are the same ("EIRE" and "Eire") get a digest of their name behind it, so
+    that an id stands for one name, whoever else is in the data.
+    """
+    unique = dict.fromkeys(names)
+    counts = Counter(slug(name) for name in unique)
+    found = {}
+    for name in unique:
+        stem = slug(name)
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        found[name] = stem if counts[stem] == 1 else f"{stem}-{digest}"
+    return found
 
 
 def _expected(kpi: Kpi, period: Period) -> list[date]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reports.guard import bind, claims, when
+from reports.guard import bind, claims, openwords, when
 from reports.guard.bind import Bound
 from reports.guard.derive import DerivationError, Derived, compute
 from reports.guard.labels import Label, Vocabulary
@@ -98,6 +98,7 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
             yield quantity.start, quantity.end, answer
     for named in reading.sentence.periods:
         yield from _named(reading, named, case)
+    yield from openwords.claims(reading, bool(reading.sentence.numbers))
     yield from claims.directions(reading, bound, case.cited, case.derived)
     for claim in claims.ranks(reading, bound, case.cited):
         if isinstance(claim, claims.Ranked):

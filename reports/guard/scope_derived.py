@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from reports.guard import bases
 from reports.guard.derive import Derived
 from reports.guard.model import Rule, Value
 from reports.guard.reading import (
@@ -162,6 +163,9 @@ def change_period(reading: Reading, number: int, now: str, then: str) -> Objecti
     message = f"is a change to {now}" + (f" from {then}" if then else "")
     named = near_periods(reading, number)
     plain = [p for p in named if not p.when.kind.startswith("back:")]
+    for phrase in reading.within(number):
+        if phrase.when.kind.startswith("back:") and not bases.fits(phrase.when, current, base):
+            return Objection("period", message)
     roles = [reading.roles[p.start] for p in plain]
     ends = _span_ends(plain, roles)
     for index, period in enumerate(plain):
