@@ -93,9 +93,9 @@ def test_the_mean_credit_says_on_which_side_of_the_threshold_f1_is(
 
 def test_credits_and_labels_must_fit() -> None:
     assert correct([1, 0, 1], [1, 1, 1]).tolist() == [1.0, 0.0, 1.0]
-    with pytest.raises(OutcomeError, match="one label an answer"):
+    with pytest.raises(OutcomeError, match="one label per answer"):
         correct([1, 0], [1])
-    with pytest.raises(OutcomeError, match="no F1"):
+    with pytest.raises(OutcomeError, match="is not an F1"):
         f1_credit([1], [1], 1.0)
 
 
