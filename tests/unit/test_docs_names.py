@@ -43,7 +43,7 @@ def words() -> frozenset[str]:
     """Words of the code, and the names that it makes from those of models."""
     from ml.discovery import models
 
-    return frozenset(re.findall(r"\w+", code())) | {spec.job for spec in models().specs}
+    return frozenset(re.findall(r"\w+", code())) | {spec.training_job for spec in models().specs}
 
 
 def parsed(opening: str) -> list[ast.AST]:
