@@ -97,8 +97,10 @@ _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
         (r"(?:one|1) in (?:five|5)", Decimal("0.2")),
         (r"(?:one|1) in (?:ten|10)", Decimal("0.1")),
         (
-            r"half(?! (?:year|of (?:19|20)\d\d)| (?:a )?(?:million|billion|dozen|thousand|hundred))"
-            r"|(?:a|one)[- ]half|by half",
+            (
+                r"half(?! (?:year|of (?:19|20)\d\d)| (?:a )?(?:million|billion|dozen|thousand|hundred))"
+                r"|(?:a|one)[- ]half|by half"
+            ),
             Decimal("0.5"),
         ),
         (r"(?:a|one)[- ]fifth", Decimal("0.2")),
