@@ -39,7 +39,7 @@ from sensors.failures import SentKeys
 from sensors.owners import owner_of
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.freshness import FreshnessStateRecord
+    from platform_assets.graph.dagster_private import FreshnessStateRecord
 
 EVENTS_AT_ONCE = 500
 """Evaluations that one tick reads, at most."""

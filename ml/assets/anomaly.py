@@ -12,16 +12,14 @@ from ml.anomaly.definition import Stream, load_streams
 from ml.assets.keys import GROUP, part_key
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings, get_settings
-from platform_assets.graph.automation import LONG_LIVED
-from platform_assets.graph.runs.stream import deployed_version
+from platform_assets.graph.runs.host import MODEL_CODE, LongLived, hosted
 
 if TYPE_CHECKING:
     from ml.anomaly.store import Store
     from ml.anomaly.training import Outcome
     from ml.anomaly.watch import Step, Watch
 
-LEASE = "anomaly_watch"
-JOB = "anomaly_watch"
+WATCH = LongLived(job="anomaly_watch", lease="anomaly_watch", code=MODEL_CODE)
 TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"
 
@@ -218,7 +216,6 @@ def watch_anomalies(
     from ml.anomaly.model import default_choice
     from ml.anomaly.store import Store
     from ml.anomaly.watch import Watch
-    from platform_assets.streaming.locks import Lease
 
     settings = get_settings()
     store = Store(settings)
@@ -226,15 +223,11 @@ def watch_anomalies(
         _Kept(stream, Watch(settings, stream, default_choice(), store))
         for stream in load_streams().values()
     ]
-    started = time.monotonic()
     chosen = forgotten = -FORGET_EVERY_SECONDS
     try:
-        with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
-            while (reason := lease.check()) is None:
+        with hosted(context, settings, WATCH) as host:
+            while host.may_go_on():
                 now = time.monotonic()
-                if now - started > settings.stream_max_hours * 3600:
-                    reason = "handing over to a fresh run keeps each log short"
-                    break
                 if now - chosen > MODEL_EVERY_SECONDS:
                     chosen = now
                     _choose(context, settings, kept)
@@ -245,22 +238,15 @@ def watch_anomalies(
                 yield from _due(store, kept)
                 if not any(busy):
                     time.sleep(IDLE_SECONDS)
-            context.log.info(f"ending: {reason}")
         yield from _due(store, kept, everything=True)
     finally:
         store.close()
     yield dg.Output(None)
 
 
-@dg.job(
-    name=JOB,
-    executor_def=dg.in_process_executor,
-    description="The watch over anomalies: scores follow silver, kept alive by a sensor.",
-    tags={**LONG_LIVED, "dagster/max_retries": "0"},
+anomaly_watch_job = WATCH.job_of(
+    watch_anomalies, "The watch over anomalies: scores follow silver, kept alive by a sensor."
 )
-def anomaly_watch_job() -> None:
-    """One op that loops."""
-    watch_anomalies()
 
 
 def _choose(context: dg.OpExecutionContext, settings: Settings, kept: list[_Kept]) -> None:

@@ -121,7 +121,7 @@ class Model:
         return float(value)
 
     def _opened(self) -> onnxruntime.InferenceSession:
-        hint = "export it as one ONNX file (ml/purchase/export.py shows how)"
+        hint = "export it as one ONNX file (ml/training/export.py shows how)"
         if self.artefact.kind != "onnx":
             raise OtherKindError(
                 f"model {self.name} version {self.version} is of kind {self.artefact.kind}", hint

@@ -13,6 +13,7 @@ from platform_assets.cli.drift import print_drift
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
+    from ml.discovery import Found
     from ml.rollout.deployment import Deployment
     from ml.store.comparison import Comparison
     from ml.store.registry import Registry, Version
@@ -58,7 +59,7 @@ def list_(
         typer.echo(json.dumps([flat(version) for version in versions], indent=2))
         return
     if not versions:
-        typer.echo("no model is registered yet; train one: materialise models/purchase in Dagster")
+        typer.echo(f"no model is registered yet; train one: weir models train ({_specs().known})")
         return
     table = Table("model", "version", "alias", "made (UTC)", "rows", "metrics", "why")
     for version in versions:
@@ -210,7 +211,7 @@ def shadow(
 ) -> None:
     """Keep the challenger in the champion's shadow or not: weir models shadow purchase on."""
     if state not in {"on", "off"}:
-        raise WeirError(f"{state!r} is neither on nor off", "weir models shadow purchase on")
+        raise WeirError(f"{state!r} is neither on nor off", f"weir models shadow {model} on")
     _change_trial(model, None, state == "on", reason)
 
 
@@ -280,9 +281,17 @@ def _known(registry: Registry, model: str) -> list[Version]:
     """All versions of a model; one that is not there is an error that lists those that are."""
     versions = registry.versions(model)
     if not versions:
+        if _specs().find(model):
+            raise WeirError(f"model {model} has no version yet", f"weir models train {model}")
         there = ", ".join(registry.models()) or "none yet"
         raise WeirError(f"there is no model {model!r}", f"models: {there}")
     return versions
+
+
+def _specs() -> Found:
+    from ml.discovery import models as found
+
+    return found()
 
 
 def _which(word: str) -> int | str:

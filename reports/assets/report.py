@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pydantic import Field
 
+from platform_assets.graph.dagster_private import AssetCheckExecutionRecordStatus
 from platform_assets.graph.retries import backing_off
 from reports.definition import Definition, load_definitions
 from reports.periods import Grain, Period

@@ -25,9 +25,9 @@ from platform_assets.quality.outcomes import SuiteResult, balance, failed_rules
 
 if TYPE_CHECKING:
     import polars as pl
-    from dagster._core.definitions.metadata import RawMetadataValue
 
     from platform_assets.engines.base import BatchCounts
+    from platform_assets.graph.dagster_private import RawMetadataValue
 
 CONTRACT_CHECK = "contract"
 BALANCE_CHECK = "balance"

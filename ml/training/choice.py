@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ml.purchase.candidates import KINDS, Array, Matrix, fit, log_odds
-from ml.purchase.evaluate import losses
-from ml.purchase.validation import Fold
+from ml.training.candidates import KINDS, Array, Matrix, fit, log_odds
+from ml.training.evaluate import losses
+from ml.training.validation import Fold
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from ml.features.labels import LABEL
-from ml.purchase.candidates import Array
-from ml.purchase.dataset import LEAST_ROWS, Dataset, to_matrix
-from ml.purchase.errors import PurchaseError
-from ml.purchase.evaluate import Scores, measure
 from ml.store.artefact import SCORED_FILE, open_artefact
+from ml.training.candidates import Array
+from ml.training.dataset import Dataset, to_matrix
+from ml.training.errors import TrainingError
+from ml.training.evaluate import Scores, measure
 
 if TYPE_CHECKING:
     from ml.store.registry import Version
@@ -59,19 +58,21 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
         key: of the artefacts.
 
     Raises:
-        PurchaseError: the data set is not that of the version.
+        TrainingError: the data set is not that of the version.
         ArtefactError: a folder of unknown origin, or changed.
     """
     opened = open_artefact(version.artefact, key)
     if opened.metadata["fingerprint"] != dataset.fingerprint:
-        raise PurchaseError(
+        raise TrainingError(
             f"version {version.number} was trained on {opened.metadata['fingerprint']}, this is "
             f"{dataset.fingerprint}",
             "build the data set from the recipe of the version",
         )
+    label, least = dataset.spec.label.column, dataset.spec.validation.least_rows
     scored = pl.read_parquet(opened.file(SCORED_FILE))
     name = f"version {version.number}"
-    alone = _side(name, scored, scored["score"].to_numpy(), opened.metadata["threshold"])
+    threshold = opened.metadata["threshold"]
+    alone = _side(name, scored[label], scored["score"].to_numpy(), threshold)
     if champion is None or champion.number == version.number:
         return Comparison((alone,), "There is no champion to compare with.")
     other = open_artefact(champion.artefact, key)
@@ -79,7 +80,7 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
     if not until:
         return Comparison((alone,), f"Champion {champion.number} does not say when its data end.")
     fair = scored.filter(pl.col("at") > datetime.fromisoformat(until))
-    if len(fair) < LEAST_ROWS or not 0 < fair[LABEL].sum() < len(fair):
+    if len(fair) < least or not 0 < fair[label].sum() < len(fair):
         return Comparison(
             (alone,),
             f"Champion {champion.number} was trained until {until}: "
@@ -96,8 +97,8 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
     model = load(champion.model, champion.number, champion.artefact, key)
     answers = np.array(model.scores(to_matrix(rows, names).tolist()))
     sides = (
-        _side(name, fair, fair["score"].to_numpy(), opened.metadata["threshold"]),
-        _side(f"champion {champion.number}", fair, answers, model.threshold),
+        _side(name, fair[label], fair["score"].to_numpy(), threshold),
+        _side(f"champion {champion.number}", fair[label], answers, model.threshold),
     )
     return Comparison(sides, f"{len(fair)} labelled rows after {until}, new to both.")
 
@@ -116,6 +117,6 @@ def table(comparison: Comparison) -> str:
     return "\n".join([*lines, "", comparison.note])
 
 
-def _side(name: str, rows: pl.DataFrame, scores: Array, threshold: float) -> Side:
-    labels = rows[LABEL].to_numpy()
+def _side(name: str, truth: pl.Series, scores: Array, threshold: float) -> Side:
+    labels = truth.to_numpy()
     return Side(name, labels, scores, measure(labels, scores, threshold))

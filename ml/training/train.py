@@ -15,15 +15,14 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from ml.features.labels import LABEL
-from ml.features.user import FEATURES
-from ml.purchase.candidates import KINDS, Array, fit, log_odds
-from ml.purchase.choice import Calibration, Choice, choose
-from ml.purchase.dataset import Dataset
-from ml.purchase.errors import Skipped
-from ml.purchase.evaluate import Scores, best_threshold, intervals, measure
-from ml.purchase.export import to_onnx
-from ml.purchase.validation import expanding
+from ml.spec import Metric
+from ml.training.candidates import KINDS, Array, fit, log_odds
+from ml.training.choice import Calibration, Choice, choose
+from ml.training.dataset import Dataset
+from ml.training.errors import Skipped
+from ml.training.evaluate import Scores, best_threshold, intervals, measure
+from ml.training.export import to_onnx
+from ml.training.validation import expanding
 
 REFERENCE_ROWS = 20_000
 REFERENCE_DAYS = 7
@@ -38,11 +37,11 @@ class Trained:
         onnx: the file.
         answers: score of each row of the data set by the model itself; what the file must answer.
         choice: of the candidate, with its out-of-fold scores.
-        threshold: that gives the highest F1 on the out-of-fold scores.
+        threshold: at which the model's metric is best on the out-of-fold scores.
         validation: metrics of the out-of-fold scores.
         others: the same of each candidate, uncalibrated, at its own best threshold.
         intervals: 95 % of each metric, by users.
-        scored: ``row`` (in the data set), ``at``, ``purchased``, ``score`` of the out-of-fold rows.
+        scored: ``row`` (in the data set), ``at``, the label, ``score`` of the out-of-fold rows.
         reference: features of the newest days, at most :data:`REFERENCE_ROWS` rows.
         seed: of everything drawn.
     """
@@ -63,39 +62,42 @@ def train(dataset: Dataset, seed: int = 0, *, replicates: int = 100) -> Trained 
     """Train a model, or say why that cannot be; ``replicates`` draws make the intervals."""
     if dataset.wanting:
         return Skipped(dataset.wanting)
-    matrix, labels, seconds = dataset.matrix, dataset.labels, dataset.seconds
-    folds = expanding(seconds, int(dataset.recipe.horizon.total_seconds()))
+    spec, matrix, labels = dataset.spec, dataset.matrix, dataset.labels
+    seconds = dataset.seconds
+    gap = int(dataset.recipe.horizon.total_seconds())
+    folds = expanding(seconds, gap, spec.validation.folds)
     choice = choose(matrix, labels, folds, seconds, seed)
     if choice is None:
         return Skipped("no division in order of time has both labels in training and validation")
     truth, scores = labels[choice.rows], choice.scores
-    threshold = best_threshold(truth, scores)
+    threshold = best_threshold(truth, scores, spec.metric)
     model = fit(choice.kind, matrix, labels, seed)
-    numbered = dataset.rows.select("at", LABEL).with_row_index("row")
+    numbered = dataset.rows.select("at", spec.label.column).with_row_index("row")
     scored = numbered[choice.rows].with_columns(pl.Series("score", scores))
     users = dataset.rows["user_id"].to_numpy()[choice.rows]
     return Trained(
-        onnx=to_onnx(model, choice.calibration, len(FEATURES)),
+        onnx=to_onnx(model, choice.calibration, len(spec.features), spec.name),
         answers=choice.calibration.scores(log_odds(model, matrix)),
         choice=choice,
         threshold=threshold,
         validation=measure(truth, scores, threshold),
-        others={kind: _alone(truth, choice.odds[kind]) for kind in KINDS},
+        others={kind: _alone(truth, choice.odds[kind], spec.metric) for kind in KINDS},
         intervals=intervals(truth, scores, threshold, users, seed, replicates),
         scored=scored,
-        reference=_reference(dataset.rows, seed),
+        reference=_reference(dataset, seed),
         seed=seed,
     )
 
 
-def _alone(truth: Array, odds: Array) -> Scores:
+def _alone(truth: Array, odds: Array, metric: Metric) -> Scores:
     scores = Calibration().scores(odds)
-    return measure(truth, scores, best_threshold(truth, scores))
+    return measure(truth, scores, best_threshold(truth, scores, metric))
 
 
-def _reference(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+def _reference(dataset: Dataset, seed: int) -> pl.DataFrame:
+    rows, names = dataset.rows, dataset.spec.features
     newest = rows.item(-1, "at")
-    late = rows.filter(pl.col("at") > newest - timedelta(days=REFERENCE_DAYS)).select(FEATURES)
+    late = rows.filter(pl.col("at") > newest - timedelta(days=REFERENCE_DAYS)).select(names)
     if len(late) <= REFERENCE_ROWS:
         return late
     picked = np.random.default_rng(seed).choice(len(late), REFERENCE_ROWS, replace=False)

@@ -13,16 +13,10 @@ import polars as pl
 
 from ml.features import daily, table
 from ml.features.errors import FeatureError
-from ml.features.labels import LABEL, purchased_within
-from ml.features.user import FEATURES
-from ml.purchase.candidates import Matrix
-from ml.purchase.errors import PurchaseError, Skipped
+from ml.spec import ModelSpec
+from ml.training.candidates import Matrix
+from ml.training.errors import Skipped, TrainingError
 from platform_assets.core.settings import Settings
-
-DAYS = 28
-HORIZON_HOURS = 24
-LEAST_ROWS = 100
-LEAST_DAYS = 4
 
 
 @dataclass(frozen=True)
@@ -40,8 +34,8 @@ class Recipe:
     features_version: int
     silver_version: int
     until: str
-    days: int = DAYS
-    horizon_hours: int = HORIZON_HOURS
+    days: int
+    horizon_hours: int
 
     @property
     def horizon(self) -> timedelta:
@@ -68,12 +62,14 @@ class Dataset:
     """Labelled rows.
 
     Attributes:
+        spec: of the model that learns from them.
         recipe: what they follow from.
-        rows: ``user_id``, ``at``, :data:`~ml.features.user.FEATURES`, ``purchased`` (0 or 1), in
-            order of time and user.
+        rows: ``user_id``, ``at``, the spec's features, its label (0 or 1), in order of time and
+            user.
         fingerprint: of the rows; the same rows have the same one, on any machine.
     """
 
+    spec: ModelSpec
     recipe: Recipe
     rows: pl.DataFrame
     fingerprint: str
@@ -81,12 +77,12 @@ class Dataset:
     @property
     def matrix(self) -> Matrix:
         """The features as the model sees them."""
-        return to_matrix(self.rows)
+        return to_matrix(self.rows, self.spec.features)
 
     @property
     def labels(self) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
         """0 or 1, a row."""
-        return self.rows[LABEL].to_numpy()
+        return self.rows[self.spec.label.column].to_numpy()
 
     @property
     def seconds(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -97,17 +93,20 @@ class Dataset:
     def wanting(self) -> str:
         """Why nothing can be learnt from these rows; empty where it can."""
         count, days = len(self.rows), self.rows["at"].n_unique()
-        positives = int(self.rows[LABEL].sum())
-        if count < LEAST_ROWS:
-            return f"{count} labelled rows, {LEAST_ROWS} are needed"
+        positives = int(self.rows[self.spec.label.column].sum())
+        least = self.spec.validation
+        if count < least.least_rows:
+            return f"{count} labelled rows, {least.least_rows} are needed"
         if positives in {0, count}:
             return f"all {count} labelled rows have the label {min(positives, 1)}"
-        if days < LEAST_DAYS:
-            return f"{days} labelled days, {LEAST_DAYS} are needed to validate in order of time"
+        if days < least.least_days:
+            return (
+                f"{days} labelled days, {least.least_days} are needed to validate in order of time"
+            )
         return ""
 
 
-def to_matrix(rows: pl.DataFrame, names: Sequence[str] = FEATURES) -> Matrix:
+def to_matrix(rows: pl.DataFrame, names: Sequence[str]) -> Matrix:
     """Features of rows as single precision, NaN where null."""
     exprs = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in names]
     matrix: Matrix = rows.select(exprs).to_numpy()
@@ -115,29 +114,25 @@ def to_matrix(rows: pl.DataFrame, names: Sequence[str] = FEATURES) -> Matrix:
 
 
 def newest_recipe(
-    settings: Settings,
-    *,
-    until: str = "",
-    days: int = DAYS,
-    horizon_hours: int = HORIZON_HOURS,
+    settings: Settings, *, days: int, horizon_hours: int, until: str = ""
 ) -> Recipe | Skipped:
     """The recipe over the tables as they are now.
 
     Args:
         settings: where the lake is.
-        until: ISO moment; empty: the newest event in silver, so that a label whose horizon
-            reaches beyond what has arrived stays unknown.
         days: newest labelled days.
         horizon_hours: of the label.
+        until: ISO moment; empty: the newest event in silver, so that a label whose horizon
+            reaches beyond what has arrived stays unknown.
 
     Returns:
         The recipe, or why there can be none yet.
 
     Raises:
-        PurchaseError: an argument out of range.
+        TrainingError: an argument out of range.
     """
     if days < 1 or horizon_hours < 1:
-        raise PurchaseError(f"days {days}, horizon_hours {horizon_hours}", "give at least 1")
+        raise TrainingError(f"days {days}, horizon_hours {horizon_hours}", "give at least 1")
     try:
         silver = daily.open_silver(settings)
         version = table.current_version(settings)
@@ -150,8 +145,8 @@ def newest_recipe(
     return Recipe(version, silver.version(), moment.isoformat(), days, horizon_hours)
 
 
-def days_without_features(settings: Settings) -> list[date]:
-    """Days that the default data set would read and the table does not have, oldest first.
+def days_without_features(settings: Settings, spec: ModelSpec) -> list[date]:
+    """Days that a model's data set would read and the table does not have, oldest first.
 
     Days on which nobody was active are not missed.
 
@@ -164,12 +159,13 @@ def days_without_features(settings: Settings) -> list[date]:
         return []
     last = min(newest, datetime.now(UTC)).date() - timedelta(days=1)
     # One day more than the labels need: the day whose drift is judged next.
-    days = [last - timedelta(days=back) for back in range(DAYS + HORIZON_HOURS // 24, -1, -1)]
+    most = spec.days + spec.label.hours // 24
+    days = [last - timedelta(days=back) for back in range(most, -1, -1)]
     missing = daily.populated_days(silver) - table.days(settings)
     return [day for day in days if day in missing]
 
 
-def build(settings: Settings, recipe: Recipe) -> Dataset:
+def build(settings: Settings, spec: ModelSpec, recipe: Recipe) -> Dataset:
     """The rows of a recipe: always the same ones.
 
     Raises:
@@ -180,13 +176,14 @@ def build(settings: Settings, recipe: Recipe) -> Dataset:
     features = table.read_days(settings, first, last, recipe.features_version)
     silver = daily.open_silver(settings, recipe.silver_version)
     events = daily.read_events(silver, first, recipe.moment.date())
-    labelled = purchased_within(events, features, recipe.horizon, recipe.moment)
+    label = spec.label.column
+    labelled = spec.label.of(events, features, recipe.horizon, recipe.moment)
     rows = (
-        labelled.filter(pl.col(LABEL).is_not_null())
-        .select("user_id", "at", *FEATURES, LABEL)
+        labelled.filter(pl.col(label).is_not_null())
+        .select("user_id", "at", *spec.features, label)
         .sort("at", "user_id")
     )
-    return Dataset(recipe, rows, fingerprint(rows))
+    return Dataset(spec, recipe, rows, fingerprint(rows))
 
 
 def fingerprint(rows: pl.DataFrame) -> str:
@@ -208,5 +205,5 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise PurchaseError(f"until {text!r} is no moment", "write 2026-03-01T00:00:00Z") from error
+        raise TrainingError(f"until {text!r} is no moment", "write 2026-03-01T00:00:00Z") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,8 +6,9 @@ import html
 from collections.abc import Mapping
 
 from ml.features.user import USER_FEATURES
-from ml.purchase.dataset import Dataset
-from ml.purchase.train import REFERENCE_DAYS, Trained
+from ml.spec import ModelSpec
+from ml.training.dataset import Dataset
+from ml.training.train import REFERENCE_DAYS, Trained
 
 _WORDS = {
     "auc": "AUC (ROC)",
@@ -16,6 +17,7 @@ _WORDS = {
     "log_loss": "log loss, nats",
     "ece": "expected calibration error",
     "f1": "F1 at the threshold",
+    "accuracy": "accuracy at the threshold",
 }
 
 
@@ -28,29 +30,25 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
         why: why it was trained now.
         origin: name -> value of what produced it: code version, Dagster run ...
     """
-    recipe, rows = dataset.recipe, dataset.rows
+    spec, recipe, rows = dataset.spec, dataset.recipe, dataset.rows
+    label = spec.label
     base = float(dataset.labels.mean())
     lines = [
-        "# Purchase within the horizon",
+        f"# {spec.title}",
         "",
-        (
-            f"Scores the chance that a user buys within {recipe.horizon_hours} hours of a moment, "
-            "from what the user did before it."
-        ),
+        spec.description,
+        "",
+        f"A row is labelled 1 where {label.meaning}: {recipe.horizon_hours} hours from its moment.",
         "",
         "## Intended use",
-        (
-            "Ranking visitors of the shop for offers and for forecasts of demand. Not for "
-            "decisions with legal or similar effects on a person, not for prices, not for users "
-            "of other shops."
-        ),
+        spec.intended_use,
         "",
         "## Why it was trained",
         _plain(why),
         "",
         "## Data",
         (
-            f"- {len(rows)} rows, {int(dataset.labels.sum())} with a purchase "
+            f"- {len(rows)} rows, {int(dataset.labels.sum())} of them `{label.column}` "
             f"({100 * base:.2f} %), {rows['at'].n_unique()} days from "
             f"{rows.item(0, 'at'):%Y-%m-%d} to {rows.item(-1, 'at'):%Y-%m-%d}, "
             f"{rows['user_id'].n_unique()} users"
@@ -65,12 +63,12 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
         "## Model",
         f"- {trained.choice.kind}: {trained.choice.reason}",
         f"- calibration: {_calibration(trained)}",
-        f"- seed {trained.seed}; a score of {trained.threshold:.4f} or more says *buys*",
+        f"- seed {trained.seed}; a score of {trained.threshold:.4f} or more says `{label.column}`",
         "",
         "## Metrics",
         (
             "Of rows that were scored by a model trained on earlier labels alone, "
-            f"{trained.validation.rows} rows with {trained.validation.positives} purchases. "
+            f"{trained.validation.rows} rows, {trained.validation.positives} of them positive. "
             "Intervals at 95 %, by a bootstrap of users."
         ),
         "",
@@ -81,16 +79,20 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
         "## Features",
         "| feature | unit | meaning | null |",
         "|---|---|---|---|",
-        *(f"| `{f.name}` | {f.unit} | {f.meaning} | {f.null or 'never'} |" for f in USER_FEATURES),
+        *_feature_rows(spec),
         "",
         "## Limits",
         "- The metrics are those of the procedure; the model itself has seen all rows.",
-        "- The threshold was chosen on the same rows that its F1 is given for: a little too good.",
+        (
+            "- The threshold was chosen on the same rows that its F1 and accuracy are given for: "
+            "a little too good."
+        ),
         "- It knows what the shop's events say, nothing of other channels, and new users little.",
         (
             "- Seasons longer than its data are unknown to it; watch the drift report. Days are "
             f"compared with the newest {REFERENCE_DAYS} days of its training data."
         ),
+        *(f"- {limit}" for limit in spec.limits),
         "",
     ]
     return "\n".join(lines)
@@ -112,6 +114,12 @@ def _metric_rows(trained: Trained) -> list[str]:
         others = " | ".join(f"{side[name]:.4f}" for side in sides)
         rows.append(f"| {words} | {chosen[name]:.4f} | {low:.4f} to {high:.4f} | {others} |")
     return rows
+
+
+def _feature_rows(spec: ModelSpec) -> list[str]:
+    known = {one.name: one for one in USER_FEATURES}
+    taken = [known[name] for name in spec.features]
+    return [f"| `{f.name}` | {f.unit} | {f.meaning} | {f.null or 'never'} |" for f in taken]
 
 
 def _plain(text: str) -> str:

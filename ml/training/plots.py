@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.purchase.evaluate import Array, reliability
+from ml.training.evaluate import Array, reliability
 
 SIZE = 320
 COLOURS = ("#0072B2", "#D55E00")
@@ -29,9 +29,11 @@ def calibration_png(sides: Sides) -> bytes:
     diagonal = {
         "data": {"values": [{"x": 0, "y": 0}, {"x": top, "y": top}]},
         "mark": {"type": "line", "strokeDash": [4, 4], "color": "#A9B4BF"},
-        "encoding": _axes("mean score", "share that bought"),
+        "encoding": _axes("mean score", "share of positives"),
     }
-    return _png([diagonal, _line(points, "mean score", "share that bought", "linear")], list(sides))
+    return _png(
+        [diagonal, _line(points, "mean score", "share of positives", "linear")], list(sides)
+    )
 
 
 def precision_recall_png(sides: Sides) -> bytes:

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml.features import table
-from ml.features.labels import LABEL
-from ml.purchase import MODEL, card, package
-from ml.purchase.candidates import Array
-from ml.purchase.dataset import Dataset
-from ml.purchase.plots import calibration_png, precision_recall_png
-from ml.purchase.train import Trained
 from ml.rollout.change import mend_aliases
 from ml.rollout.deployment import Deployment, Deployments
 from ml.store.artefact import artefact_key
 from ml.store.registry import DatasetRef, Registry, Version, code_version
+from ml.training import card, package
+from ml.training.dataset import Dataset
+from ml.training.plots import Sides, calibration_png, precision_recall_png
+from ml.training.train import Trained
 from ml.trials.store import Cases
 from platform_assets.core.settings import Settings
 
@@ -38,7 +36,7 @@ def publish(
         dagster_run: id of the run, empty without one.
 
     Raises:
-        PurchaseError: the sealed model does not answer as the trained one.
+        TrainingError: the sealed model does not answer as the trained one.
         RegistryError: the registry is out of reach.
     """
     code = code_version()
@@ -49,11 +47,13 @@ def publish(
         **({"weir/dagster_run": dagster_run} if dagster_run else {}),
     }
     origin = {"code version": code, "Dagster run": dagster_run}
-    sides = {trained.choice.kind: _scored(trained)}
-    with tempfile.TemporaryDirectory(prefix="weir-purchase-") as folder:
+    scored = trained.scored
+    truth = scored[dataset.spec.label.column].to_numpy()
+    sides: Sides = {trained.choice.kind: (truth, scored["score"].to_numpy())}
+    with tempfile.TemporaryDirectory(prefix=f"weir-{dataset.spec.name}-") as folder:
         package.write(Path(folder) / "model", dataset, trained, artefact_key(settings))
         return Registry(settings).register(
-            MODEL,
+            dataset.spec.name,
             Path(folder) / "model",
             params=package.params(dataset, trained),
             metrics=trained.validation.metrics(),
@@ -77,7 +77,14 @@ def reference(dataset: Dataset) -> DatasetRef:
 
 
 def offer(
-    settings: Settings, number: int, *, share: float, shadow: bool, reason: str, actor: str
+    settings: Settings,
+    model: str,
+    number: int,
+    *,
+    share: float,
+    shadow: bool,
+    reason: str,
+    actor: str,
 ) -> Deployment:
     """Let a version serve: the first one as champion, later ones as challenger.
 
@@ -90,22 +97,18 @@ def offer(
     """
     deployments, cases = Deployments(settings), Cases(settings)
     try:
-        now = deployments.current(MODEL)
+        now = deployments.current(model)
         if now is None:
-            now = deployments.start(MODEL, number, reason=reason, actor=actor)
-        elif number not in {now.champion, now.challenger} and not cases.rolled_back(MODEL, number):
+            now = deployments.start(model, number, reason=reason, actor=actor)
+        elif number not in {now.champion, now.challenger} and not cases.rolled_back(model, number):
             if now.challenger is not None:
                 ended = f"version {number} takes the place of {now.challenger}"
-                deployments.end_trial(MODEL, reason=ended, actor=actor)
+                deployments.end_trial(model, reason=ended, actor=actor)
             now = deployments.try_challenger(
-                MODEL, number, share=share, shadow=shadow, reason=reason, actor=actor
+                model, number, share=share, shadow=shadow, reason=reason, actor=actor
             )
     finally:
         deployments.close()
         cases.close()
-    mend_aliases(settings, MODEL)
+    mend_aliases(settings, model)
     return now
-
-
-def _scored(trained: Trained) -> tuple[Array, Array]:
-    return trained.scored[LABEL].to_numpy(), trained.scored["score"].to_numpy()

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from ml.spec import Metric
+
 Array = np.ndarray[tuple[int], np.dtype[Any]]
 
 BINS = 10
@@ -26,6 +28,7 @@ class Scores:
         log_loss: mean negative log-likelihood, in nats.
         ece: expected calibration error, see :func:`calibration_error`.
         f1: at the threshold; 0 where nothing is found.
+        accuracy: share of right answers at the threshold.
         threshold: scores at or above it say 1.
     """
 
@@ -37,6 +40,7 @@ class Scores:
     log_loss: float
     ece: float
     f1: float
+    accuracy: float
     threshold: float
 
     def metrics(self) -> dict[str, float]:
@@ -56,6 +60,7 @@ def measure(labels: Array, scores: Array, threshold: float) -> Scores:
         log_loss=float(losses(labels, scores).mean()),
         ece=calibration_error(labels, scores),
         f1=f1(labels, scores >= threshold),
+        accuracy=float(np.mean((scores >= threshold) == (labels == 1))),
         threshold=float(threshold),
     )
 
@@ -73,8 +78,8 @@ def f1(labels: Array, positive: Array) -> float:
     return 2 * int((positive & (labels == 1)).sum()) / said_or_there if said_or_there else 0.0
 
 
-def best_threshold(labels: Array, scores: Array) -> float:
-    """The threshold at which F1 is highest, halfway to the next lower score.
+def best_threshold(labels: Array, scores: Array, metric: Metric = "f1") -> float:
+    """The threshold at which the metric is highest, halfway to the next lower score.
 
     So rounding, as in a model that computes in single precision, turns no decision.
 
@@ -84,10 +89,16 @@ def best_threshold(labels: Array, scores: Array) -> float:
     if not labels.any():
         raise ValueError("no positive row: no threshold has an F1")
     precision, recall, thresholds = precision_recall_curve(labels, scores)
-    total = precision + recall
-    values = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
-    # The last point of the curve has no threshold.
-    best = np.flatnonzero(values[:-1] == values[:-1].max())[-1]
+    if metric == "f1":
+        total = precision + recall
+        values = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+        values = values[:-1]  # the last point of the curve has no threshold
+    else:
+        said = np.searchsorted(np.sort(scores), thresholds, side="left")
+        hits = recall[:-1] * labels.sum()
+        # Right: hits, and those not said that are negative.
+        values = np.round(2 * hits - (len(scores) - said))
+    best = np.flatnonzero(values == values.max())[-1]
     lower = thresholds[best - 1] if best else thresholds[best]
     return float((thresholds[best] + lower) / 2)
 

@@ -1,4 +1,4 @@
-"""The model as ONNX, and how it is held against the one that was trained.
+"""The model as ONNX, and the check that it answers as the model that was trained.
 
 One input ``features`` (float, rows x features, NaN where missing), one output ``score`` (float,
 rows): the calibrated probability of label 1. The same model gives the same bytes.
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.purchase.candidates import Array
-from ml.purchase.choice import Calibration
-from ml.purchase.errors import PurchaseError
+from ml.training.candidates import Array
+from ml.training.choice import Calibration
+from ml.training.errors import TrainingError
 
 INPUT, OUTPUT = "features", "score"
 TOLERANCE = 1e-5
@@ -22,7 +22,7 @@ _OPSETS = {"": 17, "ai.onnx.ml": 3}
 _IR_VERSION = 8
 
 
-def to_onnx(model: Any, calibration: Calibration, width: int) -> bytes:
+def to_onnx(model: Any, calibration: Calibration, width: int, name: str) -> bytes:
     """The ONNX file of a fitted candidate of ``width`` features, its calibration included."""
     from onnx import TensorProto, helper, numpy_helper
     from skl2onnx import convert_sklearn
@@ -33,7 +33,7 @@ def to_onnx(model: Any, calibration: Calibration, width: int) -> bytes:
         warnings.simplefilter("ignore")
         onnx_model = convert_sklearn(
             model,
-            name="purchase",
+            name=name,
             initial_types=[(INPUT, FloatTensorType([None, width]))],
             options={id(last): {"zipmap": False, "raw_scores": True}},
             target_opset=_OPSETS,
@@ -64,17 +64,17 @@ def to_onnx(model: Any, calibration: Calibration, width: int) -> bytes:
 
 
 def check(wanted: Array, answered: Array) -> None:
-    """Hold the scores that the ONNX model answers against those of the trained one.
+    """Compare the scores of the ONNX model with those of the trained one.
 
     Raises:
-        PurchaseError: a score differs by more than :data:`TOLERANCE`, or is none.
+        TrainingError: a score differs by more than :data:`TOLERANCE`, or is none.
     """
     away = np.abs(answered - wanted)
     # Written so that NaN is refused too.
     wrong = np.flatnonzero(~(away <= TOLERANCE))
     if len(wrong):
         row = int(wrong[0])
-        raise PurchaseError(
+        raise TrainingError(
             f"the ONNX model scores {len(wrong)} of {len(wanted)} rows otherwise than the trained "
             f"one, row {row} by {away[row]:.2g}; {TOLERANCE:.0e} is allowed",
             "features may need a smaller range: single precision has seven digits",

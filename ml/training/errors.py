@@ -1,4 +1,4 @@
-"""Errors and refusals of the purchase model."""
+"""Errors and refusals of training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from platform_assets.core.errors import WeirError
 
 
-class PurchaseError(WeirError):
-    """The model cannot be trained, exported or scored."""
+class TrainingError(WeirError):
+    """A model cannot be trained, exported or scored."""
 
 
 @dataclass(frozen=True)
