@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -224,12 +223,7 @@ def _ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> dict[s
         raise RunFailedError(f"Dagster does not answer: {error}", hint="weir status") from error
 
 
-@retry(
-    retry=retry_if_exception_type(_AwayError),
-    wait=wait_random_exponential(multiplier=0.3, max=5),
-    stop=stop_after_delay(_AWAY_SECONDS),
-    reraise=True,
-)
+@Retry(None, seconds=_AWAY_SECONDS, pause=0.3).on(_AwayError).wraps
 def _query(settings: Settings, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     import httpx
 

@@ -1,6 +1,8 @@
 """Weir's databases: passwords of any kind, and tables that are upgraded by revisions."""
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,9 @@ from ml.anomaly.revisions import REVISIONS as ANOMALY
 from ml.drift.revisions import REVISIONS as DRIFT
 from ml.rollout.revisions import REVISIONS as ROLLOUT
 from ml.serving.revisions import REVISIONS as SERVING
+from ml.store.registry import Registry
 from ml.trials.revisions import REVISIONS as TRIALS
+from platform_assets.connectors.registry import SchemaRegistry
 from platform_assets.connectors.revisions import REVISIONS as CONNECTORS
 from platform_assets.core.databases import (
     SHORT,
@@ -29,9 +33,13 @@ from platform_assets.core.databases import (
 )
 from platform_assets.core.migrations import MigrationError, Revisions
 from platform_assets.core.settings import Settings
+from platform_assets.core.trino import execute
+from platform_assets.gold.catalog import ensure_catalog
+from platform_assets.local import supervise
 from platform_assets.streaming.revisions import REVISIONS as STREAMING
 from reports.delivery.revisions import REVISIONS as DELIVERY
 from reports.portal.revisions import REVISIONS as PORTAL
+from tests.conftest import new_home
 
 OWNERS = (STREAMING, CONNECTORS, DELIVERY, PORTAL, ANOMALY, DRIFT, ROLLOUT, SERVING, TRIALS)
 BEFORE = Path(__file__).with_name("schemas")
@@ -80,6 +88,20 @@ def test_any_user_and_password_connect(
         finally:
             monkeypatch.delenv("WEIR_POSTGRES_PASSWORD")
             admin.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+@pytest.mark.soak
+def test_every_server_starts_with_a_password_of_any_kind() -> None:
+    """The Iceberg catalog's and the registry's JDBC, Dagster's and MLflow's SQLAlchemy."""
+    with new_home() as own:
+        file = own.home / "secrets" / "postgres_password"
+        file.parent.mkdir(parents=True)
+        file.write_text(HOSTILE + "${HOME}$$\\$\n", encoding="utf-8")
+        supervise.start(own, ("postgres", "kafka", "registry", "trino", "dagster-webserver"))
+        assert SchemaRegistry(own).schema(999_999) is None
+        ensure_catalog(own)
+        assert execute(own, "SELECT count(*) FROM gold.information_schema.tables").rows
+        assert Registry(own).models() == []
 
 
 @pytest.mark.parametrize("revisions", OWNERS, ids=lambda revisions: revisions.room)
@@ -140,6 +162,22 @@ def test_a_later_revision_keeps_the_rows_and_runs_once_for_all(
     with connect(settings, name) as connection:
         assert connection.execute("SELECT * FROM trials").fetchall() == [(*kept, "a:b 50%")]
         assert connection.execute("SELECT * FROM revision_trials").fetchall() == [("v0002",)]
+
+
+def test_what_is_up_to_date_does_without_alembic(settings: Settings, name: str) -> None:
+    Database(settings, name, TRIALS).prepare()
+    script = (
+        "import sys\n"
+        "from ml.trials.revisions import REVISIONS\n"
+        "from platform_assets.core.databases import Database\n"
+        "from platform_assets.core.settings import get_settings\n"
+        "Database(get_settings(), sys.argv[1], REVISIONS).prepare()\n"
+        "print({'alembic', 'sqlalchemy'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, name], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_a_failed_revision_is_named_and_leaves_nothing(
