@@ -97,7 +97,7 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
         else:
             yield quantity.start, quantity.end, answer
     for named in reading.sentence.periods:
-        yield from _named(reading, named, case)
+        yield from _named(named, case)
     yield from claims.directions(reading, bound, case.cited, case.derived)
     for claim in claims.ranks(reading, bound, case.cited):
         if isinstance(claim, claims.Ranked):
@@ -106,7 +106,7 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
             yield claim
 
 
-def _named(reading: Reading, named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
+def _named(named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
     """A period or date must be a cited one, a known one, or hold one of them."""
     for value, day in case.dates:
         if day.same(named.when):
