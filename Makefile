@@ -74,17 +74,17 @@ lint: env ## Style, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: env ## Mend what style can mend
+format: env ## Fix what style can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 types: env ## mypy --strict
 	$(BIN)/mypy
 
-imports: env ## The walls between the rooms
+imports: env ## Package boundaries (import-linter)
 	$(BIN)/lint-imports
 
-lock: env ## Resolve requirements.lock and requirements-dev.lock anew
+lock: env ## Resolve requirements.lock and requirements-dev.lock again
 	$(UV_COMPILE) requirements.in -o requirements.lock
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.lock
 

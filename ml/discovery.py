@@ -97,10 +97,9 @@ def discover(root: Path) -> Found:
     loaded = [_load(folder) for folder in sorted(root.iterdir()) if _is_model(folder)]
     specs = [found for found in loaded if isinstance(found, ModelSpec)]
     broken = [found for found in loaded if isinstance(found, Broken)]
-    first, *others = [spec for spec in specs if spec.default] or [None]
-    for other in others:
-        assert other is not None  # noqa: S101 (only the first can be missing)
-        assert first is not None  # noqa: S101
+    defaults = [spec for spec in specs if spec.default]
+    for other in defaults[1:]:
+        first = defaults[0]
         reason = f"default: {first.name} is the default model already"
         broken.append(Broken(other.name, root / other.name / SPEC_FILE, 0, reason))
         specs.remove(other)

@@ -71,7 +71,7 @@ def gave_up_notification(spec: ModelSpec, request: "Request", dagster_url: str) 
     link = f"{dagster_url.rstrip('/')}/jobs/{spec.training_job}/runs" if dagster_url else ""
     return Notification(
         title=f"Retraining of {spec.name} failed twice",
-        body=f"Version {request.version} stays in service although the data of {request.period} "
+        body=f"Version {request.version} keeps serving although the data of {request.period} "
         f"ask for another: {reason}\nNext: read the runs of {spec.training_job}, fix the cause, "
         f"then launch it by hand. A later day asks again after the cool-down.",
         severity=Severity.ERROR,
@@ -122,7 +122,7 @@ def build_drift_sensor(
             log.close()
         if unfinished := _unfinished(context.instance, spec):
             # The reasons wait: by then another version may be in service.
-            return SensorResult(skip_reason=SkipReason(f"training is under way: {unfinished}"))
+            return SensorResult(skip_reason=SkipReason(f"a training is running: {unfinished}"))
         champion, on_trial = serving or (None, None)
         past = requests_of(context.instance, spec)
         answer = next_request(

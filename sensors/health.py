@@ -208,7 +208,9 @@ def check_note(
         title = f"{evaluation.check_name} on {asset} passes again"
     else:
         title = f"{evaluation.check_name} on {asset} failed"
-        lines.append("Next: read the check's metadata, mend the data or the rule, run it again.")
+        lines.append(
+            "Next: read the check's metadata, fix the data or the rule, then run it again."
+        )
     return Notification(
         title=title,
         body="\n".join(lines),

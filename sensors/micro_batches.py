@@ -115,7 +115,7 @@ def drain_stray(settings: Settings, lease_name: str) -> str | None:
     if lease is None or not lease.held:
         return None
     if not lease.stop_requested:
-        request_stop(settings, lease_name, "its run is over in Dagster")
+        request_stop(settings, lease_name, "its run has ended in Dagster")
     return f"pid {lease.pid} still holds the lease of run {lease.run_id}: waiting for it to drain"
 
 
@@ -134,7 +134,7 @@ def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], versi
     job_name="window_checks",
     minimum_interval_seconds=15,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Runs the whole Great Expectations suite on each window that has closed.",
+    description="Runs the full Great Expectations suite on each window that has closed.",
 )
 def check_closed_windows(_context: SensorEvaluationContext) -> Iterator[RunRequest]:
     """One run a tick for up to a few closed windows; it marks them checked."""

@@ -74,7 +74,7 @@ def verdict_notification(spec: ModelSpec, case: "Case", dagster_url: str) -> Not
     from ml.canary.sequential import Verdict
 
     said = {
-        Verdict.PROMOTE: f"version {case.version} is champion now, in place of {case.against}",
+        Verdict.PROMOTE: f"version {case.version} is champion now, instead of {case.against}",
         Verdict.REJECT: f"version {case.version} was rejected; {case.against} keeps serving",
         Verdict.ROLL_BACK: f"version {case.version} was rolled back; {case.against} serves",
     }
@@ -147,7 +147,7 @@ def build_rollback_sensor(
         names = ", ".join(one.case.name for one in taken_out)
         if names:
             return SkipReason(f"rolled back {names}")
-        return SkipReason(f"{len(looked)} case(s) watched, {sent} verdict(s) told")
+        return SkipReason(f"{len(looked)} case(s) watched, {sent} verdict(s) reported")
 
     return guard_serving
 

@@ -212,7 +212,8 @@ def _move(
         ).rowcount
     if moved != 1:
         raise StepConflictError(
-            f"{stream}: another process scored these points first", "read the cursor and go on"
+            f"{stream}: another process scored these points first",
+            "read the cursor again and continue",
         )
 
 

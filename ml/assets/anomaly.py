@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml.anomaly.definition import Stream, load_streams
+from ml.anomaly.definition import STREAMS, Stream, load_streams
 from ml.assets.keys import GROUP, part_key
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings, get_settings
+from platform_assets.graph.broken_assets import build_broken_definitions, build_each
 from platform_assets.graph.runs.host import MODEL_CODE, LongLived, hosted
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ml.anomaly.watch import Step, Watch
 
 WATCH = LongLived(job="anomaly_watch", lease="anomaly_watch", code=MODEL_CODE)
+KIND = "anomaly stream"
 TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"
 
@@ -38,16 +40,17 @@ FORGET_EVERY_SECONDS = 3600.0
 
 def build_anomaly_definitions() -> dg.Definitions:
     """Two assets a stream, the jobs and the weekly training; reads the YAML files only."""
-    streams = list(load_streams().values())
-    versions = [build_version(stream) for stream in streams]
+    loaded = load_streams()
+    paths = [(STREAMS / f"{name}.yaml", stream) for name, stream in loaded.items()]
+    built, broken = build_each(KIND, paths, _build_assets)
+    versions = [asset_key(stream, "version") for stream, _ in built]
     train = dg.define_asset_job(
         TRAIN_JOB,
         dg.AssetSelection.assets(*versions),
         description="Judges every detector on each stream's history; registers the best.",
         tags={"weir/reason": "weekly"},
     )
-    return dg.Definitions(
-        assets=[*versions, *(build_scores(stream) for stream in streams)],
+    whole = dg.Definitions(
         jobs=[train, anomaly_watch_job],
         schedules=[
             dg.ScheduleDefinition(
@@ -59,6 +62,15 @@ def build_anomaly_definitions() -> dg.Definitions:
             )
         ],
     )
+    return dg.Definitions.merge(
+        whole,
+        *(definitions for _, definitions in built),
+        build_broken_definitions(KIND, [*getattr(loaded, "broken", ()), *broken]),
+    )
+
+
+def _build_assets(stream: Stream) -> dg.Definitions:
+    return dg.Definitions(assets=[build_version(stream), build_scores(stream)])
 
 
 def asset_key(stream: Stream, part: str) -> dg.AssetKey:
@@ -109,7 +121,7 @@ def version_metadata(outcome: "Outcome") -> dict[str, Any]:
         "vus_pr_without_sense": judged.chance,
         "anomalies": judged.anomalies,
         "series": judged.series,
-        "version": "none: the one in use is still the best"
+        "version": "none: the current one is still the best"
         if outcome.version is None
         else outcome.version,
         "alias": outcome.alias or "none",

@@ -70,7 +70,7 @@ def build_drift_asset(spec: ModelSpec, champion: FindChampion) -> dg.AssetsDefin
         retry_policy=_RETRY,
         automation_condition=when_features_are_there(key),
         description="Whether the day's features moved away from what the champion was trained "
-        "on, and how its answers met labels: one decision a day.",
+        "on, and how its answers met labels: one decision per day.",
     )
     def drift(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         from ml.drift.inputs import answers_of, rows_of

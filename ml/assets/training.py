@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PARTS = ("dataset", "version", "evaluation", "deployment")
 SKIPPED = "skipped"
-BY_HAND = "asked for by hand"
+BY_HAND = "requested by hand"
 
 _RETRY = backing_off(2)
 Result = Iterator[dg.MaterializeResult[Any]]
@@ -34,7 +34,7 @@ Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 class VersionConfig(dg.Config):
     """Options of the training."""
 
-    seed: int = Field(default=0, ge=0, description="Of everything that is drawn.")
+    seed: int = Field(default=0, ge=0, description="Seed of every random draw.")
 
 
 def build_training_definitions(spec: ModelSpec) -> dg.Definitions:
@@ -70,7 +70,9 @@ def _dataset(spec: ModelSpec) -> dg.AssetsDefinition:
     class DatasetConfig(dg.Config):
         """Options of the data set."""
 
-        until: str = Field(default="", description="ISO moment; empty: the newest event in silver.")
+        until: str = Field(
+            default="", description="ISO timestamp; empty: the newest event in silver."
+        )
         days: int = Field(default=spec.days, ge=1, description="Newest labelled days.")
         horizon_hours: int = Field(default=spec.label.hours, ge=1, description="Of the label.")
 

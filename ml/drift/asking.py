@@ -107,8 +107,9 @@ def next_request(
         pause = cooldown * 2 ** max(0, min(asked, 12) - 1)
         if newest.day - last.period < pause:
             return Wait(
-                f"cooling down for {pause / timedelta(hours=1):g} hours: asked for {last.period}, "
-                f"the newest reason is of {newest.day}",
+                f"cooling down for {pause / timedelta(hours=1):g} hours: "
+                f"requested for {last.period}, "
+                f"the newest reason is from {newest.day}",
                 failed,
             )
     return Ask(f"{newest.model}/{newest.version}/{newest.day}", tags_of(newest, retraining))
@@ -118,7 +119,7 @@ def _blocked(past: Sequence[Request], champion: int | None, on_trial: int | None
     if champion is None:
         return "no version is in service"
     if any(request.ended_at is None for request in past):
-        return "a training that was asked for is under way"
+        return "a requested training is running"
     return "" if on_trial is None else f"version {on_trial} is on trial"
 
 
@@ -138,7 +139,7 @@ def _nothing(entries: Sequence[Entry], champion: int | None, retraining: Retrain
         return f"{len(entries)} new period(s), none of them a reason"
     if all(entry.version != champion for entry in asking):
         return f"reasons concern other versions than {champion}, which is in service"
-    return "reasons lie before the end of the training data"
+    return "all reasons are before the end of the training data"
 
 
 def tags_of(

@@ -81,7 +81,7 @@ def age_state(trained_until: datetime, now: datetime, most: timedelta) -> Findin
     days = age / timedelta(days=1)
     reason = f"trained on data until {trained_until:%Y-%m-%d}, {days:.0f} days ago"
     if age > most:
-        reason += f"; {most.days} days are the most"
+        reason += f"; the limit is {most.days} days"
     return Finding(age <= most, reason, {"days": days})
 
 

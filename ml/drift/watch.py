@@ -162,7 +162,7 @@ def _data_page(
 
     scores = None
     if answers is None or not len(answers.scores) or not len(answers.reference):
-        notes.append("no drift of scores: there are none on one side")
+        notes.append("no drift of scores: one side has none")
     else:
         scores = (answers.reference, answers.scores)
     return _drawn(notes, lambda: data_page(champion.reference, rows, scores, rules.categorical))

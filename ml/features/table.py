@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TABLE = "features.commerce.user_features"
 DATE = "feature_date"
 _PATH = TABLE.replace(".", "/")
-_HINT = "materialise the asset features/commerce/user_features for the days that are asked for"
+_HINT = "materialise the asset features/commerce/user_features for the requested days"
 _ATTEMPTS = 5
 
 
@@ -121,7 +121,7 @@ def read_days(
         version: of the table; None: the newest.
 
     Raises:
-        FeatureError: there is no such table or version.
+        FeatureError: the table does not exist or version.
     """
     import polars as pl
 
@@ -134,7 +134,7 @@ def last_day(settings: Settings, version: int | None = None) -> date | None:
     """The newest day that has rows; None where none has.
 
     Raises:
-        FeatureError: there is no such table or version.
+        FeatureError: the table does not exist or version.
     """
     return max(_days(_open(settings, version)), default=None)
 
@@ -185,7 +185,7 @@ def _open(settings: Settings, version: int | None) -> DeltaTable:
     try:
         return DeltaTable(uri(settings), version=version)
     except TableNotFoundError as error:
-        raise FeatureError(f"{TABLE}: there is no such table", _HINT) from error
+        raise FeatureError(f"{TABLE}: the table does not exist", _HINT) from error
     except DeltaError as error:
         raise FeatureError(f"{TABLE}, version {version}: {error}", _HINT) from error
 
@@ -206,6 +206,6 @@ def _open_or_create(settings: Settings) -> DeltaTable:
             mode="ignore",
             partition_by=[DATE],
             name="user_features",
-            description=f"User features at a moment: {', '.join(FEATURES)}",
+            description=f"Point-in-time user features: {', '.join(FEATURES)}",
             configuration={"delta.dataSkippingStatsColumns": "user_id,at"},
         )

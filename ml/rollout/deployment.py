@@ -346,7 +346,7 @@ def _next(now: Deployment, reason: str, actor: str) -> Deployment:
 def _challenger(now: Deployment) -> int:
     if now.challenger is None:
         raise DeploymentError(
-            f"model {now.model}: no version is on trial beside version {now.champion}",
+            f"model {now.model}: no version is on trial against version {now.champion}",
             "let one challenge it first (try_challenger)",
         )
     return now.challenger
@@ -354,8 +354,8 @@ def _challenger(now: Deployment) -> int:
 
 def _beaten(model: str, revision: int) -> DeploymentError:
     return DeploymentError(
-        f"model {model}: revision {revision} is not in force, somebody else changed it",
-        "look at what is in force now (weir models show), and decide again",
+        f"model {model}: revision {revision} is no longer current: somebody else changed it",
+        "check the current state (weir models show MODEL), and decide again",
     )
 
 

@@ -163,7 +163,7 @@ class PredictionLog:
             known yet).
 
         Raises:
-            OutcomeError: ``since_id`` is no id of a prediction.
+            OutcomeError: ``since_id`` is not the id of a prediction.
         """
         import polars as pl
 
@@ -242,7 +242,7 @@ def _uuid(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise OutcomeError(
-            f"{text[:100]!r} is no id of a prediction", "send the id that the answer carried"
+            f"{text[:100]!r} is not the id of a prediction", "send the id that the answer carried"
         ) from None
 
 

@@ -117,7 +117,7 @@ class Model:
     def _threshold(self) -> float:
         value = self.artefact.metadata.get("threshold", DEFAULT_THRESHOLD)
         if type(value) not in {int, float} or not math.isfinite(value):
-            raise self._broken(f"has the threshold {value!r}, which is no number")
+            raise self._broken(f"has the threshold {value!r}, which is not a number")
         return float(value)
 
     def _opened(self) -> onnxruntime.InferenceSession:

@@ -261,7 +261,7 @@ def load_skops(
     unknown = sorted(set(get_untrusted_types(data=content)) - set(trusted))
     if unknown:
         raise ArtefactError(
-            f"{artefact.path / name} holds types that nobody vouches for: {', '.join(unknown)}",
+            f"{artefact.path / name} contains types that are not trusted: {', '.join(unknown)}",
             "train with types that skops knows, or name them as trusted after reading their code",
         )
     return loads(content, trusted=list(trusted))
@@ -351,7 +351,7 @@ def _hmac(body: Mapping[str, Any], key: bytes) -> str:
 
 
 def _no_folder(folder: Path) -> ArtefactError:
-    return ArtefactError(f"{folder} is no folder", "see `weir models list` for what there is")
+    return ArtefactError(f"{folder} is not a folder", "see `weir models list` for what there is")
 
 
 def _changed(folder: Path, name: str) -> ArtefactError:

@@ -256,7 +256,7 @@ def _local(settings: Settings, address: str) -> MlflowClient:
 
 def _no_registry(settings: Settings, error: Exception) -> AwayError:
     away = unusable(settings, DATABASE, error)
-    return AwayError(f"no registry of models: {away.message}", away.hint)
+    return AwayError(f"the model registry is unavailable: {away.message}", away.hint)
 
 
 def _address(settings: Settings) -> str:
@@ -266,7 +266,7 @@ def _address(settings: Settings) -> str:
     try:
         password = settings.postgres_password()
     except SecretError as error:
-        raise AwayError(f"no registry of models: {error.message}", error.hint) from None
+        raise AwayError(f"the model registry is unavailable: {error.message}", error.hint) from None
     limit = round(settings.request_timeout_seconds * 1000)
     return URL.create(
         "postgresql+psycopg2",

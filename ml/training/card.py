@@ -87,7 +87,10 @@ def write(dataset: Dataset, trained: Trained, why: str, origin: Mapping[str, str
             "- The threshold was chosen on the same rows that its F1 and accuracy are given for: "
             "a little too good."
         ),
-        "- It knows what the shop's events say, nothing of other channels, and new users little.",
+        (
+            "- It knows only the shop's events: nothing about other channels, "
+            "and little about new users."
+        ),
         (
             "- Seasons longer than its data are unknown to it; watch the drift report. Days are "
             f"compared with the newest {REFERENCE_DAYS} days of its training data."

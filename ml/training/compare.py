@@ -74,11 +74,13 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
     threshold = opened.metadata["threshold"]
     alone = _side(name, scored[label], scored["score"].to_numpy(), threshold)
     if champion is None or champion.number == version.number:
-        return Comparison((alone,), "There is no champion to compare with.")
+        return Comparison((alone,), "No champion to compare with.")
     other = open_artefact(champion.artefact, key)
     until = str(other.metadata.get("trained_until", ""))
     if not until:
-        return Comparison((alone,), f"Champion {champion.number} does not say when its data end.")
+        return Comparison(
+            (alone,), f"Champion {champion.number} does not record when its data end."
+        )
     fair = scored.filter(pl.col("at") > datetime.fromisoformat(until))
     if len(fair) < least or not 0 < fair[label].sum() < len(fair):
         return Comparison(
@@ -89,7 +91,7 @@ def compare(dataset: Dataset, version: Version, champion: Version | None, key: b
     names = [field.name for field in other.signature.inputs]
     if unknown := sorted(set(names) - set(dataset.rows.columns)):
         return Comparison(
-            (alone,), f"Champion {champion.number} takes features that are gone: {unknown}."
+            (alone,), f"Champion {champion.number} needs features that no longer exist: {unknown}."
         )
     from ml.serving.runtime import load
 

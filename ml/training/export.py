@@ -75,7 +75,7 @@ def check(wanted: Array, answered: Array) -> None:
     if len(wrong):
         row = int(wrong[0])
         raise TrainingError(
-            f"the ONNX model scores {len(wrong)} of {len(wanted)} rows otherwise than the trained "
-            f"one, row {row} by {away[row]:.2g}; {TOLERANCE:.0e} is allowed",
+            f"the ONNX model scores {len(wrong)} of {len(wanted)} rows differently from the "
+            f"trained one, row {row} by {away[row]:.2g}; {TOLERANCE:.0e} is allowed",
             "features may need a smaller range: single precision has seven digits",
         )

@@ -40,7 +40,7 @@ def publish(
         RegistryError: the registry is out of reach.
     """
     code = code_version()
-    why = tags.get("weir/reason", "asked for by hand")
+    why = tags.get("weir/reason", "requested by hand")
     more = {
         "weir/recipe": dataset.recipe.to_json(),
         "weir/silver_version": str(dataset.recipe.silver_version),
@@ -102,7 +102,7 @@ def offer(
             now = deployments.start(model, number, reason=reason, actor=actor)
         elif number not in {now.champion, now.challenger} and not cases.rolled_back(model, number):
             if now.challenger is not None:
-                ended = f"version {number} takes the place of {now.challenger}"
+                ended = f"version {number} replaces {now.challenger}"
                 deployments.end_trial(model, reason=ended, actor=actor)
             now = deployments.try_challenger(
                 model, number, share=share, shadow=shadow, reason=reason, actor=actor

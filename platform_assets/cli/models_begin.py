@@ -28,7 +28,7 @@ def register(models: typer.Typer) -> None:
 
 def train(
     model: Default = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until the run ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
     reason: Annotated[str, typer.Option(help="Why; goes into the version's card.")] = "by hand",
 ) -> None:
     """Launch a training in Dagster: weir models train purchase --wait.
@@ -43,7 +43,7 @@ def train(
     spec = spec_of(model)
     settings, tags = get_settings(), {"weir/reason": reason}
     if missing := days_without_features(settings, spec):
-        typer.echo(f"features of {len(missing)} days are missing; they are made first")
+        typer.echo(f"making the missing features of {len(missing)} days first")
         made = launch.launch(
             settings, _FEATURES_JOB, typer.echo,
             partitions=(missing[0].isoformat(), missing[-1].isoformat()),
@@ -82,7 +82,7 @@ def try_(
     version: Annotated[int, typer.Argument(help="A number, see weir models list.")],
     share: Annotated[float, typer.Option(help="Of all keys.", min=0, max=1)] = 0.05,
     in_shadow: Annotated[
-        bool, typer.Option("--shadow", help="It scores its keys and answers nobody.")
+        bool, typer.Option("--shadow", help="It scores its keys but never answers.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "by hand",
 ) -> None:
@@ -96,7 +96,7 @@ def try_(
         get_settings(), model, version=version, share=share, shadow=in_shadow, reason=reason,
         actor=f"cli:{getpass.getuser()}",
     )  # fmt: skip
-    how = "scores in the shadow of" if done.shadow else "is on trial beside"
+    how = "scores in the shadow of" if done.shadow else "is on trial against"
     typer.echo(f"{model}: version {version} {how} {done.champion}, {done.share:.4g} of the keys")
 
 

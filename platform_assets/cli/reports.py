@@ -22,20 +22,22 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    name: Annotated[str | None, typer.Argument(help="A report; none: list them.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A report; without one, list them.")] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="Its period: 2010-W50, 2010-12-13 or 2010-12. Default: the last over."),
+        typer.Option(
+            help="Its period: 2010-W50, 2010-12-13 or 2010-12. Default: the last complete one."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the facts; make and send nothing.")
     ] = False,
     deliver: Annotated[bool, typer.Option(help="Send it to its recipients.")] = True,
     resend: Annotated[
-        bool, typer.Option("--resend", help="Send again to those who have had it.")
+        bool, typer.Option("--resend", help="Send again to recipients who already have it.")
     ] = False,
     reproduce: Annotated[
-        bool, typer.Option("--reproduce", help="Read the snapshots of the report that is there.")
+        bool, typer.Option("--reproduce", help="Read the snapshots of the existing report.")
     ] = False,
 ) -> None:
     """Make a report: weir report weekly-commerce --period 2010-W50."""
@@ -49,7 +51,7 @@ def report(
         _list(definitions, get_settings())
         return
     if name not in definitions:
-        raise WeirError(f"there is no report {name!r}", f"one of {', '.join(definitions)}")
+        raise WeirError(f"no report {name!r}", f"one of {', '.join(definitions)}")
     definition = definitions[name]
     wanted = (
         Period.parse(period, definition.period)
@@ -78,7 +80,7 @@ def _check_made(definition: Definition, period: Period) -> None:
     )
     raise WeirError(
         f"{definition.name} has no period {period.key}",
-        f"the first is {first} (first_period in its YAML), the one under way {last}",
+        f"the first is {first} (first_period in its YAML), the current one is {last}",
     )
 
 

@@ -1,7 +1,8 @@
-"""Which files have been sent: a table in the ledger's database."""
+"""Which files and records have been sent: tables in the ledger's database."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from platform_assets.connectors.revisions import REVISIONS
@@ -60,6 +61,70 @@ class IngestedFiles:
             " values (%s, %s, %s, %s, %s) on conflict do nothing",
             (source, sha256, file, records, dead_letters),
         )
+
+    def scope(self, source: str, sha256: str, proposed: str) -> str:
+        """The name that is part of the identity of a file's numbered rows.
+
+        Kept from the first time on, so that the same content gives the same ids wherever the
+        file lies by then. Files sent before scopes were kept have none: an empty text.
+        """
+        if self.has(source, sha256):
+            proposed = ""
+        self._open.execute(
+            "insert into seen_file (source, sha256, scope) values (%s, %s, %s)"
+            " on conflict do nothing",
+            (source, sha256, proposed),
+        )
+        found = self._open.execute(
+            "select scope from seen_file where source = %s and sha256 = %s", (source, sha256)
+        ).fetchone()
+        return str(found[0]) if found else proposed
+
+    def refuse(self, source: str, sha256: str, error: str) -> None:
+        """Remember that a file of this content cannot be used: trying again would not help."""
+        self._open.execute(
+            "insert into seen_file (source, sha256, scope, refused) values (%s, %s, '', %s)"
+            " on conflict (source, sha256) do update set refused = excluded.refused",
+            (source, sha256, error),
+        )
+
+    def settled(self, source: str, sha256: Sequence[str]) -> set[str]:
+        """Those of some files' contents that were sent whole, or refused for good."""
+        query = """
+            select sha256 from ingested_file where source = %s and sha256 = any(%s)
+            union
+            select sha256 from seen_file
+            where source = %s and sha256 = any(%s) and refused is not null
+        """
+        digests = list(sha256)
+        rows = self._open.execute(query, (source, digests, source, digests)).fetchall()
+        return {str(row[0]) for row in rows}
+
+    def conflicts(self, source: str, records: Mapping[str, bytes], file: str) -> dict[str, str]:
+        """Remember records before they are sent; say which were sent before with other content.
+
+        Args:
+            source: the source instance.
+            records: event id -> digest of what the record says.
+            file: the file that they come from.
+
+        Returns:
+            Event id -> the file that it came from first, for those whose content differs.
+        """
+        ids, digests = list(records), list(records.values())
+        with self._open.transaction():
+            self._open.execute(
+                "insert into ingested_record (source, event_id, content, file)"
+                " select %s, id, content, %s from unnest(%s::text[], %s::bytea[]) as r(id, content)"
+                " on conflict do nothing",
+                (source, file, ids, digests),
+            )
+            rows = self._open.execute(
+                "select event_id, content, file from ingested_record"
+                " where source = %s and event_id = any(%s)",
+                (source, ids),
+            ).fetchall()
+        return {str(row[0]): str(row[2]) for row in rows if row[1] != records[str(row[0])]}
 
     @property
     def _open(self) -> Connection:

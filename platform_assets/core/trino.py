@@ -132,5 +132,5 @@ def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> R
 def _unreachable(settings: Settings, what: str) -> TrinoUnreachableError:
     return TrinoUnreachableError(
         f"Trino at {settings.trino_host}:{settings.trino_port} {what}",
-        "look at `weir status`, start it with `weir up`, read `weir logs trino`",
+        "check `weir status`, start it with `weir up`, read `weir logs trino`",
     )

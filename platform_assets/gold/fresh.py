@@ -58,7 +58,7 @@ class FreshGoldError(WeirError):
     def __init__(self, model: str, reason: str) -> None:
         super().__init__(
             f"gold model {model}: {reason}; its table keeps its rows",
-            "mend the model or the table, then materialise it in Dagster",
+            "fix the model or the table, then materialise it in Dagster",
         )
         self.model = model
         self.reason = reason

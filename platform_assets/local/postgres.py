@@ -109,7 +109,7 @@ def _initdb(settings: Settings, data: Path, secret: Path) -> None:
     if done.returncode != 0:
         raise WeirError(
             f"initdb failed in {part}: {(done.stderr or done.stdout).strip()[-400:]}",
-            "mend the cause and run the command again; nothing was kept",
+            "fix the cause and run the command again; nothing was kept",
         )
     part.rename(data)
 

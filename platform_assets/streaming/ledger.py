@@ -143,7 +143,7 @@ class Ledger:
         except psycopg.errors.UniqueViolation as error:
             raise LedgerConflictError(
                 f"{topic}: micro-batch {batch.id} is recorded already by another run",
-                hint="this run ends; the one that recorded it goes on",
+                hint="this run ends; the one that recorded it continues",
             ) from error
 
     @retry_connection

@@ -114,7 +114,7 @@ class Lease:
             LeaseLostError: the connection is gone (PostgreSQL restarted, network cut).
         """
         if self._connection is None:
-            raise LeaseLostError(f"{self._name}: lease was never taken")
+            raise LeaseLostError(f"{self._name}: the the lease was never taken")
         try:
             row = self._connection.execute(
                 "SELECT stop_requested FROM lease WHERE name = %s AND run_id = %s",

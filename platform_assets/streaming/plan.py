@@ -62,7 +62,7 @@ def plan_ranges(
             raise LogGapError(
                 f"{topic} partition {partition}: offsets {start} to {extent.low - 1} were never "
                 f"taken and the broker no longer holds them",
-                hint=f"lost to retention; to go on after the gap: weir streams resume {topic} "
+                hint=f"lost to retention; to continue after the gap: weir streams resume {topic} "
                 "--accept",
             )
         if start > extent.high:

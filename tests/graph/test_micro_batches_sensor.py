@@ -151,7 +151,7 @@ def test_a_process_whose_run_is_over_is_asked_to_drain_before_another_starts(tic
     message = ticks.tick()
     assert isinstance(message, str)
     assert f"still holds the lease of run {cancelled.run_id}" in message
-    assert lease.check() == "its run is over in Dagster"
+    assert lease.check() == "its run has ended in Dagster"
     lease.__exit__(None, None, None)
     assert isinstance(ticks.tick(), dg.RunRequest)
 

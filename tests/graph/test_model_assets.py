@@ -163,7 +163,7 @@ def test_too_little_data_is_recorded_with_its_reason_and_nothing_follows(
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
         wanted = {
-            "no tables": "there is no such table",
+            "no tables": "the table does not exist",
             "few rows": "labelled rows, 100 are needed",
         }
         assert wanted[kind] in str(metadata[SKIPPED].value)

@@ -117,7 +117,7 @@ def test_the_sealed_model_answers_as_the_trained_one(
     assert opened.metadata["label_delay_seconds"] == 3600 * RECIPE.horizon_hours
     assert pl.read_parquet(opened.file("reference.parquet")).columns == list(FEATURES)
     wrong = replace(made, answers=answers + 1e-3)
-    with pytest.raises(TrainingError, match="otherwise than the trained one"):
+    with pytest.raises(TrainingError, match="differently from the trained one"):
         package.write(tmp_path / "bad", dataset, wrong, KEY)
 
 

@@ -111,7 +111,7 @@ def test_the_first_version_serves_and_the_next_ones_challenge_it(lake: Settings)
         assert first.code_version == made[VERSION_KEY]["code"]
         assert {"pr_auc", "f1", "brier", "ece", "threshold"} <= first.metrics.keys()
         assert first.params["seed"] == "0"
-        assert "asked for by hand" in first.card
+        assert "requested by hand" in first.card
         assert first.aliases == ("champion",)
         served = current(lake)
         assert served is not None

@@ -76,7 +76,7 @@ def test_a_broken_challenger_is_out_within_one_tick_and_told_once(
         told = event.asset_materialization.metadata
         assert told["trial/verdict"].value == "roll back"
         assert "errors" in str(told["trial/evidence"].value)
-        assert tick(sensor, instance).skip_message == "0 case(s) watched, 0 verdict(s) told"
+        assert tick(sensor, instance).skip_message == "0 case(s) watched, 0 verdict(s) reported"
     [note] = kept.got
     assert note.title == "purchase: version 2 was rolled back; 1 serves"
     assert note.severity is Severity.ERROR
@@ -103,7 +103,7 @@ def test_a_sound_challenger_is_left_alone(scene: Scene, settings: Settings) -> N
     with dg.DagsterInstance.ephemeral() as instance:
         sensor = guard(settings, kept)
         for _ in range(3):
-            assert tick(sensor, instance).skip_message == "1 case(s) watched, 0 verdict(s) told"
+            assert tick(sensor, instance).skip_message == "1 case(s) watched, 0 verdict(s) reported"
     assert scene.now.challenger == 2
     assert not kept.got
 
@@ -161,7 +161,7 @@ def test_nothing_is_asked_without_a_trial(settings: Settings) -> None:
             "nothing is on trial"
         )
         assert tick(guard(settings, Kept()), instance).skip_message == (
-            "0 case(s) watched, 0 verdict(s) told"
+            "0 case(s) watched, 0 verdict(s) reported"
         )
 
 

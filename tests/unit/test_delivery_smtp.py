@@ -18,10 +18,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from reports.delivery.mail import html_of, mail_of
-from reports.delivery.recipients import Recipient
 from reports.delivery.smtp import SmtpTransport
 from reports.delivery.transport import RefusedError, RetryPolicy, TemporaryError
 from reports.document import Paragraph
+from reports.recipients import Recipient
 from tests.ports import free_port_base
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,

@@ -120,7 +120,7 @@ def test_unions_enums_and_references_go_record_by_record() -> None:
 def test_a_schema_that_is_no_envelope_is_a_decode_error() -> None:
     flat = json.dumps({"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]})
     error = _decoded([rows.HEADER + b"\x02"], rows.Schemas(flat))["decode_error"][0]
-    assert error == "schema 1 is no envelope: it lacks after, op"
+    assert error == "schema 1 is not an envelope: it lacks after, op"
 
 
 def test_a_silent_registry_blames_no_record() -> None:

@@ -241,7 +241,7 @@ def number(batches: Sequence[MicroBatch], raw: pl.DataFrame) -> pl.DataFrame:
     if len(stray):
         row = stray.row(0, named=True)
         raise ValueError(
-            f"record at partition {row['kafka_partition']}, offset {row['kafka_offset']} lies in "
+            f"record at partition {row['kafka_partition']}, offset {row['kafka_offset']} is in "
             "no range of the given micro-batches; take exactly their ranges"
         )
     return numbered.drop("start", "end").sort(list(transform.LOG_ORDER))

@@ -58,7 +58,7 @@ def silver_check_specs(contract: Contract) -> list[AssetCheckSpec]:
             asset=key,
             blocking=True,
             description=(
-                "The whole Great Expectations suite generated from the contract: columns and "
+                "The full Great Expectations suite generated from the contract: columns and "
                 "types, every rule, key uniqueness, event time."
             ),
             metadata={"contract": MetadataValue.path(contract.path)},

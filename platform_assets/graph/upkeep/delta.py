@@ -335,7 +335,7 @@ def _locked(
     except CommitFailedError as error:
         raise MaintenanceError(
             f"{table.sql}: {_ATTEMPTS} commits lost against another writer: {error}",
-            hint="one that takes no lock writes to it; the next maintenance tries again",
+            hint="something that takes no lock writes to it; the next maintenance tries again",
         ) from error
     raise AssertionError("unreachable: a retry ends by a result or an exception")
 

@@ -154,7 +154,7 @@ class PostgresStore:
             said = " ".join(str(error).split())
             raise StoreUnreachableError(
                 f"vector store pgvector: {said}",
-                "start PostgreSQL (local: weir up), or mend WEIR_VECTOR_STORE_URL",
+                "start PostgreSQL (local: weir up), or fix WEIR_VECTOR_STORE_URL",
             ) from error
         except psycopg.errors.FeatureNotSupported as error:
             raise KnowledgeError(

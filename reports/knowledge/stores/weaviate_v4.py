@@ -232,7 +232,7 @@ class WeaviateStore:
             said = " ".join(str(error).split())[:300]
             raise StoreUnreachableError(
                 f"vector store weaviate at {self._url.netloc}: {said}",
-                "start the server, or mend WEIR_VECTOR_STORE_URL",
+                "start the server, or fix WEIR_VECTOR_STORE_URL",
             ) from error
         raise AssertionError("a retry ends with a result or an error")
 

@@ -62,7 +62,7 @@ class Recipient:
             case Channel.PORTAL:
                 valid = bool(_PORTAL_ROLE.fullmatch(address))
         if not valid:
-            raise RecipientError(f"{text!r} is no recipient", _EXPECTED)
+            raise RecipientError(f"{text!r} is not a recipient", _EXPECTED)
         return cls(Channel(scheme), address)
 
     def __str__(self) -> str:
