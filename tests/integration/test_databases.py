@@ -32,11 +32,13 @@ from platform_assets.core.databases import (
     connect,
 )
 from platform_assets.core.migrations import MigrationError, Revisions
+from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import execute
 from platform_assets.gold.catalog import ensure_catalog
 from platform_assets.local import supervise
 from platform_assets.streaming.revisions import REVISIONS as STREAMING
+from platform_assets.streaming.topics import StreamRow, TopicStates
 from reports.delivery.revisions import REVISIONS as DELIVERY
 from reports.portal.revisions import REVISIONS as PORTAL
 from tests.conftest import new_home
@@ -231,6 +233,15 @@ def test_a_connection_that_broke_is_an_error_that_is_retried(settings: Settings,
     assert SHORT.retrying(fragile)() == 1
     assert len(attempts) == 2
     database.close()
+
+
+def test_a_topic_that_was_only_noted_has_a_row_of_zeros(settings: Settings) -> None:
+    topic = TopicName("test", f"t{uuid4().hex[:8]}")
+    states = TopicStates(settings)
+    states.note(topic, lag=7)
+    (row,) = [row for row in states.rows() if row.topic == str(topic)]
+    assert row == StreamRow(str(topic), "running", 7, 0.0, 0, None, 0, 0, 0, 0, 0, 0, None)
+    assert [type(value) for value in (row.lag, row.rate, row.records)] == [int, float, int]
 
 
 def test_a_user_who_may_not_create_a_database_is_told(settings: Settings, name: str) -> None:
