@@ -127,7 +127,7 @@ class Reconstruction:
         self._first = Expanding()
         self._moments = moments
 
-    def update(self, time: float, value: float) -> float:
+    def update(self, time: float, value: float) -> float:  # noqa: ARG002
         """See :class:`.stream.Detector`."""
         self._last.append(finite(value, "value"))
         if self._moments is None:

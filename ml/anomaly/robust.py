@@ -25,7 +25,7 @@ class RobustZ:
         self._seen = 0
         self._warm_up = max(2, min(warm_up, window))
 
-    def update(self, time: float, value: float) -> float:
+    def update(self, time: float, value: float) -> float:  # noqa: ARG002
         """See :class:`.stream.Detector`."""
         finite(value, "value")
         known = self._last[: self._seen]

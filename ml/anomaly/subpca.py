@@ -33,7 +33,7 @@ class SubPCA:
         self._refit = refit
         self._plane: Floats | None = None
 
-    def update(self, time: float, value: float) -> float:
+    def update(self, time: float, value: float) -> float:  # noqa: ARG002
         """See :class:`.stream.Detector`."""
         self._last.append(finite(value, "value"))
         if len(self._last) < self._mean.size:

@@ -103,7 +103,7 @@ class FileSource(Component, Model, Resolvable):
     description: str = ""
     look_every_seconds: int = 60
 
-    def build_defs(self, context: ComponentLoadContext) -> Definitions:
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, its job and the sensor over its folder."""
         ingested = self._asset()
         job = define_asset_job(
@@ -262,7 +262,7 @@ class SimulatorSource(Component, Model, Resolvable):
     weeks: float = 8
     description: str = ""
 
-    def build_defs(self, context: ComponentLoadContext) -> Definitions:
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, and the job that materialises it."""
         history = self._asset()
         job = define_asset_job(

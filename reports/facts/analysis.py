@@ -166,9 +166,7 @@ class _Kpi:
         cell = self.cells.get(other.start)
         fact_id = f"{self.kpi.id}.{name}"
         if cell is None or cell.value is None:
-            self.found.facts.append(
-                _gap(self.kpi, other, f"no data for {other.key}", fact_id, value.good)
-            )
+            self.found.facts.append(_gap(self.kpi, other, f"no data for {other.key}", fact_id))
             return
         base = self._value(fact_id, other, cell.value)
         self.found.facts.append(base)
@@ -382,7 +380,7 @@ def _known(cell: Cell | None) -> Decimal:
     return cell.value if cell and cell.value is not None else Decimal(0)
 
 
-def _gap(kpi: Kpi, period: Period, reason: str, fact_id: str = "", good: str = "none") -> Fact:
+def _gap(kpi: Kpi, period: Period, reason: str, fact_id: str = "") -> Fact:
     return Fact(
         id=fact_id or kpi.id,
         kpi=kpi.id,

@@ -107,7 +107,7 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
             yield claim
 
 
-def _named(reading: Reading, named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
+def _named(named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
     """A period or date must be a cited one, a known one, or hold one of them."""
     for value, day in case.dates:
         if day.same(named.when):

@@ -98,7 +98,8 @@ _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
         (r"(?:one|1) in (?:ten|10)", Decimal("0.1")),
         (
             (
-                r"half(?! (?:year|of (?:19|20)\d\d)| (?:a )?(?:million|billion|dozen|thousand|hundred))"
+                r"half(?! (?:year|of (?:19|20)\d\d)"
+                r"| (?:a )?(?:million|billion|dozen|thousand|hundred))"
                 r"|(?:a|one)[- ]half|by half"
             ),
             Decimal("0.5"),

@@ -23,7 +23,7 @@ def of_derived(reading: Reading, number: int, derived: Derived) -> Objection | N
     return (
         _labels_of_derived(reading, number, derived, "entities")
         or _labels_of_derived(reading, number, derived, "names")
-        or _share_order(reading, number, derived)
+        or _share_order(reading, derived)
         or _period_of_derived(reading, number, derived)
         or next(
             (o for v in derived.of if (o := _words_of_derived(reading, number, v, derived))), None
@@ -87,7 +87,7 @@ _REVERSED = re.compile(
 )
 
 
-def _share_order(reading: Reading, number: int, derived: Derived) -> Objection | None:
+def _share_order(reading: Reading, derived: Derived) -> Objection | None:
     """A share or ratio names what it is of second, unless "of …" leads."""
     if derived.op not in {"share", "ratio"}:
         return None
