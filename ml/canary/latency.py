@@ -9,10 +9,10 @@ If the claim holds with equality, the arms within a block are exchangeable, so t
 challenger's values among the marks is hypergeometric, whatever the level of the moment is. For odds
 w > 1, w^K / E[w^K] has expectation 1 then, and at most 1 where the challenger is quicker than
 claimed, because K only falls. The product over blocks is a supermartingale to which Ville's
-inequality applies. Odds w < 1 test the opposite claim, "at least r times as long". This is the exact
-conditional test of a two-by-two table in each stratum, as in the log-rank test that may be looked
-at any time (ter Schure, Perez-Ortiz, Ly and Gruenwald, "The anytime-valid logrank test", 2020,
-arXiv:2011.06931), with blocks in place of event times.
+inequality applies. Odds w < 1 test the opposite claim, "at least r times as long". This is the
+exact conditional test of a two-by-two table in each stratum, as in the log-rank test that may be
+looked at any time (ter Schure, Perez-Ortiz, Ly and Grünwald, "The anytime-valid logrank test",
+arXiv:2011.06931, 2020), with blocks in place of event times.
 
 "At most r times as long" is meant for the slow end of the latencies, which is all that the marks
 see; where the arms' distributions have different shapes, the ratio is about that of the p95 of the
@@ -81,11 +81,11 @@ class LatencyRatio:
         self._below = np.maximum(self._below, log_mean(self._logs[:, half:]))
 
     def above(self, ratio: float) -> float:
-        """Highest log evidence so far, in nats, that the ratio is above this one of those tested."""
+        """Highest log evidence, in nats, that the ratio is above this one of those tested."""
         return float(self._above[self._position(ratio)])
 
     def below(self, ratio: float) -> float:
-        """Highest log evidence so far, in nats, that the ratio is below this one of those tested."""
+        """Highest log evidence, in nats, that the ratio is below this one of those tested."""
         return float(self._below[self._position(ratio)])
 
     def lower(self, alpha: float) -> float:

@@ -6,8 +6,8 @@ Belongs here: the rules and the decision with its evidence. Does not belong here
 Every statement rests on a test that is valid at all times together (Ville's inequality; see
 :mod:`.betting`), so looking often costs nothing. A challenger that is not better is promoted
 with probability at most ``alpha``; one that harms nothing is rolled back with probability at most
-``alpha_harm``, which three guards share (Bonferroni). Arms are compared within blocks of the same moment only
-(:mod:`.blocks`), so both hold however the level of both arms changes together.
+``alpha_harm``, which three guards share (Bonferroni). Arms are compared within blocks of the same
+moment only (:mod:`.blocks`), so both hold however the level of both arms changes together.
 """
 
 from __future__ import annotations

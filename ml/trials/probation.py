@@ -11,11 +11,12 @@ What is known depends on who else answers:
   What slows down or fails for both is then no fault of the champion.
 - Where nobody else does, there are only limits: the error rate and the p95 latency of the champion
   before it, in the worst hour of its last days, with what is tolerated, and a floor for its
-  outcomes. "The p95 is at most x" is the claim that 95 % of the latencies are at most x: like errors
-  and outcomes a claim about a mean, so one :class:`ml.drift.concept.Monitor` watches each. A
-  monitor bets anew with each window, so a champion that breaks on its second day is found as soon
-  as one that breaks at once. A limit cannot tell the version from the machine: the champion before
-  is returned to as a precaution, and the version is not blamed (:attr:`Watch.blamed`).
+  outcomes. "The p95 is at most x" is the claim that 95 % of the latencies are at most x: like
+  errors and outcomes a claim about a mean, so one :class:`ml.drift.concept.Monitor` watches each.
+  A monitor starts a new bet with each window, so a champion that breaks on its second day is found
+  as soon as one that breaks at once. A limit cannot tell the version from the machine: the
+  champion before is returned to as a precaution, and the version is not blamed
+  (:attr:`Watch.blamed`).
 
 All of them together raise a false alarm with probability ``alpha`` at most (Bonferroni). The limits
 do so as long as the level of the days before lasts; they stem from data, and take the unlucky end
@@ -226,7 +227,7 @@ class Watch:
 
     @property
     def evidence(self) -> list[tuple[str, Health]]:
-        """Limits (``errors``, ``latency``, ``outcome``) and comparisons, as far as there are any."""
+        """Limits (``errors``, ``latency``, ``outcome``) and comparisons, where there are any."""
         monitors = (
             ("errors", self._errors),
             ("latency", self._latency),

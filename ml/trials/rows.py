@@ -224,10 +224,10 @@ class TrialRows:
         )
 
     def labels(self, scope: Scope, label_delay: float, until: datetime) -> int:
-        """Labelled answers of the challenger, or of the champion on probation, before ``until``
-        that are as old as the delay.
+        """Labelled answers before ``until`` that are as old as the delay.
 
-        The cheap question whether to look again.
+        Those of the challenger, or of the champion on probation: the cheap question whether to
+        look again.
         """
         condition, values = scope.where()
         arm = sql.SQL("AND {flag}" if scope.trial else "AND NOT {flag}").format(flag=scope.flag())
