@@ -22,7 +22,7 @@ from ml.anomaly.points import Snapshot
 from ml.anomaly.selection import judge, usable
 from ml.anomaly.training import fitted, read_histories, spread
 from platform_assets.connectors.simulate.sensors import MachineReadings
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS = 56

@@ -22,8 +22,8 @@ from deltalake import DeltaTable, Schema, write_deltalake
 from benchmarks import events
 from benchmarks.clickstream import RULES
 from benchmarks.process import cpu_seconds
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.engines import layout
-from platform_assets.settings import Settings, get_settings
 
 _SYNC = b"bare-loop-sync-!"
 _COLUMNS = ["event_id", "user_id", "product_id", "event_type", "price", "timestamp"]

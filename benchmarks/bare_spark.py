@@ -16,10 +16,10 @@ from urllib.request import urlopen
 from benchmarks import events
 from benchmarks.clickstream import RULES
 from benchmarks.process import cpu_seconds
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.engines import layout
-from platform_assets.engines.spark_session import open_session
-from platform_assets.engines.spark_tables import columns
-from platform_assets.settings import Settings, get_settings
+from platform_assets.engines.spark.session import open_session
+from platform_assets.engines.spark.tables import columns
 from platform_assets.streaming.plan import Extent, plan_ranges
 
 _SILVER = [

@@ -13,8 +13,8 @@ import time
 
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.stack import private_home
+from platform_assets.core.settings import REPOSITORY
 from platform_assets.gold.project import ensure_manifest
-from platform_assets.settings import REPOSITORY
 
 WEIR = "import platform_assets.definitions"
 BARE = "import dagster, dagster_dbt"

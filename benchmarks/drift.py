@@ -23,7 +23,7 @@ from scipy import optimize, stats
 
 from benchmarks.figures import Figure, Options
 from ml.drift.decide import Decision, Reference, Rules, judge
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "online_shoppers" / "online_shoppers_intention.csv"
 CODES = frozenset({"OperatingSystems", "Browser", "Region", "TrafficType", "Weekend"})

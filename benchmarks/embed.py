@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.retrieval import CACM, cacm_records
-from platform_assets.settings import get_settings
+from platform_assets.core.settings import get_settings
 from reports.knowledge.embed import exported, model_folder
 from reports.knowledge.model import Vectors
 

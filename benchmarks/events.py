@@ -23,8 +23,8 @@ from platform_assets.connectors.simulate.history import whole_hour
 from platform_assets.connectors.simulate.weave import Shares, Weaver
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.streaming.database import borrow, ensure_schema
 from platform_assets.streaming.plan import Broker
 

@@ -37,19 +37,19 @@ from benchmarks import watch
 from benchmarks.figures import Figure, Options
 from benchmarks.process import in_fresh_process
 from benchmarks.stack import private_stack
+from platform_assets.cli.tour import wait_for_stream
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate.history import simulate_history
 from platform_assets.connectors.simulate.live import simulate_live
 from platform_assets.connectors.simulate.weave import Shares
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import TopicKind
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.gold.project import ensure_manifest
 from platform_assets.local import supervise
 from platform_assets.local.processes import family
 from platform_assets.local.servers import DEFAULT
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
-from platform_assets.tour import wait_for_stream
 
 RATE = 1250.0
 SECONDS = 600.0

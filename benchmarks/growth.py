@@ -28,9 +28,9 @@ from benchmarks.figures import Figure, Options, middle
 from benchmarks.process import Measured, in_fresh_process
 from benchmarks.stack import private_stack
 from platform_assets.connectors.simulate.history import whole_hour
+from platform_assets.core.settings import get_settings
 from platform_assets.engines import layout
 from platform_assets.engines.base import MicroBatch
-from platform_assets.settings import get_settings
 from platform_assets.streaming.open import open_processor
 from platform_assets.streaming.plan import Extent, plan_ranges
 

@@ -20,7 +20,7 @@ from benchmarks import events
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.process import in_fresh_process
 from benchmarks.stack import private_stack
-from platform_assets.settings import EngineName
+from platform_assets.core.settings import EngineName
 
 EVENTS = {EngineName.LOCAL: 2_000_000, EngineName.SPARK: 500_000}
 GOALS = {EngineName.LOCAL: 0.7, EngineName.SPARK: 0.8}

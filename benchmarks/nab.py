@@ -26,7 +26,7 @@ from ml.anomaly.reconstruction import Network, Reconstruction
 from ml.anomaly.stream import Detector
 from ml.anomaly.threshold import Spot
 from ml.anomaly.vus import vus_pr
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "nab"
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from benchmarks.figures import Figure, Options
 from benchmarks.number_guard_statements import ALTERATIONS, Statement, altered, statements
 from benchmarks.number_guard_tables import read_tables
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 from reports.guard import Context, Paragraph, check
 
 DATA = REPOSITORY.parent / "shared" / "data" / "tatqa" / "tatqa_dataset_dev.json"

@@ -28,11 +28,11 @@ import uvloop
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.load import Sent, percentile, saturated, steady
 from benchmarks.stack import private_stack
-from ml.artefact import Field, Signature, artefact_key, seal
-from ml.deployment import Deployments
-from platform_assets.errors import WeirError
+from ml.rollout.deployment import Deployments
+from ml.store.artefact import Field, Signature, artefact_key, seal
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import LOOPBACK, REPOSITORY, Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import LOOPBACK, REPOSITORY, Settings
 
 FIELDS = 13
 ROWS = 5_000

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 
 TIMEOUT_SECONDS = 3600.0
 _LOG_TAIL = 3000

@@ -30,7 +30,7 @@ from ml.purchase.candidates import Array, Matrix, fit, log_odds
 from ml.purchase.choice import choose
 from ml.purchase.evaluate import Scores, best_threshold, intervals, measure
 from ml.purchase.validation import Fold, expanding
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "online_shoppers" / "online_shoppers_intention.csv"
 MONTHS = ("Feb", "Mar", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import Figure, Options
-from platform_assets.settings import REPOSITORY, Settings
+from platform_assets.core.settings import REPOSITORY, Settings
 from reports.knowledge.base import Fusion, KnowledgeBase, Mode
 
 CACM = REPOSITORY.parent / "shared" / "data" / "cacm"

@@ -19,11 +19,11 @@ from typing import Any
 from benchmarks.figures import Figure, Options, middle
 from benchmarks.process import RunFailedError
 from benchmarks.stack import private_home
-from platform_assets.cli_run import ONCE_FOLDER
+from platform_assets.cli.run import ONCE_FOLDER
+from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.gold.project import ensure_manifest
 from platform_assets.local import fetch, supervise
 from platform_assets.local.servers import DEFAULT, with_needs
-from platform_assets.settings import REPOSITORY, Settings
 
 EVENTS = 200_000
 SEED = 7

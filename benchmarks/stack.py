@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from platform_assets.core.settings import LOOPBACK, Settings, get_settings
 from platform_assets.local import supervise
-from platform_assets.settings import LOOPBACK, Settings, get_settings
 
 PORTS = 11
 STORES = ("postgres", "kafka", "registry")

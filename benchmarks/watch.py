@@ -20,8 +20,8 @@ import psycopg
 from deltalake import DeltaTable
 
 from platform_assets.contracts.model import Contract
-from platform_assets.gold.trino import TrinoQueryError, execute
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoQueryError, execute
 
 SILVER_EVERY = 0.025
 GOLD_EVERY = 0.05

@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks import events
 from benchmarks.process import cpu_seconds
+from platform_assets.core.settings import EngineName, Settings, get_settings
 from platform_assets.engines import open_engine
 from platform_assets.engines.base import Engine
-from platform_assets.settings import EngineName, Settings, get_settings
 from platform_assets.streaming.locks import Lease
 from platform_assets.streaming.loop import StreamLoop
 
@@ -39,7 +39,7 @@ def ingest(engine: str, entity: str, warm_entity: str, root: str) -> dict[str, A
 def _session(settings: Settings) -> Any:
     if settings.engine is EngineName.LOCAL:
         return None
-    from platform_assets.engines.spark_session import open_session
+    from platform_assets.engines.spark.session import open_session
 
     return open_session(settings)[0]
 
@@ -47,7 +47,7 @@ def _session(settings: Settings) -> Any:
 def _engine(settings: Settings, session: Any) -> Engine:
     if session is None:
         return open_engine(settings)
-    from platform_assets.engines.spark import SparkEngine
+    from platform_assets.engines.spark.engine import SparkEngine
 
     return SparkEngine(settings, session=session)
 

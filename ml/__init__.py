@@ -8,15 +8,14 @@ In the order of a model's life; each package says in its docstring where to star
 
 - :mod:`ml.features`: features of users at a moment, labels, their table;
 - :mod:`ml.purchase`: data set, training, choice, evaluation, ONNX;
-- :mod:`ml.artefact`: a version's sealed folder; :mod:`ml.registry` (over :mod:`ml.tracking`, which
-  alone knows MLflow): versions, aliases, lineage;
-- :mod:`ml.deployment`: who serves; :mod:`ml.rollout`: changing it, with the aliases that follow;
+- :mod:`ml.store`: sealed artefacts, versions, aliases, lineage; MLflow;
+- :mod:`ml.rollout`: who serves, and changing it together with the aliases;
 - :mod:`ml.serving`: the model server and its record of predictions and outcomes;
 - :mod:`ml.canary`: the mathematics of a trial; :mod:`ml.trials`: trials over the record, acted on;
 - :mod:`ml.drift`: whether data or labels moved, and whether to train anew;
 - :mod:`ml.anomaly`: strange points of a stream, incidents, which detector a stream gets;
 - :mod:`ml.assets`: all of that as Dagster's assets, the only package here that imports Dagster;
-- :mod:`ml.cli`: ``weir models``.
+- :mod:`platform_assets.cli.models`: ``weir models``.
 
 To follow one model, read ``ml/assets/purchase.py``, then what it calls.
 """

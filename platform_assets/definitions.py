@@ -1,27 +1,24 @@
-"""Assembles the asset graph; nothing else.
-
-Belongs here: one call a room. Does not belong here: any asset, sensor or setting itself.
-"""
+"""Assembles the asset graph; nothing else."""
 
 from __future__ import annotations
 
 from dagster import AssetSelection, Definitions, define_asset_job, in_process_executor
 
 from ml.assets import build_model_definitions
-from platform_assets.automation import when_silver_changed
-from platform_assets.bronze.assets import build_bronze_assets
 from platform_assets.contracts.load import load_contracts
-from platform_assets.fresh_gold_run import fresh_gold_job
-from platform_assets.gold.assets import build_dbt_resource, build_gold_assets
 from platform_assets.gold.project import FULL_GOLD_JOB
-from platform_assets.maintenance import maintenance_definitions
-from platform_assets.quality.gold_checks import build_gold_checks
-from platform_assets.quality.windows import window_checks_job
-from platform_assets.silver.assets import build_silver_assets
-from platform_assets.sources.lineage import load_sources
-from platform_assets.specs import topic_spec
-from platform_assets.stream_run import stream_job
-from reports.assets import build_report_definitions
+from platform_assets.graph.automation import when_silver_changed
+from platform_assets.graph.bronze import build_bronze_assets
+from platform_assets.graph.checks.gold_assets import build_gold_checks
+from platform_assets.graph.checks.windows import window_checks_job
+from platform_assets.graph.gold import build_dbt_resource, build_gold_assets
+from platform_assets.graph.lineage import load_sources
+from platform_assets.graph.runs.fresh_gold import fresh_gold_job
+from platform_assets.graph.runs.stream import stream_job
+from platform_assets.graph.silver import build_silver_assets
+from platform_assets.graph.specs import topic_spec
+from platform_assets.graph.upkeep.assets import maintenance_definitions
+from reports.assets.report import build_report_definitions
 from sensors.graph import build_sensors
 
 
@@ -55,7 +52,7 @@ def build_defs() -> Definitions:
         maintenance_definitions(contracts),
         load_sources(),
         build_model_definitions(),
-        build_report_definitions(),
+        build_report_definitions(lambda: defs.resolve_asset_graph().asset_check_keys),
     )
 
 

@@ -1,8 +1,5 @@
 """How every chart looks, and the drawing of one.
 
-Belongs here: colours, letters, the Altair theme, the way from a chart to a specification and its
-SVG. Does not belong here: forms of charts (:mod:`reports.charts`).
-
 Colours are those of Okabe and Ito, which the colour-blind tell apart
 (https://jfly.uni-koeln.de/color/); none says what is not also said by a label, a sign or a side.
 """

@@ -1,9 +1,5 @@
 """Charts of a report: one quiet style, drawn to SVG on this machine.
 
-Belongs here: three forms (a line in time, ranked bars, what adds to a change). Does not belong
-here: colours, letters and drawing (:mod:`reports.chart_style`), which figures are drawn
-(:mod:`reports.narrative`), where a chart stands on the page (:mod:`reports.page`).
-
 A chart's title is a sentence beside it, with its numbers as links, so it is not drawn. Names and
 values stand at the marks instead of in a legend; where a chart is live, a mark that is pointed at
 says both. The same input gives the same bytes.

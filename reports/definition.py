@@ -1,8 +1,4 @@
-"""Definitions of reports: one YAML a report, one SQL file a KPI.
-
-Belongs here: the shape of a definition, reading and refusing it with file and line. Does not
-belong here: running its SQL (:mod:`reports.facts.query`).
-"""
+"""Definitions of reports: one YAML a report, one SQL file a KPI."""
 
 from __future__ import annotations
 
@@ -17,8 +13,8 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from platform_assets.errors import WeirError
-from platform_assets.yaml_lines import line_of
+from platform_assets.core.errors import WeirError
+from platform_assets.core.yaml_lines import line_of
 from reports.periods import Grain
 
 ROOM = Path(__file__).resolve().parent

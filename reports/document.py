@@ -1,8 +1,4 @@
-"""What a finished report is: the document that the page, the portal and deliveries read.
-
-Belongs here: the shape, as JSON, and what its spans mean. Does not belong here: how it looks
-(:mod:`.page`), where it is kept (:mod:`.store`).
-"""
+"""What a finished report is: the document that the page, the portal and deliveries read."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from reports.facts.model import Fact
+from reports.facts.model import Fact, Notice
 
 
 class Span(BaseModel):
@@ -110,20 +106,6 @@ class Passage(BaseModel):
     page: int | None = None
     heading: str = ""
     text: str
-
-
-class Notice(BaseModel):
-    """What a reader must know first: a gap, a stale table, a failed check.
-
-    Attributes:
-        rule: ``gap``, ``freshness``, ``quality``, ``guard`` or ``narrator``.
-        message: one sentence.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    rule: str
-    message: str
 
 
 class Report(BaseModel):

@@ -1,8 +1,4 @@
-"""The charts of a report: which facts are drawn, and the finding that is their title.
-
-Belongs here: from a definition's chart and the facts to a drawn one. Does not belong here: how a
-chart looks (:mod:`.charts`), how a sentence is written (:mod:`.narrative.template`).
-"""
+"""The charts of a report: which facts are drawn, and the finding that is their title."""
 
 from __future__ import annotations
 

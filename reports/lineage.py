@@ -1,9 +1,4 @@
-"""Which columns of gold a KPI is made of, read from its SQL.
-
-Belongs here: column lineage of a definition, without a connection. Does not belong here: table
-lineage (:meth:`reports.definition.Definition.tables`), and how Dagster shows it
-(:mod:`reports.assets`).
-"""
+"""Which columns of gold a KPI is made of, read from its SQL."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The stages of a report, each from files to a file: what the assets and the shell run.
 
-Belongs here: how the rooms follow one another. Does not belong here: what a room does, Dagster
-(:mod:`.assets`).
-
 ``facts.json`` -> ``context.json`` -> ``narrative.json``, ``charts.json`` -> ``report.json``,
 ``report.html``, ``report.pdf``. A stage reads what an earlier one wrote, so each can be made again
 alone.
@@ -16,12 +13,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.definition import Definition, SectionDefinition
-from reports.document import Chart, Notice, Paragraph, Passage, Report, Section
+from reports.document import Chart, Paragraph, Passage, Report, Section
 from reports.facts.collect import FactSheet, collect
-from reports.facts.model import Fact, Kind
+from reports.facts.model import Fact, Kind, Notice
 from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
 from reports.portal.addresses import fact_url

@@ -1,9 +1,5 @@
 """Printing a page to a tagged PDF with Chromium; the only importer of Playwright here.
 
-Belongs here: a browser that stays warm, its limits, its failures. Does not belong here: what is
-printed (:mod:`reports.page`; sheet, margins and page numbers are its style's), where it goes
-(:mod:`reports.store`).
-
 The browser reads no address: the page is handed to it whole, and every request is refused.
 """
 
@@ -25,8 +21,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from platform_assets.atomic import write_file
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.files import write_file
 from reports.page.contents import with_page_numbers
 
 if TYPE_CHECKING:

@@ -1,8 +1,4 @@
-"""Periods of reports: days, ISO weeks, months, with keys that sort and read well.
-
-Belongs here: keys, bounds and neighbours of a period. Does not belong here: how one is
-written in a language (:mod:`reports.wording`), Dagster's partitions (:mod:`reports.assets`).
-"""
+"""Periods of reports: days, ISO weeks, months, with keys that sort and read well."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 
 class Grain(StrEnum):

@@ -1,7 +1,4 @@
-"""A PDF's first page as a picture, for previews.
-
-Belongs here: the picture. Does not belong here: printing (:mod:`.pdf`).
-"""
+"""A PDF's first page as a picture, for previews."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What a person at a terminal is told while a report is made.
-
-Belongs here: lines for the events of a run. Does not belong here: the run (:mod:`.cli`), and the
-log that Dagster keeps of it.
-"""
+"""What a person at a terminal is told while a report is made."""
 
 from __future__ import annotations
 

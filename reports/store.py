@@ -1,16 +1,12 @@
-"""Where finished reports are kept: one folder a report and period.
-
-Belongs here: paths, saving and listing. Does not belong here: what is in them
-(:mod:`.document`), who may read them (:mod:`.portal`).
-"""
+"""Where finished reports are kept: one folder a report and period."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from platform_assets.atomic import write_file
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import Settings
 from reports.document import Report
 
 JSON = "report.json"

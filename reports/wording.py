@@ -1,9 +1,5 @@
 """How a value, a fact and a period are written in a language.
 
-Belongs here: figures with their unit, digits and signs, by the rules of Unicode CLDR (through
-Babel). Does not belong here: sentences (:mod:`reports.narrative`), labels of the page
-(:mod:`reports.page`), what a period is (:mod:`reports.periods`).
-
 Digits are Western (0-9) in every language, so that a number reads the same to the number guard,
 in a table and in a formula.
 """
@@ -19,7 +15,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_interval, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent, list_currencies
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from reports.facts.model import Fact
 from reports.periods import Grain, Period
 

@@ -1,9 +1,4 @@
-"""The sensor that speaks of anomalies: one alert an incident, when it opens, worsens and ends.
-
-Belongs here: what such an alert says, and that each event goes out once. Does not belong here: what
-an incident is (:mod:`ml.anomaly.incidents`), when points are scored (``ml/assets/anomaly.py``), how
-a message leaves (:mod:`sensors.notify`).
-"""
+"""The sensor that speaks of anomalies: one alert an incident, when it opens, worsens and ends."""
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context`.
 
@@ -23,9 +18,15 @@ from dagster import (
 
 from ml.anomaly.incidents import Kind
 from ml.assets.anomaly import asset_key
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
-from sensors.notify import Event, Notification, Notifier, Severity, notifier_from_environment
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import (
+    Event,
+    Notification,
+    Notifier,
+    Severity,
+    notifier_from_environment,
+)
 
 if TYPE_CHECKING:
     from ml.anomaly.definition import Stream
@@ -183,7 +184,7 @@ def build_anomaly_sensor(
         from ml.anomaly.definition import load_streams
         from ml.anomaly.outbox import Outbox
         from ml.anomaly.store import Store
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
 
         found = settings() if settings else get_settings()
         # A wrong WEIR_NOTIFY fails the tick: as a reason to skip, nobody would see it.

@@ -1,7 +1,4 @@
-"""The picture in an anomaly's alert: values above, score and threshold below.
-
-Belongs here: drawing. Does not belong here: what is said beside it (:mod:`sensors.anomalies`).
-"""
+"""The picture in an anomaly's alert: values above, score and threshold below."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The sensor that speaks of deliveries that were given up, each once.
-
-Belongs here: what such an alert says, and that it goes out once. Does not belong here: how it
-leaves (:mod:`sensors.notify`), when a delivery is given up (:mod:`reports.delivery.send`).
-"""
+"""The sensor that speaks of deliveries that were given up, each once."""
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context`.
 
@@ -18,16 +14,16 @@ from dagster import (
     sensor,
 )
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
-from reports.delivery.model import Delivery, State
-from sensors.notify import (
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import (
     Notification,
     Notifier,
     NotifyError,
     Severity,
     notifier_from_environment,
 )
+from reports.delivery.model import Delivery, State
 
 if TYPE_CHECKING:
     from reports.delivery.log import DeliveryLog
@@ -65,7 +61,8 @@ def alert(log: "DeliveryLog", notifier: Notifier) -> int:
         How many went out.
 
     Raises:
-        sensors.notify.NotifyError: a place did not take one; it is tried again at the next tick.
+        platform_assets.messaging.NotifyError: a place did not take one; it is tried
+            again at the next tick.
     """
     due = log.unalerted(STUCK_AFTER)
     for delivery in due:
@@ -92,7 +89,7 @@ def build_delivery_sensor(
         description="Sends one alert for each report that did not reach a recipient.",
     )
     def alert_dead_deliveries(context: SensorEvaluationContext) -> SkipReason:
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
         from reports.delivery.log import DeliveryLog
 
         found = settings() if settings else get_settings()

@@ -1,8 +1,4 @@
-"""The sensor that asks for a training when the data or their meaning moved.
-
-Belongs here: when the record of drift is looked at, and what was asked for before, as the runs
-tell. Does not belong here: whether to ask (:mod:`ml.drift.asking`), what drift is (``ml/drift``).
-"""
+"""The sensor that asks for a training when the data or their meaning moved."""
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context`.
 
@@ -28,10 +24,10 @@ from dagster import (
 from ml.assets.keys import OWNER
 from ml.assets.purchase import JOB as TRAINING_JOB
 from ml.purchase import MODEL
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
 from sensors.failures import SentKeys
-from sensors.notify import Notification, Notifier, Severity, notifier_from_environment
 
 if TYPE_CHECKING:
     from ml.drift.asking import Request
@@ -111,7 +107,7 @@ def build_drift_sensor(
     def retrain_on_drift(context: SensorEvaluationContext) -> SensorResult:
         from ml.drift.asking import Ask, next_request
         from ml.drift.log import DriftLog
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
 
         found = settings() if settings else get_settings()
         cursor = int(context.cursor or 0)
@@ -160,7 +156,7 @@ def _unfinished(instance: DagsterInstance) -> str:
 
 
 def _deployed(settings: Settings, model: str) -> tuple[int, int | None] | None:
-    from ml.deployment import Deployments
+    from ml.rollout.deployment import Deployments
 
     deployments = Deployments(settings)
     try:

@@ -1,8 +1,4 @@
-"""The run-failure sensor: one notification for each failed run.
-
-Belongs here: what a failed run's message says, and that it goes out once. Does not belong
-here: how it leaves (:mod:`sensors.notify`).
-"""
+"""The run-failure sensor: one notification for each failed run."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ from dagster import (
     run_failure_sensor,
 )
 
-from sensors.notify import Notification, Notifier, Severity, notifier_from_environment
+from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
 from sensors.owners import owner_of
 
 KEEP_KEYS = 2_000
@@ -164,7 +160,7 @@ def build_failure_sensor(
         minimum_interval_seconds=30,
     )
     def notify_run_failure(context: RunFailureSensorContext) -> None:
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
 
         settings = get_settings()
         was_sent = notify_failure(

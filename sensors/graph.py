@@ -1,7 +1,4 @@
-"""All sensors of the code location.
-
-Belongs here: the list. Does not belong here: any sensor.
-"""
+"""All sensors of the code location."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from dagster import SensorDefinition
 
 from ml.assets.anomaly import JOB as ANOMALY_WATCH
 from ml.assets.anomaly import LEASE as ANOMALY_LEASE
-from platform_assets.automation import automation_sensor
+from platform_assets.graph.automation import automation_sensor
 from sensors.anomalies import build_anomaly_sensor
 from sensors.deliveries import build_delivery_sensor
 from sensors.drift import build_drift_sensor

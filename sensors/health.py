@@ -1,9 +1,5 @@
 """The sensors that speak of failed asset checks and stale assets: one alert each, until it is well.
 
-Belongs here: what counts as an incident of a check or of freshness, what its messages say, and that
-each goes out once. Does not belong here: the checks and policies themselves (``quality/``, the
-assets), failed runs (:mod:`sensors.failures`), how a message leaves (:mod:`sensors.notify`).
-
 An incident opens when a check fails or an asset is late, is updated when it gets worse, and
 recovers when the check passes or the asset is fresh; it is told of no more often than that. What is
 open lies in the sensor's cursor.
@@ -31,15 +27,15 @@ from dagster import (
     sensor,
 )
 
-from platform_assets.settings import Settings
-from sensors.failures import SentKeys
-from sensors.notify import (
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import (
     Event,
     Notification,
     Notifier,
     Severity,
     notifier_from_environment,
 )
+from sensors.failures import SentKeys
 from sensors.owners import owner_of
 
 if TYPE_CHECKING:
@@ -117,7 +113,7 @@ def build_health_sensors(
     """
 
     def place() -> tuple[Notifier, SentKeys, str]:
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
 
         found = settings() if settings else get_settings()
         made = notifier() if notifier else notifier_from_environment(found.home)

@@ -1,9 +1,4 @@
-"""Keeps the long-lived runs alive: one of each, never two, handed over on deploy.
-
-Belongs here: starting, replacing and burying the stream run and the fresh gold run; checking
-windows that have closed. Does not belong here: what the runs do (``stream_run.py``,
-``fresh_gold_run.py``).
-"""
+"""Keeps the long-lived runs alive: one of each, never two, handed over on deploy."""
 
 from __future__ import annotations
 
@@ -24,7 +19,7 @@ from dagster import (
 )
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from platform_assets.settings import Settings, get_settings
+from platform_assets.core.settings import Settings, get_settings
 
 GRACE = timedelta(seconds=45)
 """How long a run may take from its start to taking its lease."""
@@ -53,7 +48,7 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
         description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
     )
     def keep(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        from platform_assets.stream_run import VERSION_TAG, code_version
+        from platform_assets.graph.runs.stream import VERSION_TAG, code_version
 
         settings, version = get_settings(), code_version()
         live = bury_dead(context.instance, settings, job_name, lease_name)

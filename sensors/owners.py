@@ -1,8 +1,4 @@
-"""Whose matter an asset is: the address of a message about it.
-
-Belongs here: reading owners from the asset graph. Does not belong here: who gets what
-(:mod:`sensors.notify.routing`).
-"""
+"""Whose matter an asset is: the address of a message about it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """The sensor that asks for a verdict when a trial has new labels.
 
-Belongs here: when a trial is judged. Does not belong here: how (``ml/trials``), what a run records
-(``ml/assets/serving.py``), failures and latency, which do not wait for a run
-(:mod:`sensors.rollback`).
-
 A run costs seconds, a question to the database milliseconds. So each tick counts labels, and asks
 for a run when they have grown by a part: a trial of 20,000 labels takes some two hundred runs
 however long it lasts. The test may be looked at any time, so it does not matter when that is.
@@ -28,8 +24,8 @@ from dagster import (
 
 from ml.assets.serving import JOB
 from ml.purchase import MODEL
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from ml.trials.judge import Judge
@@ -63,7 +59,7 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
     )
     def judge_trials(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         from ml.trials.judge import Judge
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
 
         judged: dict[str, int] = json.loads(context.cursor or "{}")
         found = settings() if settings else get_settings()

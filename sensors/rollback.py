@@ -1,9 +1,5 @@
 """The sensor that takes a broken version out at once, and tells of every verdict.
 
-Belongs here: the quick look at failures and latency, the roll-back within the tick, its record on
-the asset, and the messages. Does not belong here: the tests (``ml/trials``), labels and promotion
-(:mod:`sensors.promotion`), how a message leaves (:mod:`sensors.notify`).
-
 A roll-back is one row, so it does not wait for a run. The aliases in the registry follow in the run
 that :mod:`sensors.promotion` asks for: MLflow is not loaded here.
 """
@@ -26,9 +22,9 @@ from dagster import (
 
 from ml.assets.keys import OWNER
 from ml.purchase import MODEL
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
-from sensors.notify import (
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import (
     Notification,
     Notifier,
     NotifyError,
@@ -135,7 +131,7 @@ def build_rollback_sensor(
         "what is tolerated, and tells of every verdict.",
     )
     def guard_serving(context: SensorEvaluationContext) -> SkipReason:
-        from platform_assets.settings import get_settings
+        from platform_assets.core.settings import get_settings
 
         found = settings() if settings else get_settings()
         try:

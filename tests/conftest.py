@@ -15,8 +15,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.local import supervise
-from platform_assets.settings import Settings, get_settings
 
 PORTS = 11
 

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from platform_assets.contracts.avro import value_schema
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, TopicKind
+from platform_assets.core.naming import TableName, TopicName
 from platform_assets.engines import layout
 from platform_assets.engines.avro import WriterSchema
 from platform_assets.engines.base import MicroBatch, OffsetRange, Published, Taken
-from platform_assets.naming import TableName, TopicName
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLICKS = load_contracts()[TopicName("commerce", "clickstream")]

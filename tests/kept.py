@@ -5,7 +5,7 @@ Belongs here: that place. Does not belong here: what a sensor should say (the te
 
 from __future__ import annotations
 
-from sensors.notify import Notification, NotifyError
+from platform_assets.messaging import Notification, NotifyError
 
 
 class Kept:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ml.artefact import Field, Signature, seal
+from ml.store.artefact import Field, Signature, seal
 
 FIELDS = ("recency", "views", "rate")
 KEY = b"k" * 32

@@ -13,8 +13,8 @@ from decimal import Decimal
 from functools import cache
 
 from reports.charts import Bar, Point, contributions, ranking, trend
-from reports.document import Chart, Notice, Paragraph, Passage, Report, Section, Span
-from reports.facts.model import Derivation, Fact, Kind, Source
+from reports.document import Chart, Paragraph, Passage, Report, Section, Span
+from reports.facts.model import Derivation, Fact, Kind, Notice, Source
 from reports.wording import format_fact
 
 PERIOD, BEFORE = "2010-W49", "2010-W48"

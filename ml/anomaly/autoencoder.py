@@ -1,9 +1,5 @@
 """Training the LSTM autoencoder.
 
-Belongs here: the network as PyTorch sees it, and its fit; the only importer of torch in ``ml``.
-Does not belong here: scoring (:mod:`.reconstruction`, without torch), which model is used
-(:mod:`.selection`).
-
 The same windows and settings give the same weights, byte for byte, on one kind of machine: one
 thread, deterministic algorithms, a seed of its own.
 """

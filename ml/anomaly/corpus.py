@@ -1,7 +1,4 @@
-"""The files of the Numenta Anomaly Benchmark.
-
-Belongs here: reading series, windows and profiles from its folder. Does not belong here: scoring.
-"""
+"""The files of the Numenta Anomaly Benchmark."""
 
 from __future__ import annotations
 

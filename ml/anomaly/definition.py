@@ -1,8 +1,4 @@
-"""Which streams are watched: one YAML file each, below ``streams/``.
-
-Belongs here: the shape of a definition, reading and refusing it with file and line. Does not belong
-here: reading points (:mod:`.points`), scoring them (:mod:`.watch`).
-"""
+"""Which streams are watched: one YAML file each, below ``streams/``."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ from ml.anomaly.errors import AnomalyError
 from ml.anomaly.incidents import Rule
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, LogicalType, TopicKind
-from platform_assets.naming import TopicName
-from platform_assets.yaml_lines import line_of
+from platform_assets.core.naming import TopicName
+from platform_assets.core.yaml_lines import line_of
 
 STREAMS = Path(__file__).with_name("streams")
 

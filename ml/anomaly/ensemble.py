@@ -1,8 +1,4 @@
-"""The detectors by name, each with its likelihood, and the ensemble of the neighbours.
-
-Belongs here: which parts make a detector for use, and their one configuration for all series. Does
-not belong here: the parts.
-"""
+"""The detectors by name, each with its likelihood, and the ensemble of the neighbours."""
 
 from __future__ import annotations
 

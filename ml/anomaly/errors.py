@@ -1,13 +1,10 @@
-"""The error of this room.
-
-Belongs here: :class:`AnomalyError`. Does not belong here: errors of other rooms.
-"""
+"""The error of this room."""
 
 from __future__ import annotations
 
 import math
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 
 class AnomalyError(WeirError):

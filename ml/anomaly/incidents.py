@@ -1,8 +1,4 @@
-"""Many points above a threshold become one incident: opened, updated, recovered.
-
-Belongs here: the states and when they change; pure functions. Does not belong here: where a
-threshold comes from (:mod:`.threshold`), who is told (``sensors/``) and where a state is kept.
-"""
+"""Many points above a threshold become one incident: opened, updated, recovered."""
 
 from __future__ import annotations
 

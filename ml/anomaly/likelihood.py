@@ -1,8 +1,4 @@
-"""How unlikely a raw score is for this series, and the short mean that steadies it.
-
-Belongs here: what turns any detector's scores into comparable ones. Does not belong here: raw
-scores, thresholds.
-"""
+"""How unlikely a raw score is for this series, and the short mean that steadies it."""
 
 from __future__ import annotations
 

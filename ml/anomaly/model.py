@@ -1,9 +1,4 @@
-"""The model of a stream: which detector, with which weights, as files and as makers of detectors.
-
-Belongs here: writing and reading the files of an artefact, asking the registry for the champion.
-Does not belong here: choosing (:mod:`.selection`), training (:mod:`.training`), the seal
-(:mod:`ml.artefact`).
-"""
+"""The model of a stream: which detector with which weights, as files and as detectors."""
 
 from __future__ import annotations
 
@@ -19,11 +14,11 @@ from ml.anomaly.nab import Floats
 from ml.anomaly.reconstruction import Network, Reconstruction
 from ml.anomaly.series import MakeDetector
 from ml.anomaly.stream import Detector
-from ml.artefact import Artefact, Field, Signature, load_tensors, seal, write_tensors
+from ml.store.artefact import Artefact, Field, Signature, load_tensors, seal, write_tensors
 
 if TYPE_CHECKING:
     from ml.anomaly.definition import Stream
-    from platform_assets.settings import Settings
+    from platform_assets.core.settings import Settings
 
 AUTOENCODER = "lstm_autoencoder"
 DEFAULT = "neighbours"
@@ -99,7 +94,7 @@ def write(
         folder: empty.
         detector: one of :data:`CANDIDATES`.
         metadata: JSON values for people and the registry.
-        key: see :func:`ml.artefact.artefact_key`.
+        key: see :func:`ml.store.artefact.artefact_key`.
         weights: of the autoencoder.
         moments: of the autoencoder.
     """
@@ -140,8 +135,8 @@ def champion(settings: Settings, stream: Stream) -> Choice:
     Raises:
         WeirError: the registry does not answer, or the artefact is of unknown origin.
     """
-    from ml.artefact import artefact_key, open_artefact
-    from ml.registry import Registry
+    from ml.store.artefact import artefact_key, open_artefact
+    from ml.store.registry import Registry
 
     found = Registry(settings).find(stream.model, "champion")
     if found is None:

@@ -1,8 +1,5 @@
 """The score of the Numenta Anomaly Benchmark, from the formula.
 
-Belongs here: windows, alarms, the score of alarms, one threshold for many series. Does not belong
-here: reading the corpus (:mod:`.corpus`), scoring points (the detectors).
-
 Source: Lavin and Ahmad 2015, "Evaluating Real-time Anomaly Detection Algorithms: the Numenta
 Anomaly Benchmark", section III, and for what it leaves open (where a position counts from, the
 cap of the probationary period) the benchmark's own scorer.

@@ -1,8 +1,5 @@
 """Distance to the nearest past window: anywhere, and at the same time of day.
 
-Belongs here: the two detectors that compare windows. Does not belong here: what a distance means
-for this series (:mod:`.likelihood`).
-
 Distances are Euclidean and *not* z-normalised: level and amplitude count.
 """
 

@@ -1,8 +1,5 @@
 """Events of incidents that wait to be told.
 
-Belongs here: which are due, and what became of them. Does not belong here: what is said and how it
-leaves (``sensors/anomalies.py``), how events get here (:mod:`.store`).
-
 An event is marked after it was told, so a crash between the two repeats it under the same key
 rather than losing it. One that cannot be told does not hold up other incidents, and is given up
 after some attempts; the later events of its incident wait for it until then.
@@ -16,8 +13,8 @@ from typing import Any
 
 from ml.anomaly.incidents import Kind
 from ml.anomaly.store import DATABASE, SCHEMA
-from platform_assets.databases import Database, retry_connection
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database, retry_connection
+from platform_assets.core.settings import Settings
 
 ATTEMPTS = 6
 """Then an event is given up; the pauses between add up to half an hour."""

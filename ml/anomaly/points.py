@@ -1,8 +1,5 @@
 """Points of a stream: a silver table's rows, by series and interval, at one pinned snapshot.
 
-Belongs here: reading and aggregating; how far event time has come; rows that came too late. Does
-not belong here: what is scored when (:mod:`.watch`).
-
 A point is timed by its interval's *start*, in seconds since 1970. An interval is complete when the
 stream's event time has passed its end by the grace; a clock that is ahead of ours is not believed.
 """
@@ -19,7 +16,7 @@ import polars as pl
 from ml.anomaly.definition import FILLED, Stream
 from ml.anomaly.errors import AnomalyError
 from platform_assets.contracts.load import load_contracts
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

@@ -1,8 +1,5 @@
 """How badly an LSTM autoencoder rebuilds the newest values: the detector, in NumPy alone.
 
-Belongs here: the network's forward pass for one window, and the detector that carries it. Does not
-belong here: training (:mod:`.autoencoder`).
-
 The network is an encoder-decoder after Malhotra et al. 2016, "LSTM-based Encoder-Decoder for
 Multi-sensor Anomaly Detection": an LSTM reads the window, a second one writes it from the first
 one's last state, newest value first. So the newest values are rebuilt in a few steps.

@@ -1,7 +1,4 @@
-"""Rolling robust z-score: the floor that every other detector has to beat.
-
-Belongs here: median and median absolute deviation over a window. Does not belong here: seasons.
-"""
+"""Rolling robust z-score: the floor that every other detector has to beat."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Which detector a stream gets: all candidates on the same held-out part, in time order.
 
-Belongs here: scoring candidates, comparing them with the champion. Does not belong here: reading
-history, training, registering (:mod:`.training`).
-
 Each series is cut in time: the first part teaches, the rest judges. The measure is VUS-PR, which
 has no threshold: on known anomalies where the stream has labels, else on anomalies put in
 (:mod:`.synthetic`). One that replaces the champion must be better by more than chance: a paired

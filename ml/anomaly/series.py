@@ -1,8 +1,5 @@
 """One series under watch: a detector and a threshold for each signal, and its incident.
 
-Belongs here: what one point does to it, and its memory as bytes and JSON. Does not belong here:
-which points come (:mod:`.watch`), where the memory lies (:mod:`.store`).
-
 A series has one incident, whatever the number of its signals: its strangeness is the largest ratio
 of a signal's score to that signal's threshold, and it is strange above 1.
 """

@@ -1,8 +1,4 @@
-"""What a detector remembers, as named arrays: kept between processes, never pickled.
-
-Belongs here: names within names, arrays <-> bytes. Does not belong here: what a detector keeps (the
-detectors say so themselves) and where the bytes lie (:mod:`.store`).
-"""
+"""What a detector remembers, as named arrays: kept between processes, never pickled."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What watching remembers, in PostgreSQL: cursors, series, scores, and the outbox of events.
-
-Belongs here: typed reads and writes; that one step is one transaction. Does not belong here: what
-a step does (:mod:`.watch`), who is told (``sensors/anomalies.py`` through :mod:`.outbox`).
-"""
+"""What watching remembers, in PostgreSQL: cursors, series, scores, and the outbox of events."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ from typing import Any
 
 from ml.anomaly.errors import AnomalyError
 from ml.anomaly.series import Happened, Reading
-from platform_assets.databases import Connection, Database, retry_connection
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Connection, Database, retry_connection
+from platform_assets.core.settings import Settings
 
 SCHEMA = Path(__file__).with_name("anomaly.sql")
 DATABASE = "models"

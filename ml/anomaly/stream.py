@@ -1,7 +1,4 @@
-"""What a streaming detector is, and the memory that several share.
-
-Belongs here: the protocol and the ring of last values. Does not belong here: any detector.
-"""
+"""What a streaming detector is, and the memory that several share."""
 
 from __future__ import annotations
 

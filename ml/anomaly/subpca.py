@@ -1,8 +1,4 @@
-"""Sub-PCA: how far the last values lie from the plane in which windows of this series live.
-
-Belongs here: the covariance of windows, its principal components, the distance to them. Does not
-belong here: batches; everything is updated point by point.
-"""
+"""Sub-PCA: how far the last values lie from the plane in which windows of this series live."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Anomalies put into real values, for streams whose own anomalies nobody has labelled.
 
-Belongs here: what kinds, how strong, where. Does not belong here: what a detector makes of them
-(:mod:`.selection`).
-
 Found anomalies of this sort say which detector sees *such* changes on *this* stream's ordinary
 values. They say nothing about how many real incidents will be found, so every figure that rests on
 them is named ``synthetic``.

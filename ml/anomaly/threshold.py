@@ -1,8 +1,5 @@
 """A threshold that follows from a false-alarm rate, by extreme value theory, on a stream.
 
-Belongs here: peaks over threshold, with and without drift. Does not belong here: what becomes of
-an alarm (:mod:`.incidents`).
-
 Source: Siffer et al. 2017, "Anomaly Detection in Streams with Extreme Value Theory", KDD,
 algorithms 1 (POT), 2 (SPOT) and 3 (DSPOT). Three things differ. Peaks are a bounded number (the
 newest), so memory is constant. The tail's likelihood is maximised over a grid of its one free

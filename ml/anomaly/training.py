@@ -1,9 +1,4 @@
-"""From a stream's history to a version in the registry.
-
-Belongs here: reading the history, training the autoencoder, judging all candidates and the champion
-on the same held-out part, registering what won. Does not belong here: when it happens
-(``ml/assets/anomaly.py``), how candidates are judged (:mod:`.selection`).
-"""
+"""From a stream's history to a version in the registry."""
 
 from __future__ import annotations
 
@@ -25,10 +20,10 @@ from ml.anomaly.points import Snapshot
 from ml.anomaly.selection import LEAST_ROWS, History, Judgement, judge, usable
 from ml.anomaly.series import MakeDetector
 from ml.anomaly.store import moment
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
-    from ml.registry import DatasetRef, Version
+    from ml.store.registry import DatasetRef, Version
 
 JUDGED_SERIES = 8
 """Series that candidates are judged on, spread over the names; all train the autoencoder."""
@@ -170,7 +165,7 @@ def _known(history: History, values: Floats) -> Floats:
 
 
 def _reference(stream: Stream, snapshot: Snapshot, points: pl.DataFrame, end: float) -> DatasetRef:
-    from ml.registry import DatasetRef
+    from ml.store.registry import DatasetRef
 
     digest = hashlib.sha256()
     for value in points.hash_rows(seed=0).to_list():
@@ -193,9 +188,9 @@ def _register(
     dataset: DatasetRef,
     tags: Mapping[str, str],
 ) -> Version:
-    from ml.artefact import artefact_key
-    from ml.registry import Registry, code_version
-    from ml.rollout import promote
+    from ml.rollout.change import promote
+    from ml.store.artefact import artefact_key
+    from ml.store.registry import Registry, code_version
 
     metrics = {
         f"{judgement.evidence}_vus_pr_{name}": judgement.mean(name) for name in judgement.scores

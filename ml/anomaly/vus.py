@@ -1,8 +1,5 @@
 """VUS-PR: the volume under precision and recall over thresholds and tolerances.
 
-Belongs here: the measure for one series. Does not belong here: choosing a threshold; it has none,
-and it never moves a prediction the way point-adjusted F1 does.
-
 Source: Paparrizos et al. 2022, "Volume Under the Surface: A New Accuracy Evaluation Measure for
 Time-Series Anomaly Detection", VLDB 15(11), sections 3.2 and 3.3. The area is a sum of steps (as
 average precision is, and as in TSB-AD), not of trapezoids as in the authors' first code: between

@@ -1,9 +1,5 @@
 """Watching one stream: from new rows of silver to scores and incidents, each point once.
 
-Belongs here: what one bounded step does. Does not belong here: how often
-(``ml/assets/anomaly.py``), which model is used (:mod:`.model`), where the memory lies
-(:mod:`.store`), who is told.
-
 A step takes the intervals that have become complete, scores them in time order, and stores scores,
 memories, events and cursor in one transaction. So a process killed anywhere has done a step or has
 not; its successor takes the same points from the same memories and comes to the same events.
@@ -25,7 +21,7 @@ from ml.anomaly.model import Choice
 from ml.anomaly.points import Extent, Snapshot
 from ml.anomaly.series import Happened, Reading, Series
 from ml.anomaly.store import Cursor, Kept, Scored, StepConflictError, Store, Told
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 DAY = 86_400.0
 STEP_SECONDS = 2 * DAY

@@ -1,9 +1,4 @@
-"""Anomaly models and scores as assets, and the long-lived run that scores.
-
-Belongs here: how training and watching appear in Dagster. Does not belong here: what they do
-(``ml/anomaly``), who keeps the run alive (``sensors/micro_batches.py``), who is told
-(``sensors/anomalies.py``).
-"""
+"""Anomaly models and scores as assets, and the long-lived run that scores."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 import time
@@ -15,10 +10,10 @@ import dagster as dg
 
 from ml.anomaly.definition import Stream, load_streams
 from ml.assets.keys import GROUP, part_key
-from platform_assets.automation import LONG_LIVED
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings, get_settings
-from platform_assets.stream_run import deployed_version
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings, get_settings
+from platform_assets.graph.automation import LONG_LIVED
+from platform_assets.graph.runs.stream import deployed_version
 
 if TYPE_CHECKING:
     from ml.anomaly.store import Store

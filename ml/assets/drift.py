@@ -1,8 +1,4 @@
-"""Drift of the purchase model as a daily asset, and the checks ``model_health_…`` on it.
-
-Belongs here: how a day's decision appears in Dagster. Does not belong here: what is decided
-(``ml/drift``), who asks for a training (``sensors/drift.py``).
-"""
+"""Drift of the purchase model as a daily asset, and the checks ``model_health_…`` on it."""
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context`.
 
@@ -16,8 +12,8 @@ from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.keys import GROUP, OWNER, part_key
 from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.purchase import MODEL
-from platform_assets.retries import backing_off
-from platform_assets.settings import Settings, get_settings
+from platform_assets.core.settings import Settings, get_settings
+from platform_assets.graph.retries import backing_off
 
 if TYPE_CHECKING:
     from ml.drift.state import Finding

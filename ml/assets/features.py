@@ -1,8 +1,4 @@
-"""The user features as an asset: a partition a day, many days in one run.
-
-Belongs here: the asset, its schedule, its metadata. Does not belong here: what is computed
-(``ml/features/``).
-"""
+"""The user features as an asset: a partition a day, many days in one run."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 import warnings
@@ -16,8 +12,8 @@ from pydantic import Field
 from ml.assets.keys import OWNER
 from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.features.user import USER_FEATURES
-from platform_assets.naming import TopicName
-from platform_assets.retries import backing_off
+from platform_assets.core.naming import TopicName
+from platform_assets.graph.retries import backing_off
 
 GROUP = "features"
 USER_FEATURES_KEY = dg.AssetKey(["features", "commerce", "user_features"])
@@ -92,7 +88,7 @@ def user_features(
 ) -> dg.MaterializeResult[Any]:
     """Compute the run's days from silver as it is now, and replace exactly their rows."""
     from ml.features import daily, table
-    from platform_assets.settings import get_settings
+    from platform_assets.core.settings import get_settings
 
     settings = get_settings()
     days = [date.fromisoformat(key) for key in context.partition_keys]

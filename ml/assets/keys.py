@@ -1,8 +1,4 @@
-"""How the models' assets are called, and whose they are: one group, one owner, one key a part.
-
-Belongs here: names that several modules of ``ml/assets`` share. Does not belong here: a model's
-name (its package says it), jobs (the module that defines them).
-"""
+"""How the models' assets are called, and whose they are: one group, one owner, one key a part."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""How the models' assets are cut in time, days in UTC, and when a day is late.
-
-Belongs here: partition definitions that several modules of ``ml/assets`` share. Does not belong
-here: micro-batches' windows (``platform_assets/partitions.py``).
-"""
+"""How the models' assets are cut in time, days in UTC, and when a day is late."""
 
 from __future__ import annotations
 

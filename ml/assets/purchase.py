@@ -1,8 +1,5 @@
 """The purchase model as assets: data set, version, evaluation, deployment; one job makes all four.
 
-Belongs here: how training appears in Dagster. Does not belong here: training (``ml/purchase/``),
-versions (``ml/registry.py``), who serves (``ml/deployment.py``), when it runs (``sensors/``).
-
 Each asset takes what the one before recorded in its newest materialisation: the data set its
 recipe, the version its number. So every step can be made again alone. Where there is too little to
 learn from, the asset records ``skipped`` with the reason, gives no output, and Dagster leaves out
@@ -19,11 +16,11 @@ from pydantic import Field
 from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.keys import GROUP, OWNER, part_key
 from ml.purchase import MODEL
-from platform_assets.retries import backing_off
+from platform_assets.graph.retries import backing_off
 
 if TYPE_CHECKING:
     from ml.purchase.dataset import Dataset
-    from platform_assets.settings import Settings
+    from platform_assets.core.settings import Settings
 
 JOB = "train_purchase"
 DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (
@@ -96,7 +93,7 @@ def dataset(context: dg.AssetExecutionContext, config: DatasetConfig) -> Result:
     from ml.features import table
     from ml.purchase.dataset import build, newest_recipe
     from ml.purchase.errors import Skipped
-    from platform_assets.settings import get_settings
+    from platform_assets.core.settings import get_settings
 
     settings = get_settings()
     recipe = newest_recipe(
@@ -132,8 +129,8 @@ def version(context: dg.AssetExecutionContext, config: VersionConfig) -> Result:
     from ml.purchase.errors import Skipped
     from ml.purchase.publish import publish
     from ml.purchase.train import train
-    from ml.registry import Registry
-    from platform_assets.settings import get_settings
+    from ml.store.registry import Registry
+    from platform_assets.core.settings import get_settings
 
     settings = get_settings()
     before = _newest(context, DATASET_KEY)
@@ -170,11 +167,11 @@ def version(context: dg.AssetExecutionContext, config: VersionConfig) -> Result:
 )
 def evaluation(context: dg.AssetExecutionContext) -> Result:
     """Measure both on the newest labelled days."""
-    from ml.artefact import artefact_key, open_artefact
     from ml.purchase.compare import compare, table
     from ml.purchase.plots import calibration_png, precision_recall_png
-    from ml.registry import Registry
-    from platform_assets.settings import get_settings
+    from ml.store.artefact import artefact_key, open_artefact
+    from ml.store.registry import Registry
+    from platform_assets.core.settings import get_settings
 
     settings = get_settings()
     number = _trained(context)
@@ -206,7 +203,7 @@ def evaluation(context: dg.AssetExecutionContext) -> Result:
 def deployment(context: dg.AssetExecutionContext, config: DeploymentConfig) -> Result:
     """Start serving, or begin a trial; a trial under way ends for the newer challenger."""
     from ml.purchase.publish import offer
-    from platform_assets.settings import get_settings
+    from platform_assets.core.settings import get_settings
 
     number = _trained(context)
     if number is None:

@@ -1,9 +1,4 @@
-"""Trials and serving of a model as assets: each verdict with its evidence, and who serves.
-
-Belongs here: how verdicts and deployments appear in Dagster. Does not belong here: reaching a
-verdict (``ml/trials``), when one is asked for (``sensors/promotion.py``), the roll-back that does
-not wait for a run (``sensors/rollback.py``, which records it on the same asset).
-"""
+"""Trials and serving of a model as assets: each verdict with its evidence, and who serves."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 import base64
@@ -17,10 +12,10 @@ import dagster as dg
 from ml.assets.keys import GROUP, OWNER, part_key
 from ml.assets.purchase import DEPLOYMENT_KEY
 from ml.purchase import MODEL
-from platform_assets.retries import backing_off
+from platform_assets.graph.retries import backing_off
 
 if TYPE_CHECKING:
-    from ml.deployment import Deployment
+    from ml.rollout.deployment import Deployment
     from ml.trials.judge import Finding
 
 JOB = "judge_purchase"
@@ -58,7 +53,7 @@ def build_serving_definitions() -> dg.Definitions:
 def trial(context: dg.AssetExecutionContext) -> Result:
     """Judge, and act on the verdict; what says the same as before is told at most each EVERY."""
     from ml.trials.judge import Judge
-    from platform_assets.settings import get_settings
+    from platform_assets.core.settings import get_settings
 
     judge = Judge(get_settings())
     try:
@@ -86,8 +81,8 @@ def trial(context: dg.AssetExecutionContext) -> Result:
 )
 def served(context: dg.AssetExecutionContext) -> Result:
     """Record the deployment in force, where it changed or was not recorded for EVERY."""
-    from ml.deployment import Deployments
-    from platform_assets.settings import get_settings
+    from ml.rollout.deployment import Deployments
+    from platform_assets.core.settings import get_settings
 
     deployments = Deployments(get_settings())
     try:

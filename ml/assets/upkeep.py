@@ -1,9 +1,4 @@
-"""Retention of what models leave behind: predictions, pages of drift, old versions of features.
-
-Belongs here: the asset, its job and its schedule. Does not belong here: how something is deleted
-(the modules that wrote it), the lake's tables (``platform_assets/maintenance.py``), scores of
-anomalies (their own run deletes them).
-"""
+"""Retention of what models leave behind: predictions, pages of drift, old versions of features."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from datetime import UTC, datetime, timedelta
@@ -13,10 +8,10 @@ import dagster as dg
 from pydantic import Field
 
 from ml.assets.keys import OWNER
-from platform_assets.retries import backing_off
+from platform_assets.graph.retries import backing_off
 
 if TYPE_CHECKING:
-    from platform_assets.settings import Settings
+    from platform_assets.core.settings import Settings
 
 KEY = dg.AssetKey(["maintenance", "models"])
 JOB = "maintain_models"
@@ -70,7 +65,7 @@ def model_upkeep(
     from ml.drift import pages
     from ml.features import table
     from ml.serving.log import PredictionLog
-    from platform_assets.settings import get_settings
+    from platform_assets.core.settings import get_settings
 
     settings, now = get_settings(), datetime.now(UTC)
     log = PredictionLog(settings)
@@ -94,7 +89,7 @@ def model_upkeep(
 
 def _unneeded(settings: "Settings", before: datetime, now: datetime) -> datetime:
     """The moment, or the beginning of a case that still runs: it is replayed from its rows."""
-    from ml.deployment import Deployments
+    from ml.rollout.deployment import Deployments
     from ml.trials.judge import begun
 
     deployments = Deployments(settings)

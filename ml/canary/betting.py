@@ -1,8 +1,5 @@
 """Evidence about a mean that may be looked at after every batch: a gambler's capital.
 
-Belongs here: the capital for means of values in [0, 1]. Does not belong here: what the values
-are, and what is decided (:mod:`.sequential`, :mod:`ml.drift.concept`).
-
 To test "the mean is at most m", a gambler stakes a part c of the capital on each value y: the
 capital is multiplied by 1 - c + c y / m, whose expectation is at most 1 as long as the claim is
 true, whatever came before. So the capital is a supermartingale, and by Ville's inequality (1939)
@@ -17,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 Floats = NDArray[np.float64]
 

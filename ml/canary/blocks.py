@@ -1,8 +1,5 @@
 """Blocks: requests of both arms from the same moment, the unit in which arms are compared.
 
-Belongs here: where a block ends. Does not belong here: what is compared within one
-(:mod:`.difference`, :mod:`.latency`).
-
 The arm of a key is drawn by hash, so within a block the arms differ by their models and by chance
 alone, however the load, the machine or the users change from block to block. For that to hold, the
 end of a block must not depend on which arm a request went to. A block therefore ends at the end of

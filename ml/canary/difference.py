@@ -1,7 +1,5 @@
 """Two arms' outcomes as one stream of differences, and bounds of its mean.
 
-Belongs here: pairing and the bounds. Does not belong here: decisions (:mod:`.sequential`).
-
 Within a block of the same moment (:mod:`.blocks`), each outcome of the smaller arm is paired with
 the mean of its even part of the larger arm's outcomes. The arms are drawn by hash and grouped in
 random order, so whichever of a group's outcomes is the challenger's is a matter of chance, as long

@@ -1,8 +1,5 @@
 """How much slower the challenger is than the champion at the same moment.
 
-Belongs here: evidence about the ratio of the p95, valid at all times together. Does not belong
-here: decisions (:mod:`.sequential`).
-
 To test "the challenger takes at most r times as long", its latencies are divided by r and pooled
 with the champion's of the same block (:mod:`.blocks`). The slowest twentieth of the pool is marked.
 If the claim holds with equality, the arms within a block are exchangeable, so the number K of the

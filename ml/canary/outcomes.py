@@ -1,7 +1,5 @@
 """What one answer was worth, in [0, 1], so that the mean over requests is a metric.
 
-Belongs here: accuracy and F1 by request. Does not belong here: comparing models.
-
 F1 = 2 TP / (2 TP + FP + FN) is no mean, but "F1 is above t" is a claim about one: it holds
 exactly if the mean of 2 (1 - t) TP - t (FP + FN) is above 0, for the denominator is positive
 (the same step as in Ye et al., "Optimizing F-measures", ICML 2012). That sum is scaled to [0, 1].

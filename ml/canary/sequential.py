@@ -1,8 +1,5 @@
 """Promote, go on, reject or roll back: a decision that may be asked for after every batch.
 
-Belongs here: the rules and the decision with its evidence. Does not belong here: the mathematics
-(:mod:`.betting`, :mod:`.difference`, :mod:`.latency`), and doing what is decided.
-
 Every statement rests on a test that is valid at all times together (Ville's inequality; see
 :mod:`.betting`), so looking often costs nothing. A challenger that is not better is promoted
 with probability at most ``alpha``; one that harms nothing is rolled back with probability at most
@@ -20,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from ml.canary.difference import GRID, Difference
 from ml.canary.latency import RATIOS, LatencyRatio
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _GUARDS = 3  # outcome, errors, latency
 QUICK = 0.005

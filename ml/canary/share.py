@@ -1,8 +1,4 @@
-"""Which model answers a key: a stable share of all keys, without a table of who is where.
-
-Belongs here: the assignment. Does not belong here: when the share changes, and what the answers
-are worth (:mod:`.sequential`).
-"""
+"""Which model answers a key: a stable share of all keys, without a table of who is where."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 DEFAULT_SHARE = 0.05
 _POINTS = 2**64

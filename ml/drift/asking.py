@@ -1,8 +1,5 @@
 """Is there a reason to train anew that has not been asked for, and may it be asked for now?
 
-Belongs here: cool-down, one retry, and that asking never loops. Does not belong here: what drift
-is (:mod:`.decide`), when this is looked at (``sensors/drift.py``).
-
 What was asked for is not kept apart: the runs themselves tell, by their tags. After the n-th
 request for the same version in service the cool-down is 2^(n-1) times as long: if training does
 not bring another champion, then more of it will not either, and days must not be spent on it.

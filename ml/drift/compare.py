@@ -1,8 +1,5 @@
 """How far each feature of a period is from the reference, and whether that may be chance.
 
-Belongs here: the tests and effect sizes of single features. Does not belong here: what follows
-from them (:mod:`.decide`).
-
 Numbers: the Kolmogorov-Smirnov test (asymptotic p-value, which ties only make larger) and Welch's
 t-test, the smaller p-value doubled (Bonferroni): the first sees any change of shape, the second a
 tail that grew, which moves a mean far and few rows. Texts, booleans and categories: the
@@ -21,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 LEAST_EXPECTED = 5.0
 """Levels expected less often in a window are taken together (Cochran's rule)."""

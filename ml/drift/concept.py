@@ -1,8 +1,5 @@
 """Is the model still as good as at validation, although its inputs look the same?
 
-Belongs here: the watch over a metric on labels. Does not belong here: features (:mod:`.decide`),
-and a challenger against a champion (:mod:`ml.canary`).
-
 The claim "the mean outcome is at least the floor" is bet against (:mod:`ml.canary.betting`). One
 bet from the start would lose its stake in the good months and then need long to notice; so a new
 bet begins with each period, the j-th with 1 / (j (j + 1)) of the capital. The stakes sum to 1, so

@@ -1,8 +1,5 @@
 """One decision a period: have the features drifted, so that the model should be trained anew?
 
-Belongs here: the decision over all features and its persistence. Does not belong here: the tests
-(:mod:`.compare`), labels (:mod:`.concept`), and asking for the retraining.
-
 A test a feature at 5 % would raise an alarm in most healthy periods of a model with many
 features, so three things must come together: the p-values hold after Benjamini and Yekutieli's
 correction (Annals of Statistics 29(4), 2001; valid however features depend on each other), the

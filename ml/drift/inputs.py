@@ -1,8 +1,5 @@
 """What a day is judged by: the champion, the day's features, its answers and their labels.
 
-Belongs here: reading them where other rooms keep them. Does not belong here: what follows
-(:mod:`.watch`).
-
 Answers are the champion's over the day's whole population, whoever asked the model server: the
 same population that its validation was over, so the two can be compared. (What served answers
 were worth is for ``ml/trials``.)
@@ -15,10 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
-from ml.artefact import REFERENCE_FILE, SCORED_FILE
 from ml.drift.compare import DriftError
 from ml.drift.watch import Answers, Champion
-from platform_assets.settings import Settings
+from ml.store.artefact import REFERENCE_FILE, SCORED_FILE
+from platform_assets.core.settings import Settings
 
 
 def champion_of(settings: Settings, model: str) -> Champion | None:
@@ -28,7 +25,7 @@ def champion_of(settings: Settings, model: str) -> Champion | None:
         DriftError: it has no reference, or does not say what it was trained on.
         RegistryError: the registry does not answer.
     """
-    from ml.registry import Registry
+    from ml.store.registry import Registry
 
     version = Registry(settings).find(model, "champion")
     if version is None:
@@ -76,8 +73,8 @@ def answers_of(settings: Settings, champion: Champion, day: date, rows: pl.DataF
         ModelError: it fails on a row.
         FeatureError: there is no feature table, or no silver.
     """
-    from ml.artefact import artefact_key
     from ml.serving.runtime import load
+    from ml.store.artefact import artefact_key
 
     if champion.artefact is None:
         raise DriftError(f"{champion.model} version {champion.version} has no artefact")

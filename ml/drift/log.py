@@ -1,8 +1,4 @@
-"""The record of what each period said: one row a model, version and period.
-
-Belongs here: writing and reading the table ``drift_decisions``. Does not belong here: deciding
-(:mod:`.decide`), pages (:mod:`.pages`), asking for a retraining (:mod:`.asking`).
-"""
+"""The record of what each period said: one row a model, version and period."""
 
 from __future__ import annotations
 
@@ -17,8 +13,8 @@ from typing import Any
 from ml.drift.compare import Move
 from ml.drift.decide import Decision
 from ml.drift.quality import Counts
-from platform_assets.databases import Database
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import Settings
 
 _COLUMNS = (
     "model, version, period, retrain, reason, moves, streaks, fingerprint, trained_until, "

@@ -1,8 +1,5 @@
 """Where the pages of periods lie: ``<models_root>/drift/<model>/<day>.html`` and what goes with it.
 
-Belongs here: paths and whole files. Does not belong here: drawing pages (:mod:`.report`), showing
-them (``reports/portal/models.py``, which knows this layout).
-
 ``<day>.json`` says what was decided, ``<day>.html`` shows the data, ``<day>-labels.html`` how
 answers met labels; the last is there only where labels became known that day.
 """
@@ -16,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ml.drift.compare import DriftError
-from platform_assets.atomic import write_file
-from platform_assets.settings import Settings
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import Settings
 
 
 def root(settings: Settings) -> Path:

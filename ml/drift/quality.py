@@ -1,8 +1,5 @@
 """How a version's answers met the labels, a period at a time, and the alarm over all of them.
 
-Belongs here: counts of a period, and the monitor fed with those of all periods. Does not belong
-here: the test (:mod:`.concept`), reading labels (:mod:`.inputs`).
-
 A label counts in the period in which it became known. So a period that is over gets no more
 labels, and the monitor sees each once. The monitor keeps no state: counts are enough to feed it
 anew, for the order within a period does not matter to it.

@@ -1,8 +1,5 @@
 """Pages by Evidently: how a period differs from the reference, and how answers met labels.
 
-Belongs here: the only import of Evidently. Does not belong here: the decision (:mod:`.decide`),
-where pages are kept (:mod:`.pages`). Import it inside functions: Evidently takes seconds.
-
 A page holds its scripts, styles and fonts, and asks the network for nothing. Evidently marks each
 feature by itself, without correction or persistence: its marks are for looking, not for deciding.
 """

@@ -1,8 +1,4 @@
-"""Is the model in service well? Four findings for people, from the record.
-
-Belongs here: what each finding says and when it is bad. Does not belong here: how it appears in
-Dagster (``ml/assets/drift.py``), what is done about it (:mod:`.asking`).
-"""
+"""Is the model in service well? Four findings for people, from the record."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""One day of one model: compare, decide, draw, write down.
-
-Belongs here: the steps in their order, and what is done where something is missing. Does not
-belong here: each step (:mod:`.decide`, :mod:`.quality`, :mod:`.report`, :mod:`.log`), where rows
-come from (:mod:`.inputs`), Dagster (``ml/assets/drift.py``).
-"""
+"""One day of one model: compare, decide, draw, write down."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ from ml.drift.compare import DriftError
 from ml.drift.decide import Reference, Rules, judge
 from ml.drift.log import DriftLog, Entry
 from ml.drift.quality import Counts, count, floor_of, health
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,8 +1,5 @@
 """A day's features from silver: who is in it, and what is known of them at its end.
 
-Belongs here: reading silver, the population of a day, computing many days in one pass. Does not
-belong here: the features (:mod:`.user`), the table (:mod:`.table`), Dagster.
-
 A day is computed from all events that silver holds *now*: an event that came late is in it when
 the day is made again, and its features are then what they would have been without the delay.
 """
@@ -17,8 +14,8 @@ from typing import TYPE_CHECKING
 from ml.features import table
 from ml.features.errors import FeatureError
 from ml.features.user import user_features
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl

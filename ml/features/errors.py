@@ -1,11 +1,8 @@
-"""Errors of the features.
-
-Belongs here: the one class. Does not belong here: anything that raises it.
-"""
+"""Errors of the features."""
 
 from __future__ import annotations
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 
 class FeatureError(WeirError):

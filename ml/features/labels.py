@@ -1,7 +1,4 @@
-"""What a user did after a moment: the label that a model learns.
-
-Belongs here: "purchased within the horizon". Does not belong here: features (:mod:`.user`).
-"""
+"""What a user did after a moment: the label that a model learns."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The Delta table of user features: days are written whole, read back at any version.
 
-Belongs here: layout, writing and reading of ``<lake_root>/features/commerce/user_features``. Does
-not belong here: what a feature is (:mod:`.user`), what is written (:mod:`.daily`).
-
 Partitioned by ``feature_date``, the UTC day whose end is ``at``. Writing days replaces exactly
 their rows in one commit, whatever stood there.
 """
@@ -18,7 +15,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 
 from ml.features.errors import FeatureError
 from ml.features.user import FEATURES, USER_FEATURES
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,8 +1,5 @@
 """What is known of a user at a moment, from the events before it.
 
-Belongs here: the features and their meaning. Does not belong here: which users and moments
-(:mod:`.daily`), where they are kept (:mod:`.table`). Importing this module is light.
-
 Each row looks at the events of its user in ``[at - history, at)``; an event at ``at`` itself is
 the future already. As-of joins find where that window begins and ends among the user's sorted
 events; counts are differences of cumulative sums, and amounts are reduced over the window's

@@ -4,7 +4,7 @@ Belongs here: the data set (:mod:`.dataset`), the candidates and their time-orde
 (:mod:`.candidates`, :mod:`.validation`, :mod:`.choice`), training (:mod:`.train`), what a score is
 worth (:mod:`.evaluate`, :mod:`.plots`), the ONNX model (:mod:`.export`), the folder and the card
 (:mod:`.package`, :mod:`.card`). Does not belong here: features (``ml/features/``), versions
-(``ml/registry.py``), serving, Dagster (``ml/assets/purchase.py``). Start at :mod:`.train`.
+(``ml/store/registry.py``), serving, Dagster (``ml/assets/purchase.py``). Start at :mod:`.train`.
 """
 
 MODEL = "purchase"

@@ -1,8 +1,5 @@
 """The models that are tried, the simplest first.
 
-Belongs here: pipelines over a float matrix with NaN for missing values, and fitting one. Does not
-belong here: which is better (:mod:`.choice`).
-
 Fitting runs on one thread: sums of floats depend on how they are divided, and the same data and
 seed must give the same bits on a machine with more cores.
 """

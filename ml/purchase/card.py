@@ -1,8 +1,4 @@
-"""The model card: what a version is for, what it was made of, how good it is, where it ends.
-
-Belongs here: words around a training's results, as Markdown. Does not belong here: results.
-The form follows Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
-"""
+"""The model card: what a version is for, what it was made of, how good it is, where it ends."""
 
 from __future__ import annotations
 

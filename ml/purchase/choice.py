@@ -1,8 +1,5 @@
 """Which candidate, and whether its scores are calibrated: by time-ordered validation.
 
-Belongs here: out-of-fold scores, the comparison, the calibration map. Does not belong here: the
-candidates (:mod:`.candidates`), the folds (:mod:`.validation`), the last fit (:mod:`.train`).
-
 Losses are log losses: a proper score, so that a candidate gains nothing by being sure. They are
 averaged within groups (days), and the standard error is that of the groups' means, for rows of one
 day are no independent evidence.

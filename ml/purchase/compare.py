@@ -1,8 +1,5 @@
 """The newest model beside the champion, on labelled days that neither was trained on.
 
-Belongs here: which rows are fair to both, and their scores. Does not belong here: a verdict; that
-is for live outcomes (``ml/trials``).
-
 The new version stands there with its out-of-fold scores, the champion with the answers of its
 sealed model on days after its own training data.
 """
@@ -16,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from ml.artefact import SCORED_FILE, open_artefact
 from ml.features.labels import LABEL
 from ml.purchase.candidates import Array
 from ml.purchase.dataset import LEAST_ROWS, Dataset, to_matrix
 from ml.purchase.errors import PurchaseError
 from ml.purchase.evaluate import Scores, measure
+from ml.store.artefact import SCORED_FILE, open_artefact
 
 if TYPE_CHECKING:
-    from ml.registry import Version
+    from ml.store.registry import Version
 
 
 @dataclass(frozen=True)

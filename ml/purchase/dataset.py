@@ -1,8 +1,4 @@
-"""The rows that a model is trained on, named so that they can be built again.
-
-Belongs here: from the feature table and silver to labelled rows, the recipe and the fingerprint.
-Does not belong here: features and labels themselves (``ml/features/``), the model (:mod:`.train`).
-"""
+"""The rows that a model is trained on, named so that they can be built again."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from ml.features.labels import LABEL, purchased_within
 from ml.features.user import FEATURES
 from ml.purchase.candidates import Matrix
 from ml.purchase.errors import PurchaseError, Skipped
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 DAYS = 28
 HORIZON_HOURS = 24

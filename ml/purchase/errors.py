@@ -1,14 +1,10 @@
-"""Errors and refusals of the purchase model.
-
-Belongs here: the error class and the result that says why nothing was made. Does not belong
-here: anything that raises or returns it.
-"""
+"""Errors and refusals of the purchase model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 
 class PurchaseError(WeirError):

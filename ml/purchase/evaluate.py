@@ -1,8 +1,4 @@
-"""What scores are worth once labels are known.
-
-Belongs here: metrics, the threshold, intervals. Does not belong here: drawing (:mod:`.plots`),
-choosing a model (:mod:`.choice`).
-"""
+"""What scores are worth once labels are known."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The model as ONNX, and how it is held against the one that was trained.
 
-Belongs here: conversion (the only importer of skl2onnx) and the comparison. Does not belong here:
-serving it (``ml/serving/runtime.py``).
-
 One input ``features`` (float, rows x features, NaN where missing), one output ``score`` (float,
 rows): the calibrated probability of label 1. The same model gives the same bytes.
 """

@@ -1,8 +1,5 @@
 """The folder of a version: model, reference rows, scored rows, sealed.
 
-Belongs here: which files there are, the signature, the metadata. Does not belong here: the seal
-(``ml/artefact.py``) and where versions are kept (``ml/registry.py``).
-
 | file | what |
 |---|---|
 | ``model.onnx`` | see :mod:`.export` |
@@ -17,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ml.artefact import REFERENCE_FILE, SCORED_FILE, Field, Signature, seal
 from ml.features.user import FEATURES, USER_FEATURES
 from ml.purchase import MODEL
 from ml.purchase.dataset import Dataset
 from ml.purchase.export import OUTPUT, check
 from ml.purchase.train import Trained
+from ml.store.artefact import REFERENCE_FILE, SCORED_FILE, Field, Signature, seal
 
 MODEL_FILE = "model.onnx"
 

@@ -1,8 +1,4 @@
-"""Pictures of a model's scores, as PNG.
-
-Belongs here: how reliability and precision over recall are drawn. Does not belong here: their
-values (:mod:`.evaluate`). Several models may stand in one picture.
-"""
+"""Pictures of a model's scores, as PNG."""
 
 from __future__ import annotations
 

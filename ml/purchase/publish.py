@@ -1,8 +1,4 @@
-"""A trained model becomes a version, and a version a champion or challenger.
-
-Belongs here: what the registry and the deployments are told. Does not belong here: either of them
-(``ml/registry.py``, ``ml/deployment.py``), training (:mod:`.train`).
-"""
+"""A trained model becomes a version, and a version a champion or challenger."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ml.artefact import artefact_key
-from ml.deployment import Deployment, Deployments
 from ml.features import table
 from ml.features.labels import LABEL
 from ml.purchase import MODEL, card, package
@@ -19,10 +13,12 @@ from ml.purchase.candidates import Array
 from ml.purchase.dataset import Dataset
 from ml.purchase.plots import calibration_png, precision_recall_png
 from ml.purchase.train import Trained
-from ml.registry import DatasetRef, Registry, Version, code_version
-from ml.rollout import mend_aliases
+from ml.rollout.change import mend_aliases
+from ml.rollout.deployment import Deployment, Deployments
+from ml.store.artefact import artefact_key
+from ml.store.registry import DatasetRef, Registry, Version, code_version
 from ml.trials.store import Cases
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 
 def publish(

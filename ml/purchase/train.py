@@ -1,8 +1,5 @@
 """From labelled rows to a model: choose in order of time, fit on all rows, convert, measure.
 
-Belongs here: the order of the steps and their result. Does not belong here: rows
-(:mod:`.dataset`), files (:mod:`.package`), versions (``ml/registry.py``).
-
 Metrics are those of out-of-fold scores: each row is scored by a model that was trained on earlier
 labels alone. The model that goes out is the chosen candidate fitted on *all* rows, the newest
 included, for what has changed lately is what a retraining is for. The same rows and seed give the

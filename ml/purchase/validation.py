@@ -1,7 +1,4 @@
-"""Validation in order of time: train on the past, score what came after.
-
-Belongs here: how rows are divided. Does not belong here: models and metrics.
-"""
+"""Validation in order of time: train on the past, score what came after."""
 
 from __future__ import annotations
 

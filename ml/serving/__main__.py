@@ -1,7 +1,4 @@
-"""``python -m ml.serving``: serve the deployed models until stopped.
-
-Belongs here: putting the parts together, and the process. Does not belong here: any of the parts.
-"""
+"""``python -m ml.serving``: serve the deployed models until stopped."""
 
 from __future__ import annotations
 
@@ -14,14 +11,14 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from ml.artefact import artefact_key
-from ml.deployment import Deployment, Deployments
+from ml.rollout.deployment import Deployment, Deployments
 from ml.serving.app import create_app
 from ml.serving.journal import Journal
 from ml.serving.log import PredictionLog
 from ml.serving.server import Server
 from ml.serving.state import Fleet, Follower
-from platform_assets.settings import LOOPBACK, Settings, get_settings
+from ml.store.artefact import artefact_key
+from platform_assets.core.settings import LOOPBACK, Settings, get_settings
 
 
 def build(settings: Settings, port: int, fixed: Deployment | None = None) -> ASGIApp:

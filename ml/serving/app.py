@@ -1,9 +1,4 @@
-"""The application: routes of predictions, outcomes, state and metrics. Start here.
-
-Belongs here: which address does what. Does not belong here: who answers (:mod:`.router`), what is
-loaded (:mod:`.state`), bodies and statuses (:mod:`.http`), the addresses of KServe's protocol
-(:mod:`.open_inference`).
-"""
+"""The application: routes of predictions, outcomes, state and metrics. Start here."""
 
 from __future__ import annotations
 
@@ -34,7 +29,7 @@ from ml.serving.http import (
 )
 from ml.serving.server import Server
 from ml.serving.state import Follower
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 BATCH_ROWS = 1_000
 _OUTCOME = frozenset({"id", "actual", "known_at"})

@@ -1,8 +1,4 @@
-"""What a request must be: every field of the signature, of its type, and nothing else.
-
-Belongs here: checks of inputs and keys, with all problems at once. Does not belong here: HTTP
-(:mod:`.app`), limits of sizes that stand in no signature but those of one request.
-"""
+"""What a request must be: every field of the signature, of its type, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from ml.artefact import Field, Signature
-from platform_assets.errors import WeirError
+from ml.store.artefact import Field, Signature
+from platform_assets.core.errors import WeirError
 
 KEY_LENGTH = 256
 """Most characters of a key."""

@@ -1,8 +1,5 @@
 """Requests and responses of predictions: bodies, ids, statuses of errors, and their dispatch.
 
-Belongs here: what every route does with HTTP. Does not belong here: any route (:mod:`.app`,
-:mod:`.open_inference`).
-
 Predictions are plain ASGI, dispatched before FastAPI: its middleware, routing and dependency
 solving take several times as long as a model does. All other routes are FastAPI's.
 """
@@ -24,8 +21,8 @@ from ml.serving.ids import Ids
 from ml.serving.log import OutcomeError
 from ml.serving.runtime import ModelError
 from ml.serving.server import NoSuchModelError, NotLoadedError, Server
-from platform_assets.databases import DatabaseError
-from platform_assets.errors import WeirError
+from platform_assets.core.databases import DatabaseError
+from platform_assets.core.errors import WeirError
 
 BODY_BYTES = 4 * 2**20
 JSON = "application/json"

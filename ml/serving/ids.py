@@ -1,8 +1,4 @@
-"""Ids of answers: UUIDs of version 7 (RFC 9562), whose order is that of time.
-
-Belongs here: making them, and the first one of a moment. Does not belong here: their use.
-The standard library has them from Python 3.14 on.
-"""
+"""Ids of answers: UUIDs of version 7 (RFC 9562), whose order is that of time."""
 
 from __future__ import annotations
 

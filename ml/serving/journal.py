@@ -1,8 +1,5 @@
 """Predictions on their way to PostgreSQL: written to a file before they are answered.
 
-Belongs here: the files, and the thread that carries them over. Does not belong here: the tables
-(:mod:`.log`).
-
 **What is promised.** A prediction that was answered is in a file that the operating system holds:
 killing the server at any time loses none, and neither does PostgreSQL being away. Files are not
 forced to the disk for each answer (that would cost milliseconds): if the *machine* loses its
@@ -29,8 +26,8 @@ import orjson
 import psycopg
 
 from ml.serving.log import Prediction, PredictionLog
-from platform_assets.databases import DatabaseError
-from platform_assets.errors import WeirError
+from platform_assets.core.databases import DatabaseError
+from platform_assets.core.errors import WeirError
 
 EVERY_SECONDS = 0.2
 AT_ONCE = 500

@@ -1,8 +1,5 @@
 """Manifests for clusters that serve models by KServe: an InferenceService with its canary share.
 
-Belongs here: writing them from what is deployed. Does not belong here: applying them, and copying
-artefacts to the cluster's storage. Fields: https://kserve.github.io/website, v1beta1.
-
 The container is Weir's own model server in the mode that serves one sealed folder (``--folder``),
 so seals are verified there too and answers go on record. KServe downloads ``STORAGE_URI`` to
 ``/mnt/models`` before it starts.
@@ -19,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ml.deployment import Deployments
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from ml.rollout.deployment import Deployments
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 PORT = 8080
 MOUNTED = "/mnt/models"

@@ -1,8 +1,4 @@
-"""Predictions and what became true: the tables that trials, drift and reports read.
-
-Belongs here: writing them idempotently, joining them, their retention. Does not belong here: what
-waits on disk while PostgreSQL is away (:mod:`.journal`), and judging (``ml/trials``).
-"""
+"""Predictions and what became true: the tables that trials, drift and reports read."""
 
 from __future__ import annotations
 
@@ -14,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.serving.ids import first_id
-from platform_assets.databases import Database
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,7 +1,4 @@
-"""What Prometheus reads at ``GET /metrics``.
-
-Belongs here: names, labels and buckets. Does not belong here: where they are counted.
-"""
+"""What Prometheus reads at ``GET /metrics``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The Open Inference Protocol (KServe's "v2") over HTTP: tensors in, tensors out.
 
-Belongs here: translating its requests into rows and back. Does not belong here: scoring.
-Protocol: https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
-
 One input tensor for each field of the signature, of shape [rows] or [rows, 1], or one tensor named
 ``inputs`` of shape [rows, fields]. ``parameters.keys`` holds a key for each row, by which rows are
 divided between champion and challenger; without keys a row is routed by the id of its answer.

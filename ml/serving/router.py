@@ -1,8 +1,4 @@
-"""Who answers a request, and what goes on record about it.
-
-Belongs here: champion or challenger, the champion standing in, shadow scores, one prediction for
-each model that was asked. Does not belong here: HTTP, loading, what the record proves.
-"""
+"""Who answers a request, and what goes on record about it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """One model in memory: a sealed folder opened, checked against its signature, and run.
 
-Belongs here: ONNX Runtime (its only importer) and how rows become tensors. Does not belong here:
-which versions are in memory (:mod:`.state`), what a request must be (:mod:`.checks`).
-
 A model is served in one of two shapes: one input of shape (rows, fields) that holds all fields in
 the signature's order, or one input for each field, of shape (rows, 1) or (rows,). A missing
 ``double`` is NaN. The score is the output that bears the name of the signature's first ``double``
@@ -20,9 +17,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ml.artefact import Artefact, Field, open_artefact
 from ml.serving.checks import InputCheck, Value
-from platform_assets.errors import WeirError
+from ml.store.artefact import Artefact, Field, open_artefact
+from platform_assets.core.errors import WeirError
 
 WARM_RUNS = 3
 DEFAULT_THRESHOLD = 0.5

@@ -1,8 +1,4 @@
-"""What all routes share: the fleet, the record, and the way from checked rows to answers.
-
-Belongs here: finding a model's service, recording before answering, shadows after. Does not
-belong here: HTTP (:mod:`.http`, :mod:`.app`).
-"""
+"""What all routes share: the fleet, the record, and the way from checked rows to answers."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ from ml.serving.journal import Journal
 from ml.serving.log import Prediction, PredictionLog
 from ml.serving.metrics import Metrics
 from ml.serving.state import Fleet, Service
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 INLINE_ROWS = 20
 """Batches up to this many rows are scored where they are; larger ones in a thread."""

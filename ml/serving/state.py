@@ -1,8 +1,5 @@
 """Which versions answer: followed from the deployments, loaded beside the old ones, swapped whole.
 
-Belongs here: loading, the swap, what cannot be loaded. Does not belong here: how one version runs
-(:mod:`.runtime`), who answers a key (:mod:`.router`), who decides (``ml/deployment.py``).
-
 **No request fails while versions change.** A request takes the model's :class:`Service` once and
 keeps it to its end. A new one is built aside (files verified, sessions made and warmed), then one
 reference is replaced. The old sessions are freed when the last request that holds them ends. What
@@ -18,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ml.canary.share import Split
-from ml.deployment import Deployment
+from ml.rollout.deployment import Deployment
 from ml.serving.runtime import Model, OtherKindError, load
-from platform_assets.databases import DatabaseError
-from platform_assets.errors import WeirError
+from platform_assets.core.databases import DatabaseError
+from platform_assets.core.errors import WeirError
 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 10.0

@@ -4,7 +4,7 @@ Belongs here: which rows a trial is judged by (:mod:`.rows`), their replay into 
 (:mod:`.replay`), the watch over a fresh champion (:mod:`.probation`), verdicts and carrying them
 out (:mod:`.judge`), the quick look at failures and latency (:mod:`.guard`), the record
 (:mod:`.store`, :mod:`.record`). Does not belong here: the mathematics (:mod:`ml.canary`), serving
-and its log (:mod:`ml.serving`), who serves (:mod:`ml.deployment`), when to look (``sensors/``).
+and its log (:mod:`ml.serving`), who serves (:mod:`ml.rollout`), when to look (``sensors/``).
 Start at :mod:`.judge`.
 """
 

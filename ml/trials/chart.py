@@ -1,7 +1,4 @@
-"""A trial's evidence over time, as PNG.
-
-Belongs here: the picture. Does not belong here: its values (:mod:`.replay`).
-"""
+"""A trial's evidence over time, as PNG."""
 
 from __future__ import annotations
 

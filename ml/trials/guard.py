@@ -1,8 +1,5 @@
 """A quick look at failures and latency alone, that remembers what it has read.
 
-Belongs here: the state of the looks and its bound. Does not belong here: outcomes and promotion
-(:mod:`.judge` replays everything), and when to look (``sensors/rollback.py``).
-
 Each look reads only the windows since the last one. Rows that came late (a server kept them on its
 disk) change what was read, so their number is compared first; where it differs, all is read anew.
 """

@@ -1,10 +1,5 @@
 """Reaches verdicts over the cases that are running, and carries them out.
 
-Belongs here: which cases a deployment runs, a look at their rows, and the change of the deployment
-that follows from a verdict. Does not belong here: the tests (:mod:`.replay`, :mod:`.probation`),
-when to look (``sensors/promotion.py``, ``sensors/rollback.py``), the aliases in the registry
-(:mod:`ml.rollout`).
-
 Order of a verdict: it is written to the case (one writer wins), then the deployment changes
 (compare-and-set on its revision), then the aliases follow, then the case is marked as carried out.
 Whoever finds a verdict that was not carried out goes on where the other one died; each step may be
@@ -19,16 +14,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from ml.artefact import artefact_key, open_artefact
 from ml.canary.sequential import Decision, Verdict
-from ml.deployment import Deployment, DeploymentError, Deployments
+from ml.rollout.deployment import Deployment, DeploymentError, Deployments
+from ml.store.artefact import artefact_key, open_artefact
 from ml.trials.probation import Probation, Tolerance, Watch, limits
 from ml.trials.record import evidence_of_trial, evidence_of_watch
 from ml.trials.replay import Metric, Replay, Requests, Terms
 from ml.trials.rows import Scope, TrialRows, whole_windows
 from ml.trials.store import Case, Cases, Kind
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 SETTLE = timedelta(seconds=3)
 """How long rows may take from the answer to the table before a window counts as over."""
@@ -81,7 +76,7 @@ class Judge:
             deployments: the table; by default that of the settings.
             tolerance: what a fresh champion may lose; others than the defaults.
             follow: makes the registry's aliases follow a model's deployment; by default
-                :func:`ml.rollout.mend_aliases`.
+                :func:`ml.rollout.change.mend_aliases`.
             now: the clock.
         """
         self.deployments = deployments or Deployments(settings)
@@ -343,7 +338,7 @@ def _millisecond(moment: datetime) -> datetime:
 
 def _mend_aliases(settings: Settings) -> Callable[[str], None]:
     def follow(model: str) -> None:
-        from ml.rollout import mend_aliases
+        from ml.rollout.change import mend_aliases
 
         mend_aliases(settings, model)
 

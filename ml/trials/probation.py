@@ -1,9 +1,5 @@
 """A fresh champion on probation: is it as sound as the one before it?
 
-Belongs here: the limits that are fixed at promotion, and the watch over the rows that follow.
-Does not belong here: a challenger (:mod:`.replay`), reading rows (:mod:`.rows`) and acting
-(:mod:`.judge`).
-
 What is known depends on who else answers:
 
 - Where another version answers requests at the same time (a challenger on trial, in the shadow

@@ -1,7 +1,5 @@
 """Evidence as JSON: what is stored with a verdict and shown with its materialisation.
 
-Belongs here: the shape. Does not belong here: what it proves.
-
 Shape: ``{"requests", "outcomes", "quantities": [...], "trace": [...]}``; a quantity has a ``name``
 and numbers, a point of the trace ``at`` (seconds since the beginning) and log evidence in nats.
 What is unknown or without bound is null.

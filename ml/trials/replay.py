@@ -1,9 +1,5 @@
 """A trial's stored rows, replayed in order of time into its test.
 
-Belongs here: what a trial is judged by, and the batches that rows fall into. Does not belong
-here: reading rows (:mod:`.rows`), the test itself (:mod:`ml.canary.sequential`) and acting on the
-decision (:mod:`.judge`).
-
 The test compares what both arms did in the same batch, so its answer depends on where one batch
 ends and the next begins. Here batches are short windows of time, counted from the beginning of the
 trial. So what changes for both arms cancels, and the decision is a

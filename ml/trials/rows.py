@@ -1,9 +1,5 @@
 """Reads what the test needs from the tables ``predictions`` and ``outcomes``.
 
-Belongs here: which rows belong to a trial or to a champion's probation, and from when a label
-counts. Does not belong here: the tables themselves (:mod:`ml.serving.log`), what rows prove
-(:mod:`.replay`, :mod:`.probation`).
-
 The time of a request is that of its id (a UUID of version 7): one clock, one order, one index. A
 label counts from the moment when it is known and its answer is older than the label delay. Of
 the labelled answers to one key only the first counts: a user who returns ten times is not ten
@@ -25,8 +21,8 @@ from psycopg import sql
 import ml.serving
 from ml.serving.ids import first_id
 from ml.trials.replay import Outcomes, Requests
-from platform_assets.databases import Database
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import Settings
 
 DATABASE = "models"
 SCHEMA = Path(ml.serving.__file__).with_name("log.sql")

@@ -1,8 +1,4 @@
-"""The table ``trials``: what each trial and probation is judged by, and how it ended.
-
-Belongs here: typed reads and writes, the compare-and-set that lets one verdict stand. Does not
-belong here: reaching a verdict (:mod:`.judge`).
-"""
+"""The table ``trials``: what each trial and probation is judged by, and how it ended."""
 
 from __future__ import annotations
 
@@ -17,8 +13,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ml.canary.sequential import Verdict
-from platform_assets.databases import Database
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import Settings
 
 DATABASE = "models"
 

@@ -1,8 +1,5 @@
 """Envelopes to bytes: Confluent frame and Avro body, one by one or a column at a time.
 
-Belongs here: encoding. Does not belong here: the schema (``contracts/avro.py``), decoding
-(the engines do that in bulk).
-
 The column encoder exists because record-by-record encoding of nested unions costs five to ten
 times as much (docs/adr/0104-avro-by-columns.md); a property test holds both equal.
 """

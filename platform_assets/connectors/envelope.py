@@ -1,8 +1,4 @@
-"""The canonical envelope, as a typed value.
-
-Belongs here: what every event carries, whatever its source. Does not belong here: its bytes
-(:mod:`.avro_codec`), its schema (``contracts/avro.py``), foreign shapes (:mod:`.mapping`).
-"""
+"""The canonical envelope, as a typed value."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """CSV files to the log: each once, bad rows to the dead-letter topic, the rest goes on.
 
-Belongs here: reading files, numbering and sending their rows. Does not belong here: what a
-row means (:mod:`.mapping`), which files were sent before (:mod:`.ingested`).
-
 A file counts as ingested when its last record is acknowledged. A run that dies before sends
 the file again: event ids are deterministic, so the repeats collapse in silver.
 """
@@ -26,9 +23,9 @@ from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
-from platform_assets.errors import WeirError
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 
 _SOURCES = Path(__file__).parent.parent / "sources"
 _LARGEST_DEAD_LETTER = 512 * 1024

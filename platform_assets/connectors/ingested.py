@@ -1,8 +1,4 @@
-"""Which files have been sent: a table in the ledger's database.
-
-Belongs here: remembering a file by its content. Does not belong here: reading or sending it
-(:mod:`.files`), micro-batches (``streaming/ledger.py``).
-"""
+"""Which files have been sent: a table in the ledger's database."""
 
 from __future__ import annotations
 
@@ -11,8 +7,8 @@ from types import TracebackType
 import psycopg
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 _DATABASE = "ledger"
 _CREATE = """

@@ -1,8 +1,4 @@
-"""How Weir talks to the broker: client settings, and the errors of not reaching it.
-
-Belongs here: what every Kafka client shares. Does not belong here: topics
-(:mod:`.topics`), producing (:mod:`.produce`), consuming (engines, streaming).
-"""
+"""How Weir talks to the broker: client settings, and the errors of not reaching it."""
 
 from __future__ import annotations
 
@@ -12,8 +8,8 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 _LOG = logging.getLogger("weir.kafka")
 _LOG.addHandler(logging.NullHandler())

@@ -1,9 +1,4 @@
-"""A foreign shape to the canonical envelope: a JSONata mapping, then the contract's types.
-
-Belongs here: evaluating a mapping, converting its values, saying what is wrong with a record.
-Does not belong here: where records come from (:mod:`.files`), the mappings themselves (they
-lie beside their source, ``sources/<source>/mapping.jsonata``).
-"""
+"""A foreign shape to the canonical envelope: a JSONata mapping, then the contract's types."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ from jsonata.jexception import JException  # type: ignore[import-untyped]
 
 from platform_assets.connectors.envelope import Envelope, event_id, micros
 from platform_assets.contracts.model import Column, Contract, LogicalType
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

@@ -1,8 +1,4 @@
-"""Records to the log, in bulk: idempotent, compressed, and loud when one is not delivered.
-
-Belongs here: the producer. Does not belong here: making records (:mod:`.simulate`,
-:mod:`.files`), their bytes (:mod:`.avro_codec`).
-"""
+"""Records to the log, in bulk: idempotent, compressed, and loud when one is not delivered."""
 
 from __future__ import annotations
 
@@ -15,8 +11,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from platform_assets.connectors.kafka import admin, client_config, metadata, unreachable
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 _POLL_EVERY = 2000
 _NULL_KEY_PARTITION = 0

@@ -1,8 +1,4 @@
-"""Makes the broker and the registry ready for the contracts.
-
-Belongs here: topics and schemas together, as every producer and every stream run needs
-them. Does not belong here: either of them alone (:mod:`.topics`, :mod:`.registry`).
-"""
+"""Makes the broker and the registry ready for the contracts."""
 
 from __future__ import annotations
 
@@ -11,8 +7,8 @@ from collections.abc import Iterable
 from platform_assets.connectors import topics
 from platform_assets.connectors.registry import Registry
 from platform_assets.contracts.model import Contract
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 
 
 def ensure_topics(settings: Settings, contracts: Iterable[Contract]) -> dict[TopicName, int]:

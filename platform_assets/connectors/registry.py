@@ -1,8 +1,4 @@
-"""The schema registry: a subject a topic, BACKWARD, and refusals with their reason.
-
-Belongs here: registering and reading schemas over the Confluent API. Does not belong here:
-what the schema is (``contracts/avro.py``). Next room: :mod:`.publish`.
-"""
+"""The schema registry: a subject a topic, BACKWARD, and refusals with their reason."""
 
 from __future__ import annotations
 
@@ -22,8 +18,8 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from platform_assets.contracts.avro import value_schema, value_schema_text
 from platform_assets.contracts.model import Contract
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 COMPATIBILITY = "BACKWARD"
 _LEVEL = ConfigCompatibilityLevel.BACKWARD

@@ -1,8 +1,4 @@
-"""Topics by contract: created, and brought up to the contract when it changes.
-
-Belongs here: a contract's topic policy on the broker. Does not belong here: schemas
-(:mod:`.registry`), records (:mod:`.produce`).
-"""
+"""Topics by contract: created, and brought up to the contract when it changes."""
 
 from __future__ import annotations
 
@@ -24,8 +20,8 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponen
 
 from platform_assets.connectors.kafka import admin, metadata, unreachable
 from platform_assets.contracts.model import Contract
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 _HOUR_MS = 3_600_000
 

@@ -1,9 +1,5 @@
 """The canonical envelope of a topic as an Avro schema, generated from its contract.
 
-Belongs here: contract -> Avro. Does not belong here: encoding
-(:mod:`platform_assets.connectors.avro_codec`), registering
-(:mod:`platform_assets.connectors.registry`).
-
 The wire is permissive (every payload field may be null, with null as its default): rules act
 in silver, and adding a column stays backward compatible. ``before`` and ``after`` are two
 records with the same fields, because polars reads no named references.

@@ -1,9 +1,4 @@
-"""One ODCS v3 YAML file, read into the standard's own models, with line numbers kept.
-
-Belongs here: YAML, the standard's shape, where in the file a thing stands. Does not belong
-here: what Weir makes of it (:mod:`platform_assets.contracts.load`,
-:mod:`platform_assets.contracts.rules`).
-"""
+"""One ODCS v3 YAML file, read into the standard's own models, with line numbers kept."""
 
 from __future__ import annotations
 
@@ -16,7 +11,7 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel, ValidationError
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 Path = tuple[str | int, ...]
 """Where a value stands in the document: ``("schema", 0, "properties", 3, "logicalType")``."""

@@ -1,9 +1,5 @@
 """Reads data contracts: ODCS v3 YAML -> :class:`~platform_assets.contracts.model.Contract`.
 
-Belongs here: which of the standard's properties (and of Weir's custom ones) mean what, and
-their defaults. Does not belong here: the file's shape (:mod:`.document`), rules
-(:mod:`.rules`), acting on any of it. Next room: connectors, engines, quality.
-
 A topic's contract is ``contracts/<domain>.<entity>.yaml``. Everything but columns has a
 default; ``docs/reference/contracts.md`` lists the properties.
 """
@@ -31,7 +27,7 @@ from platform_assets.contracts.model import (
     TopicPolicy,
 )
 from platform_assets.contracts.rules import RuleReader
-from platform_assets.naming import TopicName
+from platform_assets.core.naming import TopicName
 
 __all__ = ["CONTRACTS", "ContractError", "load_contract", "load_contracts"]
 

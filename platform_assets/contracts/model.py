@@ -1,8 +1,4 @@
-"""What a contract says, as plain typed values.
-
-Belongs here: the shape of a contract once read. Does not belong here: reading YAML
-(:mod:`platform_assets.contracts.load`), or acting on it (engines, quality, connectors).
-"""
+"""What a contract says, as plain typed values."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from platform_assets.naming import TableName, TopicName
+from platform_assets.core.naming import TableName, TopicName
 
 
 class LogicalType(StrEnum):

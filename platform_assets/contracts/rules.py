@@ -1,8 +1,5 @@
 """ODCS quality terms to Weir's row rules.
 
-Belongs here: which of the standard's terms make which rule, and what a rule is called. Does
-not belong here: applying rules (``silver/transform.py``) or suites (``quality``).
-
 ========================================  ===========================================
 in the contract                           rule
 ========================================  ===========================================

@@ -6,16 +6,16 @@ one engine (that is imported only when opened). Next room: engines/base.py, the 
 
 from __future__ import annotations
 
+from platform_assets.core.settings import EngineName, Settings
 from platform_assets.engines.base import Engine
-from platform_assets.settings import EngineName, Settings
 
 
 def open_engine(settings: Settings) -> Engine:
     """Open the engine that ``WEIR_ENGINE`` names; close it when done."""
     if settings.engine is EngineName.SPARK:
-        from platform_assets.engines.spark import SparkEngine
+        from platform_assets.engines.spark.engine import SparkEngine
 
         return SparkEngine(settings)
-    from platform_assets.engines.local import LocalEngine
+    from platform_assets.engines.local.engine import LocalEngine
 
     return LocalEngine(settings)

@@ -1,9 +1,5 @@
 """Avro bodies in bulk: one exact walk over every body, then one columnar decode.
 
-Belongs here: turning many Avro bodies of one writer schema into a frame, and saying which
-bodies are damaged. Does not belong here: Confluent framing and types of the contract
-(:mod:`platform_assets.engines.decode`). Next room: engines/decode.py.
-
 Bodies joined under one container header are a valid Avro container, which Polars decodes
 natively. But a body that is a byte too long or too short would shift every later record of
 its block and might decode to silent garbage. So each body is first walked, vectorised over

@@ -1,9 +1,4 @@
-"""The engine seam: what an engine supplies, and the values that cross it.
-
-Belongs here: the protocol and its plain values. Does not belong here: Dagster, the ledger,
-rules (those are in ``silver/transform.py``, written once over Narwhals frames).
-Next rooms: ``local.py`` (Polars, delta-rs) and ``spark.py`` (PySpark, delta-spark).
-"""
+"""The engine seam: what an engine supplies, and the values that cross it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """What became of each micro-batch of a span, and how far its partitions' watermarks got.
 
-Belongs here: counts, lateness and watermarks over Polars frames (small ones, or the local
-engine's whole batch). Does not belong here: deciding what is published. Next room:
-engines/changes.py.
-
 A watermark is the running maximum, in offset order, of the event times of rows that passed
 the rules. Within a span it runs on from batch to batch, so lateness depends on the log
 alone and not on where batches were cut.
@@ -18,7 +14,7 @@ import polars as pl
 
 from platform_assets.contracts.model import Contract
 from platform_assets.engines.base import BatchCounts, MicroBatch, Published
-from platform_assets.silver import transform
+from platform_assets.transform import rows as transform
 
 _MOMENT = pl.Datetime("us", "UTC")
 _BATCH, _PARTITION, _OFFSET = transform.ORDER

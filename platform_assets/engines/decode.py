@@ -1,10 +1,4 @@
-"""Records of the log to bronze rows; the same code on every engine.
-
-Belongs here: Confluent framing, grouping by writer schema, the envelope, fitting payloads to
-the contract, and the cause of every failure. Does not belong here: Avro itself
-(:mod:`platform_assets.engines.avro`), rules (:mod:`platform_assets.silver.transform`), I/O.
-Next room: engines/local.py and engines/spark.py.
-"""
+"""Records of the log to bronze rows; the same code on every engine."""
 
 from __future__ import annotations
 

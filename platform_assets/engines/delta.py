@@ -1,9 +1,5 @@
 """Delta tables through delta-rs: create, evolve, replace the rows of a span.
 
-Belongs here: handles kept open and refreshed, what the table's files say about micro-batches,
-and the one commit that replaces a span. Does not belong here: which rows (local.py).
-Next room: engines/keys.py.
-
 Whether a micro-batch is in a table is always decided by looking at the table (the minimum
 and maximum ``_micro_batch`` of its files), never by memory: a crash may have come between a
 commit and anything that remembers it.

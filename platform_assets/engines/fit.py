@@ -1,8 +1,5 @@
 """Values of a writer's types to the contract's logical types, never losing one silently.
 
-Belongs here: safe casts of one column. Does not belong here: which columns there are
-(:mod:`platform_assets.engines.decode`). Next room: engines/decode.py.
-
 A cast must be lossless: 12 to "12", "12" to 12, 3.0 to 3 pass; "abc" to a number, 3.5 to an
 integer, a local time without zone to a timestamp do not. What does not cast becomes null
 and a type error, which the implicit rule ``type`` turns into a quarantined row.

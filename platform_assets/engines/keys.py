@@ -1,8 +1,5 @@
 """Which files of a table hold which keys: an index in memory over immutable files.
 
-Belongs here: hashes of key columns per event date, and the exact look-up behind them. Does
-not belong here: what to do about a key found (local.py). Next room: engines/local.py.
-
 A Parquet file of a Delta table never changes, so what was read from it once stays true for
 as long as the table lists it: each batch reads only the files that are new in the dates it
 touches. Hashes only say where to look; the keys themselves are then read and compared.

@@ -1,9 +1,4 @@
-"""The tables' columns and properties, free of any engine.
-
-Belongs here: names, types, partition column and Delta properties of bronze, silver,
-quarantine, history and current tables. Does not belong here: creating them
-(:mod:`platform_assets.engines.delta`, ``spark.py``). Next room: engines/fit.py.
-"""
+"""The tables' columns and properties, free of any engine."""
 
 from __future__ import annotations
 
@@ -14,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from platform_assets.contracts.model import Column, Contract, LogicalType, TopicKind
-from platform_assets.naming import TableName
+from platform_assets.core.naming import TableName
 
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 HEADERS: Final = pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))

@@ -1,9 +1,5 @@
 """Exact offset ranges out of Kafka, for the local engine.
 
-Belongs here: one kept consumer per topic that reads ``[start, end)`` of each partition and
-not a record more or less. Does not belong here: which ranges (the ledger), decoding.
-Next room: engines/decode.py.
-
 A consumer stays assigned between calls, so the records of the next micro-batch are often
 here before they are asked for; what it fetched past a range's end waits in ``_ahead``.
 Positions are compared on every call: any surprise (a replay, an error, a restarted broker)

@@ -1,8 +1,4 @@
-"""Writer schemas by id, from any registry with the Confluent API.
-
-Belongs here: looking up a schema that a record names. Does not belong here: registering
-schemas (:mod:`platform_assets.connectors`), decoding. Next room: engines/decode.py.
-"""
+"""Writer schemas by id, from any registry with the Confluent API."""
 
 from __future__ import annotations
 

@@ -3,5 +3,5 @@
 Belongs here: Trino's catalogs and access control, registration of Delta tables, the dbt
 project's generated parts, warm dbt steps and the dbt assets. Does not belong here: what a
 model computes (``dbt_project/``), bronze and silver (``engines/``, ``silver/``).
-Only :mod:`platform_assets.gold.assets` imports Dagster. Next room: ``quality``.
+Only :mod:`platform_assets.graph.gold` imports Dagster. Next room: ``quality``.
 """

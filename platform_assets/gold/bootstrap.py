@@ -1,13 +1,10 @@
-"""What makes a running Trino show the lake: catalog tables, registrations, public views.
-
-Belongs here: the order of those calls. Does not belong here: starting Trino (``local``).
-"""
+"""What makes a running Trino show the lake: catalog tables, registrations, public views."""
 
 from __future__ import annotations
 
+from platform_assets.core.settings import Settings
 from platform_assets.gold.catalog import ensure_catalog
 from platform_assets.gold.register import register_tables
-from platform_assets.settings import Settings
 from platform_assets.streaming.locks import writer_lock
 
 

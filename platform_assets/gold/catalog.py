@@ -1,7 +1,4 @@
-"""The Iceberg catalog of gold: its tables in PostgreSQL, made once.
-
-Belongs here: pyiceberg's handle on the catalog. Does not belong here: tables' content (dbt).
-"""
+"""The Iceberg catalog of gold: its tables in PostgreSQL, made once."""
 
 from __future__ import annotations
 
@@ -9,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from platform_assets.gold.trino_config import file_uri
-from platform_assets.settings import Settings
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog

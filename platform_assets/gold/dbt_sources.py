@@ -1,9 +1,4 @@
-"""dbt's sources and staging views, generated from the contracts (one fact, one place).
-
-Belongs here: text of ``dbt_project/models/staging``. Does not belong here: marts, which are
-written by hand. Run ``python -m platform_assets.gold.dbt_sources`` after a contract changed; a
-unit test says when that was forgotten.
-"""
+"""dbt's sources and staging views, generated from the contracts (one fact, one place)."""
 
 from __future__ import annotations
 
@@ -14,8 +9,8 @@ from typing import Any
 import yaml
 
 from platform_assets.contracts.model import Contract, LogicalType, TopicKind
-from platform_assets.naming import TableName
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.naming import TableName
+from platform_assets.core.settings import REPOSITORY
 
 STAGING = REPOSITORY / "dbt_project" / "models" / "staging"
 

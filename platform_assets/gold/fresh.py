@@ -1,8 +1,5 @@
 """Fresh gold: a warm dbt in this process, stepped after each few batches.
 
-Belongs here: which models follow from which topics, and one step. Does not belong here: when to
-step (``streaming``), full builds with tests (:mod:`.assets`), Dagster.
-
 dbt as a process costs 4 to 11 seconds a step; kept warm with its manifest, about one.
 """
 
@@ -23,10 +20,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoQueryError, execute
 from platform_assets.gold.project import environment, load_manifest
-from platform_assets.gold.trino import TrinoQueryError, execute
-from platform_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner

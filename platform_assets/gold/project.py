@@ -1,8 +1,4 @@
-"""The dbt project as a thing to run: its environment, its manifest, its commands.
-
-Belongs here: how dbt is started, and when its manifest is stale. Does not belong here: Dagster
-(:mod:`.assets`), steps that follow each batch (:mod:`.fresh`), models (``dbt_project/``).
-"""
+"""The dbt project as a thing to run: its environment, its manifest, its commands."""
 
 from __future__ import annotations
 
@@ -15,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import REPOSITORY, Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import REPOSITORY, Settings
 
 PROJECT = REPOSITORY / "dbt_project"
 TARGET = PROJECT / "target"

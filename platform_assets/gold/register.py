@@ -1,8 +1,4 @@
-"""Delta tables of bronze and silver, made known to Trino, with public views beside PII.
-
-Belongs here: registration (metadata only). Does not belong here: writing tables (engines),
-who may read what (:mod:`.trino_config`).
-"""
+"""Delta tables of bronze and silver, made known to Trino, with public views beside PII."""
 
 from __future__ import annotations
 
@@ -11,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from platform_assets.contracts.model import Contract
-from platform_assets.gold.trino import TrinoQueryError, execute
+from platform_assets.core.naming import TableName
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoQueryError, execute
 from platform_assets.gold.trino_config import file_uri, pii_columns
-from platform_assets.naming import TableName
-from platform_assets.settings import Settings
 
 PUBLIC_SUFFIX = "_public"
 _LAYERS = ("bronze", "silver")

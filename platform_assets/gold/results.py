@@ -1,12 +1,9 @@
-"""What is in gold: names and row counts.
-
-Belongs here: questions about gold's tables as a whole. Does not belong here: their content.
-"""
+"""What is in gold: names and row counts."""
 
 from __future__ import annotations
 
-from platform_assets.gold.trino import execute
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import execute
 
 
 def tables(settings: Settings) -> list[str]:

@@ -1,8 +1,5 @@
 """Trino's catalogs, limits and access control, generated from settings and contracts.
 
-Belongs here: files that Trino reads at start. Does not belong here: starting Trino
-(``local``), what is in the catalogs (:mod:`.register`, ``dbt_project``).
-
 Users: ``weir`` does everything; ``analyst`` reads bronze, silver and gold without the columns
 that a contract marks as PII; anyone else sees nothing. The PostgreSQL password is named here
 (``${ENV:WEIR_POSTGRES_PASSWORD}``), never written.
@@ -17,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from platform_assets.contracts.model import Contract, TopicKind
-from platform_assets.naming import TableName, TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TableName, TopicName
+from platform_assets.core.settings import Settings
 
 ADMIN = "weir"
 ANALYST = "analyst"
@@ -26,7 +23,6 @@ ANALYST = "analyst"
 PEOPLE_MAX_EXECUTION = "120s"
 """Longest that a person's query may run: the server's default, which analysts may not change."""
 
-ADMIN_MAX_EXECUTION = "2h"
 """What Weir's own sessions ask for instead."""
 
 PASSWORD_VARIABLE = "WEIR_POSTGRES_PASSWORD"  # noqa: S105 (the variable's name)

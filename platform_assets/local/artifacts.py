@@ -1,7 +1,4 @@
-"""The manifest of what is fetched: coordinates, sizes and checksums.
-
-Belongs here: reading ``artifacts.toml``. Does not belong here: downloading (:mod:`fetch`).
-"""
+"""The manifest of what is fetched: coordinates, sizes and checksums."""
 
 from __future__ import annotations
 

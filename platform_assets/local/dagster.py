@@ -1,8 +1,5 @@
 """Dagster's processes: one code server, the web server and the daemon.
 
-Belongs here: their commands, home and readiness. Does not belong here: any import of
-Dagster (they are started as commands), or what they load (``definitions.py``).
-
 The web server and the daemon share one code server, so the definitions are held in memory
 once. A plain ``dagster dev`` reads the checked-in ``workspace.yaml`` instead.
 """
@@ -14,13 +11,13 @@ import os
 import sys
 from pathlib import Path
 
-from platform_assets.atomic import write_file
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import LOOPBACK, REPOSITORY, Settings
 from platform_assets.local.kafka import NAME as KAFKA
 from platform_assets.local.model import Server, config_dir
 from platform_assets.local.postgres import NAME as POSTGRES
 from platform_assets.local.registry import NAME as REGISTRY
 from platform_assets.local.trino import NAME as TRINO
-from platform_assets.settings import LOOPBACK, REPOSITORY, Settings
 
 CODE, WEBSERVER, DAEMON = "dagster-code", "dagster-webserver", "dagster-daemon"
 DEFINITIONS = "platform_assets.definitions"

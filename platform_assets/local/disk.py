@@ -1,14 +1,11 @@
-"""Free disk space, asked before it is needed.
-
-Belongs here: the check and its error. Does not belong here: retention of tables.
-"""
+"""Free disk space, asked before it is needed."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 START_BYTES = 1 << 30
 """Least free space to start the servers: Kafka and PostgreSQL stop hard when it runs out."""

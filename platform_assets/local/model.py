@@ -1,8 +1,4 @@
-"""What a server of the local profile is, and where its files lie.
-
-Belongs here: the value types and the folder layout below ``WEIR_HOME``. Does not belong
-here: any one server (its own module) and running them (:mod:`supervise`).
-"""
+"""What a server of the local profile is, and where its files lie."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 JVM_SMALL = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 """Flags of a server that should start fast and stay small rather than run at its peak."""

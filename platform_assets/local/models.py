@@ -1,17 +1,13 @@
-"""The model server's process.
-
-Belongs here: its command and readiness. Does not belong here: any import of it (it is started as
-a command; it lives in ``ml/serving``).
-"""
+"""The model server's process."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import sys
 
+from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.model import Server
 from platform_assets.local.postgres import NAME as POSTGRES
-from platform_assets.settings import REPOSITORY, Settings
 
 NAME = "models"
 

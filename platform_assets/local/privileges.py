@@ -1,7 +1,5 @@
 """Run PostgreSQL although the user is root, which it refuses.
 
-Belongs here: the command prefix that drops root. Does not belong here: PostgreSQL itself.
-
 PostgreSQL only asks whether its effective user id is 0. A user namespace that maps root to
 ``nobody`` answers no while files still belong to root, so nothing needs another owner, and
 a checkout below ``/root`` works. Where namespaces are forbidden (some containers) the
@@ -18,7 +16,7 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _NOBODY = "nobody"
 

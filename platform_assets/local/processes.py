@@ -1,8 +1,5 @@
 """Processes by pid and start time: who listens, who is left, who takes how much memory.
 
-Belongs here: reading and ending processes that this project started. Does not belong here:
-the supervisor's own protocol (:mod:`supervise`).
-
 A pid alone can be another process by now, so a record is a pid with its start time, and
 what a server left behind is found by the mark that its environment carries.
 """
@@ -19,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local.model import Server, run_dir
-from platform_assets.settings import LOOPBACK, Settings
 
 MARK = "WEIR_STACK"
 """Environment variable that all servers of one home, and their children, carry."""

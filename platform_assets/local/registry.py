@@ -1,17 +1,13 @@
-"""The schema registry: Apicurio, kept in PostgreSQL, speaking the Confluent API.
-
-Belongs here: its environment, readiness and the default compatibility. Does not belong
-here: schemas and subjects (contracts).
-"""
+"""The schema registry: Apicurio, kept in PostgreSQL, speaking the Confluent API."""
 
 from __future__ import annotations
 
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
 from platform_assets.local.java import java
 from platform_assets.local.model import JVM_SMALL, Server, data_dir
 from platform_assets.local.postgres import NAME as POSTGRES
-from platform_assets.settings import LOOPBACK, Settings
 
 NAME = "registry"
 

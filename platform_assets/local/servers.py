@@ -1,17 +1,13 @@
-"""The catalogue of the local profile's servers.
-
-Belongs here: which servers there are and in which order they start. Does not belong here:
-how one of them is configured (its own module), or the supervisor (:mod:`supervise`).
-"""
+"""The catalogue of the local profile's servers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Profile, Settings
 from platform_assets.local import dagster, kafka, models, portal, postgres, registry, spark, trino
 from platform_assets.local.model import Server
-from platform_assets.settings import Profile, Settings
 
 DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
 STORES = (postgres.NAME, kafka.NAME, registry.NAME)

@@ -1,18 +1,14 @@
-"""Spark Connect: one local Spark session behind a socket, for ``WEIR_ENGINE=spark``.
-
-Belongs here: the command and readiness. Does not belong here: the engine (engines/spark.py).
-It is started only when asked for (``weir up --with spark``).
-"""
+"""Spark Connect: one local Spark session behind a socket, for ``WEIR_ENGINE=spark``."""
 
 from __future__ import annotations
 
 import sys
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.java import package_folder, spark_java_home
 from platform_assets.local.model import Server, data_dir
-from platform_assets.settings import LOOPBACK, Settings
 
 NAME = "spark"
 _DELTA = "io.delta.sql.DeltaSparkSessionExtension"

@@ -1,8 +1,4 @@
-"""Start, stop, restart and look at the local servers.
-
-Belongs here: order, readiness, and that nothing is left behind. Does not belong here: any
-one server (:mod:`servers`), or the supervisor's protocol (:mod:`supervisord`).
-"""
+"""Start, stop, restart and look at the local servers."""
 
 from __future__ import annotations
 
@@ -20,13 +16,13 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import Faults
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.locks import file_lock
+from platform_assets.core.settings import Settings
 from platform_assets.local import disk, fetch, processes, supervisord
-from platform_assets.local.lock import file_lock
 from platform_assets.local.model import Server, log_dir, run_dir
 from platform_assets.local.servers import DEFAULT, catalogue, with_needs
 from platform_assets.local.wait import WaitTimeoutError, wait_until
-from platform_assets.settings import Settings
 
 Report = Callable[[str, str], None]
 """Called with a server's name and what it is doing now."""

@@ -1,8 +1,4 @@
-"""The supervisor process: its configuration, its socket, its birth and end.
-
-Belongs here: supervisord's file format and protocol. Does not belong here: the order of
-servers and their readiness (:mod:`supervise`).
-"""
+"""The supervisor process: its configuration, its socket, its birth and end."""
 
 from __future__ import annotations
 
@@ -18,12 +14,12 @@ from typing import Any
 
 import psutil
 
-from platform_assets.atomic import write_file
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import Settings
 from platform_assets.local.model import Server, log_dir, run_dir, socket_path
 from platform_assets.local.processes import MARK, alive
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 
 
 class _SocketConnection(http.client.HTTPConnection):

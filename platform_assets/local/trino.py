@@ -1,21 +1,17 @@
-"""Trino: one node, coordinator and worker, with the plugins of Weir's catalogs.
-
-Belongs here: the node's own configuration and readiness. Does not belong here: catalogs
-and access control (the gold room writes those into :func:`etc_dir`).
-"""
+"""Trino: one node, coordinator and worker, with the plugins of Weir's catalogs."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
 
-from platform_assets.atomic import write_file
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
 from platform_assets.local.java import java
 from platform_assets.local.model import Server, config_dir, data_dir, properties
 from platform_assets.local.postgres import NAME as POSTGRES
-from platform_assets.settings import LOOPBACK, Settings
 
 NAME = "trino"
 _CATALOGS = "platform_assets.gold.trino_config"

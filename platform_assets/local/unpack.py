@@ -1,8 +1,5 @@
 """Unpack a server's archive, only what is needed of it.
 
-Belongs here: reading tar archives whose members are hard links of each other. Does not
-belong here: where archives come from (:mod:`fetch`).
-
 Trino's archive holds 60 plugins that share jars by hard links. One pass over the
 archive finds which members are needed, links' targets included; a second writes those.
 """
@@ -15,7 +12,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 Keep = Callable[[PurePosixPath], bool]
 Report = Callable[[int, int], None]

@@ -1,7 +1,4 @@
-"""Await a condition instead of sleeping.
-
-Belongs here: the one loop that polls. Does not belong here: what is polled.
-"""
+"""Await a condition instead of sleeping."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 T = TypeVar("T")
 

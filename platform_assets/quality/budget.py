@@ -1,8 +1,5 @@
 """Whether the whole suite fits into a batch's time.
 
-Belongs here: the prediction of a suite's cost from past timings. Does not belong here:
-running the suite (:mod:`.gx`) or deciding what else a batch does (streaming).
-
 The rule: the whole suite runs on a micro-batch where it costs under a tenth of the batch's
 own time (and always when a partition's window closes). A suite costs a constant (the graph
 of metrics) and a part for each row, so the cost is a line through the past timings.

@@ -1,10 +1,4 @@
-"""Data documents: one HTML page for each validation that is kept, and an index a suite.
-
-Belongs here: showing a :class:`~.outcomes.SuiteResult` to people. Does not belong here:
-running suites (:mod:`.gx`). Pages stand alone (no script, no address outside, a content
-security policy that says so) and everything that came from data is escaped. Why not Great
-Expectations' own pages: ``docs/adr/0301-data-docs.md``.
-"""
+"""Data documents: one HTML page for each validation that is kept, and an index a suite."""
 
 from __future__ import annotations
 

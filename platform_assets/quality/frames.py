@@ -1,8 +1,4 @@
-"""Silver rows as pandas frames that Great Expectations is quick on.
-
-Belongs here: the change of frame, and columns derived for expectations that compare two.
-Does not belong here: Great Expectations (:mod:`.gx`), reading tables (:mod:`.checks`).
-"""
+"""Silver rows as pandas frames that Great Expectations is quick on."""
 
 from __future__ import annotations
 

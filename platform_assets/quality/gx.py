@@ -1,8 +1,5 @@
 """The only importer of Great Expectations: contract -> suite -> what the suite found.
 
-Belongs here: everything that touches ``great_expectations``. Does not belong here: choosing
-when a suite runs (:mod:`.budget`, :mod:`.checks`), or showing the result (:mod:`.data_docs`).
-
 The import takes seconds of CPU, so it happens inside functions; :func:`warm` does it early.
 One ephemeral context serves the process, behind a lock: Great Expectations keeps the context
 in global state and is not thread-safe, so validations take turns. Nothing leaves the machine:

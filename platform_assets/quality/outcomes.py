@@ -1,8 +1,4 @@
-"""What a check found, as plain values; and the balance of a batch.
-
-Belongs here: values that checks, documents and tests share. Does not belong here: running a
-suite (:mod:`.gx`), or Dagster (:mod:`.checks`).
-"""
+"""What a check found, as plain values; and the balance of a batch."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Connections to the ledger's PostgreSQL database.
-
-Belongs here: the ledger's pool and its patience, longer than elsewhere since a stream run
-outlives a restart of PostgreSQL; a statement may take as long as a lock is waited for. Does not
-belong here: what every database shares (:mod:`platform_assets.databases`), what is stored
-(:mod:`~platform_assets.streaming.ledger`) or locked (:mod:`~platform_assets.streaming.locks`).
-"""
+"""Connections to the ledger's PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -18,8 +12,8 @@ import psycopg
 from psycopg_pool import ConnectionPool
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from platform_assets.databases import AWAY, Connection, apply_schema
-from platform_assets.settings import Settings
+from platform_assets.core.databases import AWAY, Connection, apply_schema
+from platform_assets.core.settings import Settings
 
 DATABASE = "ledger"
 

@@ -1,10 +1,4 @@
-"""Copies what cannot be decoded to the topic's dead-letter topic.
-
-Belongs here: the record's original bytes with reason and origin in headers. The dead-letter
-topic is compacted and keyed by origin, so sending again after a crash collapses. Does not
-belong here: deciding what is a dead letter (engines), records refused before they reach
-Kafka (connectors).
-"""
+"""Copies what cannot be decoded to the topic's dead-letter topic."""
 
 from __future__ import annotations
 
@@ -14,9 +8,9 @@ import narwhals as nw
 from confluent_kafka import KafkaError, Message, Producer
 
 from platform_assets.contracts.model import Contract
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Frame
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
 
 
 class DeadLetterError(WeirError):

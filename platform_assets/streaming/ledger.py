@@ -1,9 +1,4 @@
-"""The ledger: which records form which micro-batch, and what became of them.
-
-Belongs here: typed reads and writes of the ledger's tables. Does not belong here: taking,
-writing or publishing (:mod:`~platform_assets.streaming.microbatch`).
-Next room: :mod:`~platform_assets.streaming.windows` for partitions of micro-batches.
-"""
+"""The ledger: which records form which micro-batch, and what became of them."""
 
 from __future__ import annotations
 
@@ -13,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from platform_assets.databases import Connection
+from platform_assets.core.databases import Connection
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.engines.base import MicroBatch, OffsetRange, Published
-from platform_assets.errors import WeirError
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
 from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
 
 

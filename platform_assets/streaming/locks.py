@@ -1,8 +1,4 @@
-"""Locks in PostgreSQL: one writer a table, one stream run at a time.
-
-Belongs here: advisory locks, which die with the connection of the process that held them,
-so kill -9 leaves nothing to clean up. Does not belong here: what is done under a lock.
-"""
+"""Locks in PostgreSQL: one writer a table, one stream run at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +11,9 @@ from types import TracebackType
 
 import psycopg
 
-from platform_assets.databases import Connection
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Connection
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from platform_assets.streaming.database import borrow, connect, ensure_schema
 
 LOCK_WAIT_SECONDS = 120.0

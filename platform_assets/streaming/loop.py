@@ -1,9 +1,4 @@
-"""The stream loop: one thread a topic takes what waits, lands it, publishes it, and again.
-
-Belongs here: order, pauses, back-off, draining. Does not belong here: what one micro-batch
-does (:mod:`~platform_assets.streaming.microbatch`) and Dagster: the run that hosts the loop
-reads :class:`Step` values from a bounded queue and logs materialisations.
-"""
+"""The stream loop: one thread a topic takes what waits, lands it, publishes it, and again."""
 
 from __future__ import annotations
 
@@ -21,11 +16,11 @@ from psycopg_pool import PoolTimeout
 
 from platform_assets.connectors.kafka import BrokerUnreachableError
 from platform_assets.contracts.model import Contract
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Engine, MicroBatch
 from platform_assets.engines.log import LogUnavailableError
 from platform_assets.engines.registry import RegistryUnavailableError
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
 from platform_assets.streaming.dead_letters import DeadLetterError, DeadLetters
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError

@@ -1,10 +1,4 @@
-"""One micro-batch, exactly: take, record, bronze, check, publish; and the same again on replay.
-
-Belongs here: the order of the steps that makes a crash harmless. The ledger is written
-before data; every write replaces exactly the micro-batch's own rows; so whatever was
-interrupted is simply done again over the same records. Does not belong here: the loop and
-its pauses (:mod:`~platform_assets.streaming.loop`), Dagster, how an engine writes.
-"""
+"""One micro-batch, exactly: take, record, bronze, check, publish; and the same again on replay."""
 
 from __future__ import annotations
 
@@ -16,6 +10,8 @@ from datetime import UTC, datetime
 import narwhals as nw
 
 from platform_assets.contracts.model import BadRow, Contract
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from platform_assets.engines.base import (
     Checked,
     Engine,
@@ -26,8 +22,6 @@ from platform_assets.engines.base import (
     RangeGoneError,
     Taken,
 )
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import writer_lock

@@ -1,17 +1,13 @@
-"""Opens a processor with all that it needs, for one replay.
-
-Belongs here: assembling ledger, windows, engine. Does not belong here: the loop, which
-assembles one processor a topic.
-"""
+"""Opens a processor with all that it needs, for one replay."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from platform_assets.core.settings import Settings
 from platform_assets.engines import open_engine
 from platform_assets.engines.base import Engine
-from platform_assets.settings import Settings
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.microbatch import Processor

@@ -1,8 +1,4 @@
-"""What a micro-batch takes: exact offset ranges, bounded.
-
-Belongs here: pure arithmetic on offsets, and asking the broker where the log begins and
-ends. Does not belong here: reading records (engines), recording ranges (ledger).
-"""
+"""What a micro-batch takes: exact offset ranges, bounded."""
 
 from __future__ import annotations
 
@@ -14,10 +10,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.engines.base import OffsetRange
-from platform_assets.errors import WeirError
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
 
 
 class LogGapError(WeirError):

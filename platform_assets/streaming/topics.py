@@ -1,16 +1,12 @@
-"""State of topics: paused, halted with an error, lag; and the view that ``weir streams`` shows.
-
-Belongs here: reads and writes of ``topic_state``. Does not belong here: micro-batches
-(:mod:`~platform_assets.streaming.ledger`).
-"""
+"""State of topics: paused, halted with an error, lag; and the view that ``weir streams`` shows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
 
 

@@ -1,9 +1,4 @@
-"""Windows: partitions of micro-batches in the order of the log.
-
-Belongs here: which window a new micro-batch belongs to, and which windows are closed. Does
-not belong here: event time (a window is about when records were *taken*; event dates are
-silver's). Next room: :mod:`~platform_assets.streaming.microbatch`.
-"""
+"""Windows: partitions of micro-batches in the order of the log."""
 
 from __future__ import annotations
 
@@ -11,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from platform_assets.contracts.model import Contract
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
 
 

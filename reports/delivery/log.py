@@ -1,9 +1,4 @@
-"""The delivery log: what was sent to whom, and whose turn it is to send.
-
-Belongs here: typed reads and writes of the table ``deliveries``, and the lock that lets one run
-at a time send to a recipient. Does not belong here: sending (:mod:`.send`), alerts
-(``sensors/deliveries.py``).
-"""
+"""The delivery log: what was sent to whom, and whose turn it is to send."""
 
 from __future__ import annotations
 
@@ -16,8 +11,8 @@ from typing import Any
 
 import psycopg
 
-from platform_assets.databases import Connection, Database, connect, retry_connection, unusable
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Connection, Database, connect, retry_connection, unusable
+from platform_assets.core.settings import Settings
 from reports.delivery.model import Delivery, Key, State
 
 DATABASE = "reports"

@@ -1,8 +1,4 @@
-"""A message as mail: subject, plain text, HTML, the PDF attached.
-
-Belongs here: the parts of a mail and its encoding. Does not belong here: handing it over
-(:mod:`.smtp`, :mod:`.sendgrid`).
-"""
+"""A message as mail: subject, plain text, HTML, the PDF attached."""
 
 from __future__ import annotations
 

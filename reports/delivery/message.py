@@ -1,9 +1,4 @@
-"""What a delivered message says, whatever way it goes.
-
-Belongs here: choosing and wording the parts (subject, headline, summary, notices, link, PDF).
-Does not belong here: markup of one channel (:mod:`.mail`, :mod:`.slack`), addresses
-(:mod:`.recipients`: a message knows none).
-"""
+"""What a delivered message says, whatever way it goes."""
 
 from __future__ import annotations
 
@@ -16,8 +11,8 @@ from typing import Literal
 
 from babel.dates import format_date
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.document import Report
 from reports.portal.addresses import report_url
 from reports.wording import direction, format_fact, locale_of

@@ -1,8 +1,4 @@
-"""A delivery on record: its key, its states, its row.
-
-Belongs here: the shape. Does not belong here: how it is kept (:mod:`.log`), and anything that
-opens a connection: the asset graph loads this module.
-"""
+"""A delivery on record: its key, its states, its row."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Recipients as a report's definition writes them.
-
-Belongs here: the three forms and their rules. Does not belong here: how a message reaches one
-(:mod:`.send`). An address comes from the definition only, never from the text of a document.
-"""
+"""Recipients as a report's definition writes them."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from enum import StrEnum
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _EXPECTED = (
     "write it as mailto:board@example.com, slack:#board (or a Slack id, slack:C0123456789), "

@@ -1,9 +1,5 @@
 """Sending a report: each recipient once, retried, recorded.
 
-Belongs here: the order of claim, attempt and record, and which way out serves a recipient. Does
-not belong here: what is sent (:mod:`.message`), how it leaves (:mod:`.smtp`, :mod:`.sendgrid`,
-:mod:`.slack`), how it is kept (:mod:`.log`).
-
 An attempt is recorded before it is made and its end after. A crash between the other side's "yes"
 and the record leaves ``pending``: the next run sends again, under the same Message-ID, by which
 mail servers and clients can drop the double; Slack cannot. Nothing is lost either way.
@@ -18,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.delivery.log import BusyError, DeliveryLog
 from reports.delivery.message import Message, compose, message_id_of
 from reports.delivery.model import Delivery, Key, State

@@ -1,8 +1,5 @@
 """Mail through SendGrid's v3 API.
 
-Belongs here: the request, and which answers are final. Does not belong here: what a mail says
-(:mod:`.mail`), when it is tried again (:mod:`.transport`).
-
 Request and answers: https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 """
 
@@ -13,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.delivery.mail import html_of, sender_of, text_of
 from reports.delivery.message import Message
 from reports.delivery.transport import Receipt, RefusedError, TemporaryError, seconds, secret

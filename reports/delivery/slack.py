@@ -1,8 +1,5 @@
 """A message in Slack: title, headline, summary, link as blocks; the PDF in its thread.
 
-Belongs here: blocks and their limits, the two calls, and which answers are final. Does not belong
-here: when a message is tried again (:mod:`.transport`).
-
 Limits: https://docs.slack.dev/reference/block-kit/blocks (header 150, section 3000, 10 fields of
 2000 characters, 50 blocks).
 """
@@ -15,8 +12,8 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.delivery.message import Figure, Message
 from reports.delivery.transport import (
     Receipt,

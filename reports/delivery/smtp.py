@@ -1,8 +1,4 @@
-"""Mail over SMTP.
-
-Belongs here: the session with a mail server, and which of its answers are final. Does not belong
-here: what a mail holds (:mod:`.mail`), when it is tried again (:mod:`.transport`).
-"""
+"""Mail over SMTP."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.delivery.mail import mail_of, sender_of
 from reports.delivery.message import Message
 from reports.delivery.transport import Receipt, RefusedError, TemporaryError, secret

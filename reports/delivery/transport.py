@@ -1,9 +1,4 @@
-"""What every way out has in common: a message goes in; a receipt, or one of two errors, comes out.
-
-Belongs here: the protocol, its errors, secrets by name, and how a temporary failure is tried
-again. Does not belong here: a protocol on the wire (:mod:`.smtp`, :mod:`.sendgrid`,
-:mod:`.slack`).
-"""
+"""What every transport has in common: a message in; a receipt, or one of two errors, out."""
 
 from __future__ import annotations
 
@@ -21,7 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from reports.delivery.message import Message
 
 

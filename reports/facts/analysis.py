@@ -1,8 +1,4 @@
-"""What follows from a KPI's values: changes, shares, ranks, trends, contributions, gaps.
-
-Belongs here: arithmetic, as facts. Does not belong here: SQL (:mod:`.query`), words
-(:mod:`reports.narrative`).
-"""
+"""What follows from a KPI's values: changes, shares, ranks, trends, contributions, gaps."""
 
 from __future__ import annotations
 

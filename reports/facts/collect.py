@@ -1,8 +1,4 @@
-"""All facts of a report's period, from one set of pinned snapshots.
-
-Belongs here: the order and the keeping of facts. Does not belong here: one KPI's
-(:mod:`.analysis`), its statements (:mod:`.query`).
-"""
+"""All facts of a report's period, from one set of pinned snapshots."""
 
 from __future__ import annotations
 
@@ -12,12 +8,11 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.definition import HEADLINE, Definition
-from reports.document import Notice
 from reports.facts.analysis import Findings, analyse
-from reports.facts.model import Fact
+from reports.facts.model import Fact, Notice
 from reports.facts.query import KpiReader, pin
 from reports.periods import Period
 

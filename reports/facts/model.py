@@ -1,8 +1,4 @@
-"""A cited fact: one number, what it measures, and how to get back to its rows.
-
-Belongs here: the shape of a fact. Does not belong here: how one is computed (:mod:`.query`,
-:mod:`.analysis`) or worded (:mod:`reports.narrative`).
-"""
+"""A cited fact: one number, what it measures, and how to get back to its rows."""
 
 from __future__ import annotations
 
@@ -117,3 +113,17 @@ class Fact(BaseModel):
     def is_point(self) -> bool:
         """Whether it is but a point of a series (:func:`point_id`)."""
         return self.id == point_id(self.kpi, self.period)
+
+
+class Notice(BaseModel):
+    """What a reader must know first: a gap, a stale table, a failed check.
+
+    Attributes:
+        rule: ``gap``, ``freshness``, ``quality``, ``guard`` or ``narrator``.
+        message: one sentence.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    message: str

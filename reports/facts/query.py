@@ -1,8 +1,5 @@
 """Reading KPIs from Trino at pinned snapshots.
 
-Belongs here: the statements of a KPI and their results. Does not belong here: what follows from
-them (:mod:`.analysis`).
-
 A KPI's SQL gives rows; every statement here wraps it: a value is an aggregate over those rows in
 a period, and the rows behind a value are the same select without the aggregate.
 """
@@ -15,8 +12,8 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from typing import Any
 
-from platform_assets.gold.trino import TrinoQueryError, execute
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoQueryError, execute
 from reports.definition import Kpi, render_sql, tables_of
 from reports.facts.model import Source
 from reports.periods import Grain, Period

@@ -1,7 +1,4 @@
-"""Trends with the week's season removed.
-
-Belongs here: the decomposition. Does not belong here: which KPI has a trend (:mod:`.analysis`).
-"""
+"""Trends with the week's season removed."""
 
 from __future__ import annotations
 

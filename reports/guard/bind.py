@@ -1,8 +1,4 @@
-"""Which cited value, or declared derivation, a number states.
-
-Belongs here: rounding, scale, unit, sign and the wording of an operation. Does not belong here:
-reading the text (:mod:`.scan`) and what it speaks of (:mod:`.scope`).
-"""
+"""Which cited value, or declared derivation, a number states."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Words that claim an order: "rose" beside a level, "highest", "third".
-
-Belongs here: directions and ranks that no bound number settles. Does not belong here: the sign
-of a change stated as a number (:mod:`.bind`).
-"""
+"""Words that claim an order: "rose" beside a level, "highest", "third"."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The decision on a paragraph.
-
-Belongs here: the order of the steps and the verdict. Does not belong here: any single rule.
-"""
+"""The decision on a paragraph."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Derivations, computed exactly.
-
-Belongs here: the formulas. Does not belong here: whether a text may state the result.
-"""
+"""Derivations, computed exactly."""
 
 from __future__ import annotations
 

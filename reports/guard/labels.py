@@ -1,8 +1,4 @@
-"""The vocabulary of a context: names and entities, and where a text uses them.
-
-Belongs here: matching labels word for word, longest first. Does not belong here: which number a
-label belongs to (:mod:`.scope`). Half a label is no label: a fuzzy match never counts.
-"""
+"""The vocabulary of a context: names and entities, and where a text uses them."""
 
 from __future__ import annotations
 

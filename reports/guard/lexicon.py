@@ -1,9 +1,4 @@
-"""Words of each language that carry numbers, directions and structure.
-
-Belongs here: word lists, as patterns over lower-case text. Does not belong here: what is done
-with them. English and German are complete; Japanese and Arabic have digits, scales and dates,
-and are read with the English words besides.
-"""
+"""Words of each language that carry numbers, directions and structure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the guard is given and what it answers.
-
-Belongs here: the shapes of values, paragraphs and verdicts. Does not belong here: any decision.
-"""
+"""What the guard is given and what it answers."""
 
 from __future__ import annotations
 

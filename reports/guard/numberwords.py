@@ -1,7 +1,4 @@
-"""Numbers written as words: ``four billion``, ``doubled``, ``a third``, ``zweiundzwanzig``.
-
-Belongs here: the words and their values. Does not belong here: units around them.
-"""
+"""Numbers written as words: ``four billion``, ``doubled``, ``a third``, ``zweiundzwanzig``."""
 
 from __future__ import annotations
 

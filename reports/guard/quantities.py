@@ -1,8 +1,4 @@
-"""Numbers in a text: digits, number words, scales, signs, units, multiples and fractions.
-
-Belongs here: reading what is written, with its precision. Does not belong here: periods
-(:mod:`.when`, found before) and what a number speaks of (:mod:`.scope`).
-"""
+"""Numbers in a text: digits, number words, scales, signs, units, multiples and fractions."""
 
 from __future__ import annotations
 

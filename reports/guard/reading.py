@@ -1,8 +1,4 @@
-"""A sentence being read: who is near a number, and in what role.
-
-Belongs here: periods and labels in a number's part of the sentence. Does not belong here:
-whether a value agrees with them (:mod:`.scope`, :mod:`.scope_derived`).
-"""
+"""A sentence being read: who is near a number, and in what role."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""A text as sentences of mentions: labels, periods, quantities and words of direction.
-
-Belongs here: running the scanners in their order, and what lies where. Does not belong here:
-what belongs together (:mod:`.scope`).
-"""
+"""A text as sentences of mentions: labels, periods, quantities and words of direction."""
 
 from __future__ import annotations
 

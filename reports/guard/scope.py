@@ -1,9 +1,4 @@
-"""What a level speaks of: do a value's period, entity and name agree with the sentence?
-
-Belongs here: attaching labels and periods to numbers that state one value. Does not belong
-here: whether the number itself is right (:mod:`.bind`), and derivations
-(:mod:`.scope_derived`). In doubt there is an objection.
-"""
+"""What a level speaks of: do a value's period, entity and name agree with the sentence?"""
 
 from __future__ import annotations
 

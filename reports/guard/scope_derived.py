@@ -1,8 +1,4 @@
-"""What a derivation or a change speaks of: do all its operands agree with the sentence?
-
-Belongs here: labels and periods of derivations, both ends of a change. Does not belong here:
-computing them (:mod:`.derive`).
-"""
+"""What a derivation or a change speaks of: do all its operands agree with the sentence?"""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Texts as the scanners read them: the same length, fewer kinds of characters, sentences.
-
-Belongs here: characters, words and sentence ends. Does not belong here: what words mean.
-"""
+"""Texts as the scanners read them: the same length, fewer kinds of characters, sentences."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Units: what a text writes beside a number, and whether a value's unit is the same.
-
-Belongs here: currencies, percent, points, measures. Does not belong here: numbers.
-"""
+"""Units: what a text writes beside a number, and whether a value's unit is the same."""
 
 from __future__ import annotations
 

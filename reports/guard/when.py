@@ -1,8 +1,4 @@
-"""Periods and dates: what a key or words mean, and where a text names one.
-
-Belongs here: reading periods and telling whether two are the same. Does not belong here: which
-number a period belongs to (:mod:`.scope`).
-"""
+"""Periods and dates: what a key or words mean, and where a text names one."""
 
 from __future__ import annotations
 

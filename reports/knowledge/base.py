@@ -1,8 +1,4 @@
-"""The knowledge base: a collection of documents, kept in step with a folder, and searched.
-
-Belongs here: what is done in which order: parse, cut, embed, keep, find. Does not belong here:
-any format, formula or product. This is the room's door for the other rooms.
-"""
+"""The knowledge base: a collection of documents, kept in step with a folder, and searched."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.document import Passage
 from reports.knowledge import chunks, fusion
 from reports.knowledge.embed import Embedder, shared_embedder

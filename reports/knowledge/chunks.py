@@ -1,8 +1,4 @@
-"""Blocks to passages: bounded in length, cut where the author cut.
-
-Belongs here: where a passage starts and ends, and its id. Does not belong here: reading files
-(:mod:`.parsing`), embedding (:mod:`.embed`).
-"""
+"""Blocks to passages: bounded in length, cut where the author cut."""
 
 from __future__ import annotations
 

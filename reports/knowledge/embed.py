@@ -1,9 +1,4 @@
-"""Texts to vectors: which embedder, where its weights lie, and sentence-transformers.
-
-Belongs here: torch and sentence-transformers, which nothing else imports. Does not belong here:
-running an exported model (:mod:`.embed_onnx`), what is embedded
-(:class:`reports.knowledge.model.Entry`).
-"""
+"""Texts to vectors: which embedder, where its weights lie, and sentence-transformers."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""An exported embedding model in ONNX Runtime.
-
-Belongs here: onnxruntime and the tokenizer, batches and threads. Does not belong here: where the
-weights lie and how the graph is made (:mod:`.embed`); importing this imports neither torch nor
-onnxruntime.
-"""
+"""An exported embedding model in ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Two rankings to one.
-
-Belongs here: formulas over scores. Does not belong here: where scores come from.
-"""
+"""Two rankings to one."""
 
 from __future__ import annotations
 

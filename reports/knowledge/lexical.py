@@ -1,8 +1,4 @@
-"""Finding by words: BM25.
-
-Belongs here: bm25s and PyStemmer, which nothing else imports. Does not belong here: stores; the
-same words rank the same whichever store holds them.
-"""
+"""Finding by words: BM25."""
 
 from __future__ import annotations
 

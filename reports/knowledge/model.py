@@ -1,7 +1,4 @@
-"""The shapes of the room: blocks of a document, kept passages, results of a sync.
-
-Belongs here: plain values. Does not belong here: anything that reads, embeds or stores.
-"""
+"""The shapes of the room: blocks of a document, kept passages, results of a sync."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from reports.document import Passage
 
 Vectors = npt.NDArray[np.float32]

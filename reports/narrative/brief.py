@@ -1,9 +1,4 @@
-"""What a narrator is told, and what it gives back.
-
-Belongs here: the shapes between the report and its narrators. Does not belong here: how a fact
-is computed (:mod:`reports.facts`), how a narrator writes (:mod:`.template`, :mod:`.model`), whether
-it told the truth (:mod:`.evidence`).
-"""
+"""What a narrator is told, and what it gives back."""
 
 from __future__ import annotations
 
@@ -11,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from reports.document import Passage
 from reports.facts.model import Derivation, Fact
 from reports.periods import Period

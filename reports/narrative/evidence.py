@@ -1,8 +1,4 @@
-"""Drafts before the number guard: facts as its values, its links as spans.
-
-Belongs here: what may be printed, and the shapes that the guard wants. Does not belong here:
-numbers in sentences (:mod:`reports.guard`), what happens after a refusal (:mod:`.write`).
-"""
+"""Drafts before the number guard: facts as its values, its links as spans."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """The model narrator: prose by any OpenAI-compatible endpoint, from facts and passages alone.
 
-Belongs here: what the model is told, the shape of its answer, its endpoint's failures and its
-token budget. Does not belong here: whether an answer is true (:mod:`.evidence`), what follows a
-refusal (:mod:`.write`).
-
 Instructions stand in the system message. Facts and passages are data: one JSON document in the
 user message, with ``<`` escaped so that no passage can close its delimiter. A passage may hold
 any text; what it makes the model write is judged like everything else.
@@ -19,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.facts.model import Derivation
 from reports.narrative.brief import (
     AnswerError,

@@ -1,8 +1,5 @@
 """The template's sentences in each language.
 
-Belongs here: wording with places for figures. Does not belong here: which sentence is said when
-(:mod:`.template`), how a figure is written (:mod:`reports.wording`).
-
 Sentences must hold for singular and plural labels of any gender, so subjects are names and verbs
 do not bend. They contain no number, spelt or in digits, but the figures put in, and no superlative
 but that of a rank: the number guard reads "one" as a number and "top" as a rank.

@@ -1,8 +1,4 @@
-"""What the facts of one KPI say: which is the value, which its changes, who made them.
-
-Belongs here: finding facts by kind, entity and period. Does not belong here: words
-(:mod:`.template`), computing (:mod:`reports.facts`).
-"""
+"""What the facts of one KPI say: which is the value, which its changes, who made them."""
 
 from __future__ import annotations
 

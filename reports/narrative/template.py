@@ -1,9 +1,5 @@
 """The template narrator: plain prose from facts alone, the finding first.
 
-Belongs here: which sentence is said when, and with which facts. Does not belong here: the
-sentences (:mod:`.phrases`), finding the facts of a KPI (:mod:`.reading`), judging the outcome
-(:mod:`reports.guard`).
-
 The same brief gives the same text. Every figure shown is a fact's value as
 :func:`reports.wording.format_value` writes it; where words say a fall its figure
 stands without a sign, and a contribution keeps its sign.

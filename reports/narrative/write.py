@@ -1,9 +1,4 @@
-"""The loop: a narrator writes, the number guard judges, and only judged text leaves.
-
-Belongs here: who writes, how often it may try again, and when the template takes over. Does not
-belong here: writing (:mod:`.template`, :mod:`.model`), judging (:mod:`.evidence`). Next room:
-:mod:`reports.document`.
-"""
+"""The loop: a narrator writes, the number guard judges, and only judged text leaves."""
 
 from __future__ import annotations
 
@@ -11,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from platform_assets.settings import Settings
-from reports.document import Notice, Paragraph
+from platform_assets.core.settings import Settings
+from reports.document import Paragraph
+from reports.facts.model import Notice
 from reports.narrative import template
 from reports.narrative.brief import (
     SUMMARY,

@@ -1,9 +1,4 @@
-"""Page numbers in a report's contents, read back from its first print.
-
-Belongs here: which page a heading came to lie on, and writing that into the page. Does not belong
-here: printing (:mod:`reports.pdf`). Chromium has no ``target-counter`` (CSS Generated Content for
-Paged Media), so a page is printed, looked at, and printed again.
-"""
+"""Page numbers in a report's contents, read back from its first print."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""A report as HTML: the template, filled in.
-
-Belongs here: the template's environment. Does not belong here: what it is filled with
-(:mod:`.view`).
-"""
+"""A report as HTML: the template, filled in."""
 
 from __future__ import annotations
 

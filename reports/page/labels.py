@@ -1,8 +1,5 @@
 """The page's own words, in each language that a page can be in.
 
-Belongs here: labels of the page and of charts, one catalogue. Does not belong here: words of a
-report's text (:mod:`reports.narrative`), figures and dates (:mod:`reports.wording`).
-
 A new language is one more :class:`Labels`; the type checker says what is missing.
 """
 

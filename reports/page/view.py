@@ -1,8 +1,4 @@
-"""A report seen as the page shows it: linked pieces of text, cards, rows, footnotes, statements.
-
-Belongs here: what is shown where, and checks that everything referred to is there. Does not
-belong here: markup (``report.html.j2``), style (``page.css``), words (:mod:`.labels`).
-"""
+"""A report seen as the page shows it: linked pieces of text, cards, rows, footnotes, statements."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from functools import cached_property
 
 from babel.dates import format_datetime
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from reports.document import Passage, Report, Section, Span, cut
 from reports.facts.model import Fact, Kind, Source
 from reports.page.labels import Labels, labels

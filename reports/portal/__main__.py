@@ -1,7 +1,4 @@
-"""``python -m reports.portal``: serve the portal until it is stopped.
-
-Belongs here: the server. Does not belong here: the application (:mod:`.app`).
-"""
+"""``python -m reports.portal``: serve the portal until it is stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 
 import uvicorn
 
-from platform_assets.settings import LOOPBACK, Settings, get_settings
+from platform_assets.core.settings import LOOPBACK, Settings, get_settings
 from reports.portal.app import create_app
 
 

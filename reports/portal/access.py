@@ -1,9 +1,4 @@
-"""Who asks, and what every answer needs.
-
-Belongs here: the services behind the pages, the signed-in visitor of a request, what they may
-open. Does not belong here: the pages themselves (:mod:`.reading`, :mod:`.evidence`,
-:mod:`.login`).
-"""
+"""Who asks, and what every answer needs."""
 
 from __future__ import annotations
 
@@ -12,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from platform_assets.databases import Database
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import Settings
 from reports.document import Report
 from reports.portal.audit import Action, Audit
 from reports.portal.openid import OpenIdProvider

@@ -1,14 +1,10 @@
-"""Where a report and a fact are found in the portal.
-
-Belongs here: addresses that documents outside the portal link to, and what a valid name in one
-is. Does not belong here: answering them (:mod:`.reading`, :mod:`.evidence`).
-"""
+"""Where a report and a fact are found in the portal."""
 
 from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of reports: no dot and no slash, so no address leads out of the store."""

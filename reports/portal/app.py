@@ -1,8 +1,4 @@
-"""The portal as an application.
-
-Belongs here: putting the rooms together, and what an error looks like. Does not belong here: any
-page (:mod:`.login`, :mod:`.reading`, :mod:`.evidence`, :mod:`.models`).
-"""
+"""The portal as an application."""
 
 from __future__ import annotations
 
@@ -19,9 +15,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from platform_assets.errors import WeirError
-from platform_assets.gold.trino import TrinoQueryError
-from platform_assets.settings import LOOPBACK, Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import LOOPBACK, Settings
+from platform_assets.core.trino import TrinoQueryError
 from reports.portal import charts, evidence, login, models, reading
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit

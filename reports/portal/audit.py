@@ -1,8 +1,4 @@
-"""The record of who saw what.
-
-Belongs here: writing and reading the record. Does not belong here: deciding who may see
-(:mod:`.users`). It is written before anything is shown: no record, no page.
-"""
+"""The record of who saw what."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from platform_assets.databases import Database
+from platform_assets.core.databases import Database
 
 
 class Action(StrEnum):

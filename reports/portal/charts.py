@@ -1,8 +1,4 @@
-"""The script that makes charts live: Vega, Vega-Lite and Vega-Embed in one file.
-
-Belongs here: writing that file once. Does not belong here: drawing a report's pictures
-(:mod:`reports.charts`), the page's own script (``static/charts.js``).
-"""
+"""The script that makes charts live: Vega, Vega-Lite and Vega-Embed in one file."""
 
 from __future__ import annotations
 
@@ -10,8 +6,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from platform_assets.atomic import write_file
-from platform_assets.settings import Settings
+from platform_assets.core.files import write_file
+from platform_assets.core.settings import Settings
 
 # The interpreter (`ast`) evaluates Vega's expressions without `eval`, as the pages' policy asks.
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"

@@ -1,8 +1,4 @@
-"""Two periods of a report side by side.
-
-Belongs here: which facts face each other and how they differ. Does not belong here: the page
-(:mod:`.reading`), facts about change that the report itself states.
-"""
+"""Two periods of a report side by side."""
 
 from __future__ import annotations
 

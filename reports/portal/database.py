@@ -1,16 +1,11 @@
-"""The portal's PostgreSQL database.
-
-Belongs here: its name and its tables. Does not belong here: connections
-(:mod:`platform_assets.databases`), what is stored (:mod:`.users`, :mod:`.sessions`,
-:mod:`.audit`).
-"""
+"""The portal's PostgreSQL database."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from platform_assets.databases import Database
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import Settings
 
 DATABASE = "portal"
 

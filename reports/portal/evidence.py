@@ -1,8 +1,4 @@
-"""What stands behind a number: its fact, its statement, its rows.
-
-Belongs here: those routes. Does not belong here: reading rows (:mod:`.rows`), file formats
-(:mod:`.exports`).
-"""
+"""What stands behind a number: its fact, its statement, its rows."""
 
 from __future__ import annotations
 
@@ -15,8 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from platform_assets.errors import WeirError
-from platform_assets.gold.trino import Result
+from platform_assets.core.errors import WeirError
+from platform_assets.core.trino import Result
 from reports.document import Report
 from reports.facts.model import Fact, Source
 from reports.portal.access import CurrentVisit, Visit

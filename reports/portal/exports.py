@@ -1,8 +1,4 @@
-"""Rows as files: CSV and Parquet, written as they are read.
-
-Belongs here: formats. Does not belong here: which rows (:mod:`.rows`), who may have them
-(:mod:`.evidence`).
-"""
+"""Rows as files: CSV and Parquet, written as they are read."""
 
 from __future__ import annotations
 

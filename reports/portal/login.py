@@ -1,8 +1,4 @@
-"""Signing in and out.
-
-Belongs here: the form, cookies, the OpenID redirect. Does not belong here: passwords
-(:mod:`.users`), sessions (:mod:`.sessions`), the conversation with a provider (:mod:`.openid`).
-"""
+"""Signing in and out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Pages of models: how each day's data differ from what a model was trained on.
 
-Belongs here: those routes, and finding the files under ``<models_root>/drift`` (their layout is
-said in ``ml/drift/pages.py``). Does not belong here: drawing them, deciding anything.
-
 Evidently's pages carry their scripts inside. They are shown in a frame of their own without an
 origin: what runs there reaches neither the reader's session nor the network.
 """

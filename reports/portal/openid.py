@@ -1,9 +1,4 @@
-"""Signing in at an OpenID provider: authorization code with PKCE.
-
-Belongs here: the conversation with the provider. Does not belong here: which user somebody is
-(:mod:`.users`), cookies (:mod:`.login`). What must hold of an ID token is OpenID Connect Core
-1.0, 3.1.3.7; Authlib checks it.
-"""
+"""Signing in at an OpenID provider: authorization code with PKCE."""
 
 from __future__ import annotations
 
@@ -23,8 +18,8 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.portal.sessions import Attempt
 
 CALLBACK = "/openid/callback"

@@ -1,8 +1,4 @@
-"""Pages of reports: list, search, read, compare, PDF.
-
-Belongs here: those routes. Does not belong here: what stands behind a number
-(:mod:`.evidence`), finding reports (:mod:`.shelf`).
-"""
+"""Pages of reports: list, search, read, compare, PDF."""
 
 from __future__ import annotations
 

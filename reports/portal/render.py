@@ -1,8 +1,4 @@
-"""From a template and its values to an answer.
-
-Belongs here: the templates' environment and what they may call. Does not belong here: values
-(the routes), how figures are written (:mod:`reports.wording`).
-"""
+"""From a template and its values to an answer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The rows behind a number, read under the reader's own permissions.
-
-Belongs here: paging, counting and streaming the rows of a fact's ``rows_sql``. Does not belong
-here: who may ask (:mod:`.access`), file formats (:mod:`.exports`).
-"""
+"""The rows behind a number, read under the reader's own permissions."""
 
 from __future__ import annotations
 
@@ -12,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from platform_assets.errors import WeirError
-from platform_assets.gold.trino import Result, TrinoQueryError, connect, execute
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import Result, TrinoQueryError, connect, execute
 
 Row = tuple[Any, ...]
 

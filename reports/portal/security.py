@@ -1,8 +1,4 @@
-"""What protects every page, whoever asks.
-
-Belongs here: headers, the size of what is sent, tokens of forms. Does not belong here: who may
-see what (:mod:`.access`).
-"""
+"""What protects every page, whoever asks."""
 
 from __future__ import annotations
 

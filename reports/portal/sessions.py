@@ -1,8 +1,4 @@
-"""Who is signed in: sessions kept on the server, an opaque cookie in the browser.
-
-Belongs here: starting, finding and ending sessions, and what OpenID must remember between two
-steps. Does not belong here: users (:mod:`.users`), cookies (:mod:`.login`).
-"""
+"""Who is signed in: sessions kept on the server, an opaque cookie in the browser."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from platform_assets.databases import Database
+from platform_assets.core.databases import Database
 from reports.portal.users import User, load_user
 
 IDLE = timedelta(minutes=30)

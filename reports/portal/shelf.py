@@ -1,8 +1,4 @@
-"""What somebody may read, found and searched.
-
-Belongs here: listing, loading and searching reports for one user. Does not belong here: files
-(:mod:`reports.store`), roles (:mod:`.users`).
-"""
+"""What somebody may read, found and searched."""
 
 from __future__ import annotations
 
@@ -15,8 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.document import Report
 from reports.portal.addresses import NAME_PATTERN, PERIOD_PATTERN
 from reports.portal.users import User

@@ -1,8 +1,4 @@
-"""How often somebody may try.
-
-Belongs here: limits by user and address. Does not belong here: passwords (:mod:`.users`).
-Counts are kept in this process: the portal is one process, and a restart forgives.
-"""
+"""How often somebody may try."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _GUESSES = parse("3 per 5 minutes")
 """Wrong passwords of one user from one address: the fourth is slowed."""

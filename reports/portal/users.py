@@ -1,8 +1,4 @@
-"""Who may sign in, and which reports each may read.
-
-Belongs here: users, their roles and passwords. Does not belong here: staying signed in
-(:mod:`.sessions`), slowing guesses down (:mod:`.throttle`).
-"""
+"""Who may sign in, and which reports each may read."""
 
 from __future__ import annotations
 
@@ -14,8 +10,8 @@ import psycopg
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from platform_assets.databases import Connection, Database
-from platform_assets.errors import WeirError
+from platform_assets.core.databases import Connection, Database
+from platform_assets.core.errors import WeirError
 from platform_assets.gold.trino_config import ADMIN, ANALYST
 
 _PASSWORD_BYTES = 15

@@ -27,8 +27,8 @@ from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import Shift, simulate_history
 from platform_assets.connectors.simulate.clickstream import Clickstream
 from platform_assets.contracts.load import load_contracts
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.streaming.plan import Broker
 from tests.integration.lake import Lake
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from platform_assets.settings import REPOSITORY, get_settings
+from platform_assets.core.settings import REPOSITORY, get_settings
 from tests.e2e.browser import chromium, open_page
 
 PATIENCE_MS = 60_000

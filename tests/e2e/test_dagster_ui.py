@@ -14,15 +14,15 @@ from typer.testing import CliRunner
 
 from ml.features import table
 from ml.purchase.dataset import days_without_features
-from platform_assets.cli import build
+from platform_assets.cli.app import build
+from platform_assets.cli.launch import latest_metadata
+from platform_assets.cli.tour import wait_for_stream
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import simulate_history
 from platform_assets.contracts.load import load_contracts
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.naming import TopicName
-from platform_assets.runs import latest_metadata
-from platform_assets.settings import Settings
-from platform_assets.tour import wait_for_stream
 from tests.e2e.browser import chromium, open_page
 from tests.integration.dagster_api import instance, sensors, stop_sensor
 

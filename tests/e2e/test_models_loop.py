@@ -26,25 +26,25 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
-from ml.artefact import artefact_key, open_artefact, seal
 from ml.assets.drift import DRIFT
 from ml.assets.features import JOB as FEATURES_JOB
 from ml.assets.purchase import DATASET_KEY, DEPLOYMENT_KEY, EVALUATION_KEY, VERSION_KEY
 from ml.assets.purchase import JOB as TRAINING
 from ml.assets.serving import JOB as JUDGING
 from ml.assets.serving import SERVED_KEY, TRIAL_KEY
-from ml.cli import models
-from ml.deployment import Deployment, Deployments
 from ml.features.daily import midnight
 from ml.features.user import FEATURES
 from ml.purchase import MODEL
-from ml.registry import Registry
+from ml.rollout.deployment import Deployment, Deployments
+from ml.store.artefact import artefact_key, open_artefact, seal
+from ml.store.registry import Registry
 from ml.trials import evidence, guard, judge
+from platform_assets.cli.models import models
 from platform_assets.connectors.simulate import Shift
+from platform_assets.core.settings import Settings
 from platform_assets.definitions import defs
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 from tests.conftest import new_home
 from tests.e2e.daemon import Daemon
 from tests.e2e.loop_world import Asked, World, ask, tell

@@ -14,9 +14,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from platform_assets.databases import Database
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import LOOPBACK, Settings
 from reports.charts import Point, trend
 from reports.document import Chart
 from reports.portal.app import create_app

@@ -15,8 +15,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from ml.drift import pages
 from ml.drift.report import data_page
+from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import LOOPBACK, Settings
 from reports.portal.app import create_app
 from reports.portal.users import User, Users
 from tests.e2e.browser import ARGUMENTS, chromium

@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 from dagster._core.events import AssetMaterializationPlannedData
 
-from platform_assets.automation import automation_sensor, when_silver_changed
 from platform_assets.contracts.load import load_contracts
+from platform_assets.core.naming import TopicName
 from platform_assets.definitions import build_defs
-from platform_assets.fresh_gold_run import fresh_gold_job
-from platform_assets.naming import TopicName
+from platform_assets.graph.automation import automation_sensor, when_silver_changed
+from platform_assets.graph.runs.fresh_gold import fresh_gold_job
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CLICKS = TopicName("commerce", "clickstream")

@@ -11,12 +11,12 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from platform_assets.databases import connect
-from platform_assets.settings import Settings
+from platform_assets.core.databases import connect
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import NotifyError
 from reports.delivery.log import DATABASE, DeliveryLog
 from reports.delivery.model import Key, State
 from sensors.deliveries import build_delivery_sensor
-from sensors.notify import NotifyError
 from tests.kept import Kept
 
 

@@ -21,7 +21,7 @@ from ml.assets.purchase import JOB as TRAINING_JOB
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
 from ml.purchase import MODEL
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from sensors.drift import build_drift_sensor
 from tests.kept import Kept
 

@@ -8,9 +8,9 @@ import sys
 import dagster as dg
 import pytest
 
-from platform_assets.gold.assets import POOL, build_arguments, build_dbt_resource, build_gold_assets
+from platform_assets.core.settings import Settings
 from platform_assets.gold.fresh import FreshGold, FreshGoldError
-from platform_assets.settings import Settings
+from platform_assets.graph.gold import POOL, build_arguments, build_dbt_resource, build_gold_assets
 
 MARTS = {
     "gold/commerce/active_users_per_hour",
@@ -103,7 +103,7 @@ def test_fresh_step_says_what_to_do_when_trino_is_away(tmp_path) -> None:
 def test_import_brings_no_dagster_into_the_other_modules() -> None:
     code = (
         "import sys, platform_assets.gold.fresh, platform_assets.gold.bootstrap, "
-        "platform_assets.gold.results, platform_assets.cli_sql;"
+        "platform_assets.gold.results, platform_assets.cli.sql;"
         "heavy = {'dagster', 'dbt', 'trino', 'pyiceberg', 'polars', 'deltalake'};"
         "heavy &= set(sys.modules);"
         "assert not heavy, heavy"

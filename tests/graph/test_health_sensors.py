@@ -12,9 +12,9 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import Event, Notification, NotifyError, Severity
 from sensors.health import Open, build_health_sensors
-from sensors.notify import Event, Notification, NotifyError, Severity
 from tests.kept import Kept
 
 KEY = dg.AssetKey(["silver", "shop", "orders"])

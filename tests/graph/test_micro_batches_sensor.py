@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
-from platform_assets.settings import Settings
-from platform_assets.stream_run import code_version
+from platform_assets.core.settings import Settings
+from platform_assets.graph.runs.stream import code_version
 from platform_assets.streaming.locks import Lease, LeaseHeldError, read_lease
 from sensors.micro_batches import GRACE, QUEUED_GRACE, bury_dead, keep_alive
 

@@ -30,7 +30,7 @@ from ml.assets.purchase import (
 )
 from ml.features import table
 from ml.features.user import FEATURES
-from platform_assets.settings import Settings, get_settings
+from platform_assets.core.settings import Settings, get_settings
 
 DAY = date(2026, 3, 5)
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)

@@ -19,10 +19,9 @@ from deltalake import write_deltalake
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, TopicKind
+from platform_assets.core.naming import TopicName
 from platform_assets.engines.base import BatchCounts
-from platform_assets.maintenance import maintenance_definitions
-from platform_assets.naming import TopicName
-from platform_assets.quality.checks import (
+from platform_assets.graph.checks.silver import (
     BALANCE_CHECK,
     CONTRACT_CHECK,
     balance_result,
@@ -31,6 +30,7 @@ from platform_assets.quality.checks import (
     silver_check_specs,
     window_suite_result,
 )
+from platform_assets.graph.upkeep.assets import maintenance_definitions
 
 ARRIVED = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 
 from platform_assets.definitions import build_defs
-from reports.assets import check_document, job_name, latest_period, partitions
+from reports.assets.report import check_document, job_name, latest_period, partitions
 from reports.definition import load_definitions
-from reports.document import Notice, Report
+from reports.document import Report
 from reports.facts.collect import FactSheet
+from reports.facts.model import Notice
 from reports.make import held
 from reports.periods import Period
 

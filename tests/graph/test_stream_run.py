@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from platform_assets import stream_run
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.engines.base import BatchCounts, MicroBatch, OffsetRange, Published
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
-from platform_assets.stream_run import Reporter, code_version
+from platform_assets.graph.runs import stream as stream_run
+from platform_assets.graph.runs.stream import Reporter, code_version
 from platform_assets.streaming.ledger import Totals
 from platform_assets.streaming.microbatch import Step
 

@@ -17,11 +17,11 @@ from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, TopicKind
+from platform_assets.core.naming import TableName, TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.engines import open_engine
 from platform_assets.engines.base import OffsetRange
 from platform_assets.engines.log import TopicLog
-from platform_assets.naming import TableName, TopicName
-from platform_assets.settings import Settings
 from platform_assets.streaming.ledger import Ledger, Totals
 from platform_assets.streaming.locks import Lease
 from platform_assets.streaming.loop import StreamLoop

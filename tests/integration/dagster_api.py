@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from dagster import DagsterInstance
 
+from platform_assets.core.settings import Settings
 from platform_assets.local.dagster import environment
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 
 LOCATION = "weir"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from platform_assets.contracts.model import Contract, LogicalType, TopicKind
-from platform_assets.naming import TableName
+from platform_assets.core.naming import TableName
 
 FIRST = datetime(2026, 10, 30, tzinfo=UTC)
 DAYS = 5

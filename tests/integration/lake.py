@@ -19,9 +19,9 @@ from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
+from platform_assets.core.naming import TableName, TopicName
+from platform_assets.core.settings import Settings
 from platform_assets.engines import open_engine
-from platform_assets.naming import TableName, TopicName
-from platform_assets.settings import Settings
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import Lease

@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 
-from ml.artefact import artefact_key
-from ml.deployment import Deployments
+from ml.rollout.deployment import Deployments
+from ml.store.artefact import artefact_key
+from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import REPOSITORY, Settings
 from tests.onnx_models import FIELDS, write_model
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from platform_assets.gold.trino import Result, TrinoQueryError
-from reports.document import Chart, Notice, Paragraph, Passage, Report, Section, Span
-from reports.facts.model import Derivation, Fact, Kind, Source
+from platform_assets.core.trino import Result, TrinoQueryError
+from reports.document import Chart, Paragraph, Passage, Report, Section, Span
+from reports.facts.model import Derivation, Fact, Kind, Notice, Source
 from reports.portal.rows import Row, RowsExpiredError, Stream
 
 NAME = "weekly-commerce"

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.artefact import Field, Signature, artefact_key, seal, write_tensors
-from ml.registry import DatasetRef, Registry, Version
-from platform_assets.settings import Settings
+from ml.store.artefact import Field, Signature, artefact_key, seal, write_tensors
+from ml.store.registry import DatasetRef, Registry, Version
+from platform_assets.core.settings import Settings
 
 SIGNATURE = Signature((Field("views_7d", "double"),), (Field("score", "double"),))
 METADATA = {"threshold": 0.3, "metric": "f1", "validation": {"f1": 0.5}}

@@ -15,10 +15,10 @@ from dagster import DagsterInstance, SkipReason, build_sensor_context
 from ml.anomaly.model import Choice
 from ml.anomaly.outbox import ATTEMPTS, Outbox
 from ml.anomaly.watch import Watch
-from platform_assets.databases import connect
-from platform_assets.settings import Settings
+from platform_assets.core.databases import connect
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import Notifiers, NotifyError, WebhookNotifier
 from sensors.anomalies import build_anomaly_sensor, chart_from, tell
-from sensors.notify import Notifiers, NotifyError, WebhookNotifier
 from tests.anomaly_lake import daily, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
     DAYS,

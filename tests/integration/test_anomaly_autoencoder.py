@@ -8,7 +8,7 @@ import pytest
 from ml.anomaly.autoencoder import Fit, moments, train, windows
 from ml.anomaly.errors import AnomalyError
 from ml.anomaly.reconstruction import NEWEST, WIDTH, Network, Reconstruction, standardised
-from ml.artefact import write_tensors
+from ml.store.artefact import write_tensors
 
 QUICK = Fit(steps=120, batch=64)
 

@@ -14,7 +14,6 @@ import ml.anomaly.definition
 import ml.assets.anomaly
 from ml.anomaly.model import AUTOENCODER, champion
 from ml.anomaly.training import train_stream
-from ml.artefact import artefact_key, open_artefact
 from ml.assets.anomaly import (
     JOB,
     LEASE,
@@ -23,9 +22,10 @@ from ml.assets.anomaly import (
     build_anomaly_definitions,
     build_scores,
 )
-from ml.deployment import Deployments
-from ml.registry import Registry
-from ml.rollout import promote
+from ml.rollout.change import promote
+from ml.rollout.deployment import Deployments
+from ml.store.artefact import artefact_key, open_artefact
+from ml.store.registry import Registry
 from platform_assets.streaming.locks import read_lease, request_stop
 from tests.anomaly_lake import append, machine_rows, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures

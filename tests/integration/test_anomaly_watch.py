@@ -22,8 +22,8 @@ from ml.anomaly.errors import AnomalyError
 from ml.anomaly.model import Choice, maker
 from ml.anomaly.store import Store
 from ml.anomaly.watch import Step, Watch
-from platform_assets.databases import DatabaseError, connect
-from platform_assets.settings import REPOSITORY, Settings
+from platform_assets.core.databases import DatabaseError, connect
+from platform_assets.core.settings import REPOSITORY, Settings
 from tests.anomaly_lake import append, daily, plain_rows, seconds
 
 TABLE = "industry/machine_readings"
@@ -265,7 +265,7 @@ import sys
 from tests.integration.test_anomaly_watch import choice, definition
 from ml.anomaly.store import Store
 from ml.anomaly.watch import Watch
-from platform_assets.settings import get_settings
+from platform_assets.core.settings import get_settings
 settings = get_settings().model_copy(update={"lake_root": sys.argv[2]})
 watch = Watch(settings, definition(sys.argv[1]), choice(), Store(settings))
 while (step := watch.step(float(sys.argv[3]))) is not None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from platform_assets import cli_streams
-from platform_assets.cli import build
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.cli import streams as cli_streams
+from platform_assets.cli.app import build
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from tests.integration.lake import START, Lake, open_lake
 
 

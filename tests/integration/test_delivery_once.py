@@ -15,9 +15,9 @@ import dagster as dg
 import psycopg
 import pytest
 
-from platform_assets.databases import DatabaseError, connect
-from platform_assets.settings import Settings
-from reports.assets import build_report_assets
+from platform_assets.core.databases import DatabaseError, connect
+from platform_assets.core.settings import Settings
+from reports.assets.report import build_report_assets
 from reports.definition import load_definitions
 from reports.delivery import send
 from reports.delivery.log import DATABASE, BusyError, DeliveryLog
@@ -206,7 +206,7 @@ def test_the_asset_s_check_names_who_has_not_had_it_and_what_to_do(
     definition = load_definitions()["weekly-commerce"].model_copy(
         update={"name": document.name, "recipients": (str(BOARD), str(READER))}
     )
-    delivery = build_report_assets(definition)[-1]
+    delivery = build_report_assets(definition, list)[-1]
     ReportStore(stack).save(document)
     inbox = Inbox(rcpt=["550 no such user"])
 
@@ -219,7 +219,7 @@ def test_the_asset_s_check_names_who_has_not_had_it_and_what_to_do(
 
     with serving(inbox) as places:
         settings = to(stack, places)
-        monkeypatch.setattr("platform_assets.settings.get_settings", lambda: settings)
+        monkeypatch.setattr("platform_assets.core.settings.get_settings", lambda: settings)
         asked = made(send=False)
         dead = made()
         DeliveryLog(stack).retry_dead(report=document.name)
@@ -263,7 +263,7 @@ def test_the_turn_of_a_process_that_was_killed_is_free(stack: Settings, document
     key = Key(document.name, document.period, str(BOARD))
     script = (
         "import sys, time\n"
-        "from platform_assets.settings import get_settings\n"
+        "from platform_assets.core.settings import get_settings\n"
         "from reports.delivery.log import DeliveryLog, Key\n"
         "with DeliveryLog(get_settings()).turn(Key(*sys.argv[1:]), 10):\n"
         "    print('mine', flush=True)\n"
@@ -334,9 +334,9 @@ def weir(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     """The room's commands, on an application of their own."""
     script = (
         "import typer, sys\n"
-        "from platform_assets.cli import fail\n"
-        "from platform_assets.errors import WeirError\n"
-        "from reports.delivery.cli import register\n"
+        "from platform_assets.cli.app import fail\n"
+        "from platform_assets.core.errors import WeirError\n"
+        "from platform_assets.cli.deliveries import register\n"
         "app = typer.Typer(pretty_exceptions_enable=False)\n"
         "app.callback()(lambda: None)\n"
         "register(app)\n"

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from platform_assets.cli import build
+from platform_assets.cli.app import build
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.contracts import load
 from platform_assets.contracts.model import Contract
-from platform_assets.engines.local import LocalEngine
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import REPOSITORY, Settings
+from platform_assets.core.trino import execute
+from platform_assets.engines.local.engine import LocalEngine
 from platform_assets.gold.bootstrap import bootstrap
 from platform_assets.gold.catalog import ensure_catalog
 from platform_assets.gold.register import register_tables
-from platform_assets.gold.trino import execute
-from platform_assets.naming import TopicName
-from platform_assets.settings import REPOSITORY, Settings
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.plan import Broker
 from tests.integration.lake import Lake

@@ -15,15 +15,15 @@ import typer
 from typer.testing import CliRunner
 
 from ml.drift import pages
-from ml.drift.cli import print_drift
 from ml.drift.compare import DriftError, Move
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
 from ml.drift.quality import Counts
 from ml.drift.state import age_state, data_state, gap_state, metric_state
 from ml.drift.watch import Answers, Champion, watch
-from platform_assets.databases import DatabaseError
-from platform_assets.settings import Settings
+from platform_assets.cli.drift import print_drift
+from platform_assets.core.databases import DatabaseError
+from platform_assets.core.settings import Settings
 
 TRAINED = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -23,8 +23,8 @@ from ml.features import daily
 from ml.purchase import MODEL
 from platform_assets.connectors.simulate import Shift
 from platform_assets.connectors.simulate.clickstream import Clickstream
-from platform_assets.databases import connect
-from platform_assets.settings import Settings, get_settings
+from platform_assets.core.databases import connect
+from platform_assets.core.settings import Settings, get_settings
 from sensors.drift import build_drift_sensor
 from tests.integration.trial_scene import forget
 

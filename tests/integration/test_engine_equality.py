@@ -22,12 +22,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from platform_assets.contracts.avro import value_schema_text
-from platform_assets.engines.local import LocalEngine
-from platform_assets.engines.spark import SparkEngine
-from platform_assets.engines.spark_frames import SMALL
-from platform_assets.engines.spark_session import open_session, release
+from platform_assets.core.settings import REPOSITORY, Settings
+from platform_assets.engines.local.engine import LocalEngine
+from platform_assets.engines.spark.engine import SparkEngine
+from platform_assets.engines.spark.frames import SMALL
+from platform_assets.engines.spark.session import open_session, release
 from platform_assets.local.java import spark_java_home
-from platform_assets.settings import REPOSITORY, Settings
 from tests import engine_rows as rows
 
 pytestmark = [

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.contracts.model import Contract, TopicKind
+from platform_assets.core.settings import Settings
 from platform_assets.engines import delta
 from platform_assets.engines.base import MicroBatch
-from platform_assets.engines.local import LocalEngine
-from platform_assets.settings import Settings
+from platform_assets.engines.local.engine import LocalEngine
 from tests import engine_rows as rows
 
 BATCH_FREE = {"_micro_batch"}

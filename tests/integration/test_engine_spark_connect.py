@@ -13,12 +13,12 @@ import pytest
 from pyspark import cloudpickle
 
 from platform_assets.contracts.avro import value_schema_text
-from platform_assets.engines.local import LocalEngine
-from platform_assets.engines.spark import SparkEngine
-from platform_assets.engines.spark_frames import SMALL
+from platform_assets.core.settings import Settings
+from platform_assets.engines.local.engine import LocalEngine
+from platform_assets.engines.spark.engine import SparkEngine
+from platform_assets.engines.spark.frames import SMALL
 from platform_assets.local import supervise
 from platform_assets.local.java import spark_java_home
-from platform_assets.settings import Settings
 from tests import engine_rows as rows
 
 pytestmark = [

@@ -15,12 +15,12 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from platform_assets.core.settings import EngineName, Settings
 from platform_assets.engines.base import MicroBatch, OffsetRange, RangeGoneError
-from platform_assets.engines.spark import SparkEngine
-from platform_assets.engines.spark_frames import SMALL
-from platform_assets.engines.spark_session import open_session, release
+from platform_assets.engines.spark.engine import SparkEngine
+from platform_assets.engines.spark.frames import SMALL
+from platform_assets.engines.spark.session import open_session, release
 from platform_assets.local.java import spark_java_home
-from platform_assets.settings import EngineName, Settings
 from tests.integration.lake import START, Lake, open_lake
 
 pytestmark = [

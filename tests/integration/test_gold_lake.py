@@ -10,12 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from platform_assets.contracts.load import load_contracts
+from platform_assets.core.naming import TopicName
+from platform_assets.core.trino import TrinoQueryError, execute
 from platform_assets.gold.bootstrap import bootstrap
 from platform_assets.gold.fresh import FreshGold
 from platform_assets.gold.register import register_tables
 from platform_assets.gold.results import row_counts, tables
-from platform_assets.gold.trino import TrinoQueryError, execute
-from platform_assets.naming import TopicName
 from tests.integration import gold_rows
 
 CLICKS = TopicName("commerce", "clickstream")

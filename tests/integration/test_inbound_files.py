@@ -12,8 +12,8 @@ from platform_assets.connectors.ingested import IngestedFiles, LedgerUnreachable
 from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.contracts.load import load_contracts
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 from tests.integration.test_inbound_topics import records_of
 
 TOPIC = "retail.invoice_lines"

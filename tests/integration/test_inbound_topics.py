@@ -19,8 +19,8 @@ from platform_assets.connectors.registry import Registry, RegistryError, SchemaR
 from platform_assets.connectors.simulate import Shares, simulate_history, simulate_live
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Column, Contract, LogicalType, TopicPolicy
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 
 
 def contract(name: str, **changes: object) -> Contract:

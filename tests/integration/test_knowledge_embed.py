@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from platform_assets.settings import get_settings
+from platform_assets.core.settings import get_settings
 from reports.knowledge.embed import (
     Embedder,
     SentenceEmbedder,

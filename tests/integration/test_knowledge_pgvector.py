@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.knowledge.base import KnowledgeBase
 from reports.knowledge.stores import postgres
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, VectorStore, open_store

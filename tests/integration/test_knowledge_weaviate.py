@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import weaviate
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.knowledge.stores import weaviate_v4
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, VectorStore
 from reports.knowledge.stores.weaviate_v4 import WeaviateStore

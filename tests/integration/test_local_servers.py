@@ -13,13 +13,13 @@ import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from platform_assets.local import fetch, processes, supervise, supervisord
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.model import run_dir
 from platform_assets.local.servers import catalogue
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 from tests.conftest import free_port_base
 
 WEIR = Path(sys.executable).with_name("weir")
@@ -251,7 +251,7 @@ def test_ctrl_c_while_starting_stops_what_was_started(own_home):
 
 
 def test_a_second_command_waits_its_turn(own_home):
-    from platform_assets.local.lock import LockedError, file_lock
+    from platform_assets.core.locks import LockedError, file_lock
 
     lock = run_dir(own_home) / "lock"
     with file_lock(lock, what="a test", timeout=0), pytest.raises(LockedError) as caught:

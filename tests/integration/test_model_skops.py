@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from ml.artefact import (
+from ml.store.artefact import (
     ArtefactError,
     Field,
     Signature,

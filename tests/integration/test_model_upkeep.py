@@ -13,13 +13,13 @@ import pytest
 from deltalake import DeltaTable
 
 from ml.assets.upkeep import KEY, ModelUpkeepConfig, model_upkeep
-from ml.deployment import Deployments
 from ml.drift import pages
 from ml.features import table
+from ml.rollout.deployment import Deployments
 from ml.serving.ids import first_id
 from ml.serving.log import Prediction, PredictionLog
-from platform_assets.databases import connect
-from platform_assets.settings import Settings
+from platform_assets.core.databases import connect
+from platform_assets.core.settings import Settings
 
 NOW = datetime.now(UTC)
 
@@ -29,7 +29,7 @@ def settings(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """The session's PostgreSQL, with pages and features of this test's own."""
     roots = {"models_root": str(tmp_path / "models"), "lake_root": str(tmp_path / "lake")}
     own = settings.model_copy(update=roots)
-    monkeypatch.setattr("platform_assets.settings.get_settings", lambda: own)
+    monkeypatch.setattr("platform_assets.core.settings.get_settings", lambda: own)
     return own
 
 

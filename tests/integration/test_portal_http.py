@@ -13,8 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from platform_assets.databases import Database, connect
-from platform_assets.settings import Settings
+from platform_assets.core.databases import Database, connect
+from platform_assets.core.settings import Settings
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
 from reports.portal.database import DATABASE, portal_database

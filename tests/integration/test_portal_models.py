@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.portal.app import create_app
 from reports.portal.users import User, Users
 from tests.integration.test_portal_http import login

@@ -19,9 +19,9 @@ from fastapi.testclient import TestClient
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from platform_assets.databases import Database
+from platform_assets.core.databases import Database
+from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 from reports.portal.app import create_app
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database

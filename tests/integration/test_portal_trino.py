@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoQueryError, connect, execute
 from platform_assets.gold.bootstrap import bootstrap
-from platform_assets.gold.trino import TrinoQueryError, connect, execute
-from platform_assets.settings import Settings
 from reports.portal.rows import RowsExpiredError, TrinoRows
 
 TABLE = "gold.portal_rows.sales"

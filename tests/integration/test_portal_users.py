@@ -15,10 +15,10 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from platform_assets.databases import Database, DatabaseError
+from platform_assets.cli import portal as cli
+from platform_assets.core.databases import Database, DatabaseError
+from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import REPOSITORY, Settings
-from reports.portal import cli
 from reports.portal.audit import Action, Audit
 from reports.portal.database import DATABASE, portal_database
 from reports.portal.users import User, UserError, Users

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from ml.artefact import open_artefact, seal
 from ml.features.labels import LABEL
 from ml.features.user import FEATURES, USER_FEATURES
 from ml.purchase import card, package
@@ -26,7 +25,8 @@ from ml.purchase.export import check
 from ml.purchase.plots import calibration_png, precision_recall_png
 from ml.purchase.train import Trained, train
 from ml.purchase.validation import Fold, expanding
-from ml.registry import Version
+from ml.store.artefact import open_artefact, seal
+from ml.store.registry import Version
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = b"k" * 32

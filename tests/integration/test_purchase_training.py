@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from ml.artefact import artefact_key, open_artefact
 from ml.assets.features import build_features_definitions
 from ml.assets.purchase import (
     DATASET_KEY,
@@ -24,13 +23,14 @@ from ml.assets.purchase import (
     build_purchase_definitions,
 )
 from ml.canary.sequential import Verdict
-from ml.deployment import Deployment, Deployments
 from ml.features import daily
 from ml.purchase import MODEL
 from ml.purchase.dataset import Recipe, build
-from ml.registry import Registry
+from ml.rollout.deployment import Deployment, Deployments
+from ml.store.artefact import artefact_key, open_artefact
+from ml.store.registry import Registry
 from ml.trials.judge import Finding, Judge
-from platform_assets.settings import Settings, get_settings
+from platform_assets.core.settings import Settings, get_settings
 from tests.integration.trial_scene import forget
 
 FIRST = date(2026, 3, 1)

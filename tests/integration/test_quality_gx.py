@@ -21,10 +21,10 @@ from platform_assets.contracts.model import (
     Rule,
     TopicKind,
 )
-from platform_assets.naming import TopicName
+from platform_assets.core.naming import TopicName
 from platform_assets.quality import gx
 from platform_assets.quality.outcomes import HIDDEN, SuiteResult
-from platform_assets.silver.transform import judge
+from platform_assets.transform.rows import judge
 
 ARRIVED = datetime(2026, 1, 5, 12, tzinfo=UTC)
 TYPES = {

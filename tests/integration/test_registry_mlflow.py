@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ml.artefact import ArtefactError, artefact_key, load_tensors, open_artefact
-from ml.registry import Registry, RegistryError
+from ml.store.artefact import ArtefactError, artefact_key, load_tensors, open_artefact
+from ml.store.registry import Registry, RegistryError
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings, get_settings
 from tests.conftest import free_port_base
 
 from .sealed_model import DATASET, register, sealed_folder
@@ -62,7 +62,8 @@ def without_server(
     """MLflow over a PostgreSQL of its own; two processes that start at once make its tables."""
     settings = Settings(home=tmp_path_factory.mktemp("registry"), port_base=free_port_base())
     script = (
-        "from ml.registry import Registry; from platform_assets.settings import get_settings; "
+        "from ml.store.registry import Registry; "
+        "from platform_assets.core.settings import get_settings; "
         "print(Registry(get_settings()).models())"
     )
     try:
@@ -150,7 +151,7 @@ def test_a_version_comes_back_as_it_was_registered(settings, model, folder):
 def test_what_people_look_at_lies_beside_the_run(settings, model, folder):
     from mlflow import MlflowClient
 
-    from ml.tracking import open_client
+    from ml.store.tracking import open_client
 
     version = register(settings, model, folder, plots={"calibration.svg": b"<svg/>"})
     client: MlflowClient = open_client(settings)
@@ -222,7 +223,7 @@ CRASH = """
 import os, sys
 from pathlib import Path
 from mlflow import MlflowClient
-from platform_assets.settings import get_settings
+from platform_assets.core.settings import get_settings
 from tests.integration.sealed_model import register
 MlflowClient.create_model_version = lambda *_, **__: os._exit(9)
 register(get_settings(), sys.argv[1], Path(sys.argv[2]))

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from platform_assets.cli.reports import show_facts
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import execute
 from platform_assets.gold.bootstrap import bootstrap
-from platform_assets.gold.trino import execute
-from platform_assets.settings import Settings
-from reports.cli import show_facts
 from reports.definition import Definition, load_definition
 from reports.facts.collect import FactsError, collect
 from reports.facts.model import Fact, Kind

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.definition import Definition
 from reports.make import Maker, MissingStageError, document_id
 from reports.store import JSON, PDF

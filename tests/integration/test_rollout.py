@@ -15,11 +15,12 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from ml import cli, rollout
-from ml.artefact import ArtefactError
-from ml.deployment import DeploymentError, Deployments
-from ml.registry import Registry, RegistryError
-from platform_assets.settings import Settings
+from ml.rollout import change as rollout
+from ml.rollout.deployment import DeploymentError, Deployments
+from ml.store.artefact import ArtefactError
+from ml.store.registry import Registry, RegistryError
+from platform_assets.cli import models as cli
+from platform_assets.core.settings import Settings
 
 from .sealed_model import register, sealed_folder
 
@@ -120,8 +121,8 @@ def test_the_first_champion_starts_a_model(settings, model, registry):
 
 CRASH = """
 import os, sys
-from ml import rollout
-from platform_assets.settings import get_settings
+from ml.rollout import change as rollout
+from platform_assets.core.settings import get_settings
 rollout.mend_aliases = lambda *_: os._exit(9)
 rollout.promote(get_settings(), sys.argv[1], reason="a test", actor="test")
 """

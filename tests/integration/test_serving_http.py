@@ -13,15 +13,15 @@ import httpx
 import pytest
 import yaml
 
-from ml.artefact import artefact_key
 from ml.canary.share import Arm, Split
-from ml.deployment import Deployment, DeploymentError, Deployments
+from ml.rollout.deployment import Deployment, DeploymentError, Deployments
 from ml.serving.ids import Ids
 from ml.serving.kserve import KServeError, manifest, write
 from ml.serving.log import OutcomeError, Prediction, PredictionLog
+from ml.store.artefact import artefact_key
+from platform_assets.core.settings import Settings
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 from tests.conftest import free_port_base, new_home
 from tests.integration.model_server import ModelServer, ServedModel, row
 from tests.onnx_models import FIELDS, write_model

@@ -15,9 +15,9 @@ import pytest
 
 from benchmarks.load import Sent, percentile, steady
 from ml.serving.log import PredictionLog
+from platform_assets.core.settings import Settings
 from platform_assets.local import supervise, supervisord
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 from tests.integration.model_server import ModelServer, ServedModel, row
 
 RATE = 200

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, AssetsDefinition, RunConfig, materialize
 
-from platform_assets.settings import Settings
-from platform_assets.sources.components import HistoryConfig, IngestConfig
-from platform_assets.sources.lineage import load_sources, source_key
+from platform_assets.core.settings import Settings
+from platform_assets.graph.components import HistoryConfig, IngestConfig
+from platform_assets.graph.lineage import load_sources, source_key
 from tests.integration.test_inbound_files import lines
 
 

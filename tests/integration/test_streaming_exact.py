@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from platform_assets.contracts.model import BadRow
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import LeaseHeldError
 from platform_assets.streaming.topics import TopicStates

@@ -17,18 +17,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from platform_assets.cli.tour import wait_for_stream
 from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import DEFAULT_TOPICS, SimulationResult, records
 from platform_assets.contracts.load import load_contracts
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
+from platform_assets.graph.runs.stream import JOB, LEASE
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
-from platform_assets.stream_run import JOB, LEASE
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import LeaseRow, read_lease
-from platform_assets.tour import wait_for_stream
 from tests.integration.calm import assert_balanced, assert_same_tables, calm_contracts, run_calm
 from tests.integration.dagster_api import instance, stop_sensor
 

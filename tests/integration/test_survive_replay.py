@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 from deltalake import DeltaTable
 
-from platform_assets.bronze.assets import build_bronze_assets
+from platform_assets.core.naming import TableName
+from platform_assets.core.settings import Settings
+from platform_assets.graph.bronze import build_bronze_assets
+from platform_assets.graph.silver import build_silver_assets
 from platform_assets.local.wait import wait_until
-from platform_assets.naming import TableName
-from platform_assets.settings import Settings
-from platform_assets.silver.assets import build_silver_assets
 from platform_assets.streaming.ledger import Ledger, UnknownWindowError
 from platform_assets.streaming.windows import Windows
 from tests.integration.lake import START, Lake, in_thread, open_lake

@@ -18,13 +18,13 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from deltalake import DeltaTable
 
-from platform_assets import stream_run
 from platform_assets.connectors.avro_codec import FRAME, Encoder
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.registry import SchemaRefusedError
 from platform_assets.contracts.avro import value_schema
 from platform_assets.contracts.model import Column, LogicalType
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
+from platform_assets.graph.runs import stream as stream_run
 from platform_assets.streaming import microbatch
 from platform_assets.streaming.database import borrow
 from platform_assets.streaming.ledger import Ledger

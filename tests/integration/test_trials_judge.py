@@ -17,8 +17,8 @@ from ml.trials.guard import Guard
 from ml.trials.judge import Finding, Judge, TrialError, begun
 from ml.trials.replay import Terms
 from ml.trials.store import Case, Kind
-from platform_assets.databases import DatabaseError, connect
-from platform_assets.settings import Settings
+from platform_assets.core.databases import DatabaseError, connect
+from platform_assets.core.settings import Settings
 from tests.integration.trial_scene import Scene, sealed
 from tests.traffic import ArmIs, arrays, ids_at, write
 

@@ -12,11 +12,11 @@ import pytest
 
 from ml.assets.serving import SERVED_KEY, TRIAL_KEY, build_serving_definitions
 from ml.purchase import MODEL
-from ml.registry import DatasetRef, Registry
-from ml.tracking import open_client
-from platform_assets.databases import connect
-from platform_assets.settings import Settings
-from sensors.notify import NotifyError, Severity
+from ml.store.registry import DatasetRef, Registry
+from ml.store.tracking import open_client
+from platform_assets.core.databases import connect
+from platform_assets.core.settings import Settings
+from platform_assets.messaging import NotifyError, Severity
 from sensors.promotion import build_promotion_sensor, worth_a_look
 from sensors.rollback import build_rollback_sensor
 from tests.integration.trial_scene import Scene, forget, sealed

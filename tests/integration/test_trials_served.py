@@ -8,11 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml.artefact import artefact_key, seal
 from ml.assets.serving import TRIAL_KEY
 from ml.purchase import MODEL
+from ml.store.artefact import artefact_key, seal
+from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
-from platform_assets.settings import Settings
 from sensors.rollback import build_rollback_sensor
 from tests.conftest import free_port_base
 from tests.integration.model_server import ModelServer, ServedModel

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from ml.artefact import Field, Signature, artefact_key, seal
-from ml.deployment import Deployment, Deployments
+from ml.rollout.deployment import Deployment, Deployments
 from ml.serving.log import PredictionLog
+from ml.store.artefact import Field, Signature, artefact_key, seal
 from ml.trials.judge import Finding, Judge
 from ml.trials.rows import Scope
-from platform_assets.databases import connect
-from platform_assets.settings import Settings
+from platform_assets.core.databases import connect
+from platform_assets.core.settings import Settings
 from tests.traffic import ArmIs, arrays, write
 
 SIGNATURE = Signature((Field("x", "double"),), (Field("score", "double"),))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ml.anomaly.corpus import read_profiles, read_series
 from ml.anomaly.errors import AnomalyError
 from ml.anomaly.nab import Profile, Truth, alarms, scaled_sigmoid, score_alarms, sweep
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 
 NAB = REPOSITORY.parent / "shared" / "data" / "nab"
 STANDARD = Profile(1.0, 1.0, 0.11)

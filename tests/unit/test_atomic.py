@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.atomic import write_file
+from platform_assets.core.files import write_file
 
 
 def test_a_reader_sees_one_writer_s_content_whole(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from benchmarks.clickstream import RULES
 from benchmarks.figures import Figure, middle, show
 from benchmarks.watch import latencies
 from platform_assets.contracts.load import load_contracts
-from platform_assets.naming import TopicName
-from platform_assets.silver import transform
+from platform_assets.core.naming import TopicName
+from platform_assets.transform import rows as transform
 
 NAMES = [
     "ingest_local",

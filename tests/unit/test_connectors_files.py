@@ -10,7 +10,7 @@ from platform_assets.connectors.envelope import event_id
 from platform_assets.connectors.files import SOURCES, FileError, ingest
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
 from platform_assets.contracts.load import load_contracts
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 GOOD = "536365,85123A,LANTERN,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n"

@@ -18,7 +18,7 @@ from platform_assets.contracts.load import (
     load_contracts,
 )
 from platform_assets.contracts.model import BadRow, Condition, LogicalType, TopicKind
-from platform_assets.naming import TopicName
+from platform_assets.core.naming import TopicName
 
 MINIMAL = """\
 apiVersion: v3.2.0

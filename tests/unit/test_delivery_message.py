@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.delivery.message import Message, NoPdfError, compose, message_id_of
-from reports.document import Notice, Paragraph, Report
-from reports.facts.model import Fact, Kind
+from reports.document import Paragraph, Report
+from reports.facts.model import Fact, Kind, Notice
 from reports.store import PDF, ReportStore
 
 PDF_BYTES = b"%PDF-1.7\n" + bytes(range(256)) * 4 + b"\n%%EOF\n"

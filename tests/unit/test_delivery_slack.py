@@ -13,7 +13,8 @@ from reports.delivery import slack
 from reports.delivery.message import Figure, Message, Words
 from reports.delivery.slack import SlackTransport
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
-from reports.document import Notice, Paragraph
+from reports.document import Paragraph
+from reports.facts.model import Notice
 from tests.peer import Answer, Peer, Request, hanging
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,

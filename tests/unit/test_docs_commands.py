@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import typer
 
-from platform_assets.cli import build
-from platform_assets.settings import REPOSITORY, Settings
+from platform_assets.cli.app import build
+from platform_assets.core.settings import REPOSITORY, Settings
 
 DOCUMENTS = sorted(
     [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")],

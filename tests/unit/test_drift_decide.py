@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ml.drift.compare import DriftError, Move, compare
 from ml.drift.decide import Decision, Reference, Rules, judge
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 
 SHOPPERS = (
     REPOSITORY.parent / "shared" / "data" / "online_shoppers" / "online_shoppers_intention.csv"

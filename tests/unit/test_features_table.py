@@ -16,7 +16,7 @@ from ml.features import daily, table
 from ml.features.errors import FeatureError
 from ml.features.user import FEATURES
 from ml.purchase.dataset import days_without_features
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 FIRST = date(2026, 3, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(12)]

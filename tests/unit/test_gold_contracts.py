@@ -8,10 +8,10 @@ import re
 import yaml
 
 from platform_assets.contracts.load import load_contracts
+from platform_assets.core.settings import Settings
 from platform_assets.gold import dbt_sources, trino_config
 from platform_assets.gold.fresh import MAX_DATES
 from platform_assets.gold.project import PROJECT
-from platform_assets.settings import Settings
 
 
 def _settings(tmp_path) -> Settings:

@@ -6,9 +6,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from platform_assets import cli_sql
-from platform_assets.errors import WeirError
-from platform_assets.settings import get_settings
+from platform_assets.cli import sql as cli_sql
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import get_settings
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.document import Passage
 from reports.knowledge.base import KnowledgeBase
 from reports.knowledge.embed import SentenceEmbedder, model_folder

@@ -14,7 +14,7 @@ import pytest
 from pptx.util import Inches
 from pypdf import PdfReader, PdfWriter
 
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 from reports.knowledge.model import Document, RefusedError
 from reports.knowledge.parsing import choose
 from reports.knowledge.parsing.choose import parse

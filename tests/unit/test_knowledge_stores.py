@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 from reports.knowledge.stores.lance import LanceStore
 from reports.knowledge.stores.model import VectorStore, open_store

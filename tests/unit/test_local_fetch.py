@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from platform_assets.local import fetch, unpack
 from platform_assets.local.artifacts import Artifact, manifest
 from platform_assets.local.disk import DiskFullError, require_free

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
+from platform_assets.core.locks import LockedError, file_lock
+from platform_assets.core.settings import Settings
 from platform_assets.local import doctor, processes, supervisord
-from platform_assets.local.lock import LockedError, file_lock
 from platform_assets.local.model import socket_path, write_secret
 from platform_assets.local.servers import DEFAULT, catalogue, with_needs
 from platform_assets.local.wait import WaitTimeoutError, wait_until
-from platform_assets.settings import Settings
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_lock_whose_holder_was_killed_is_free(tmp_path):
         """
         import os, signal, sys
         from pathlib import Path
-        from platform_assets.local.lock import file_lock
+        from platform_assets.core.locks import file_lock
         with file_lock(Path(sys.argv[1]), what="starting servers", timeout=0):
             os.kill(os.getpid(), signal.SIGKILL)
         """

@@ -16,10 +16,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, Maintenance
-from platform_assets.maintain import delta
-from platform_assets.maintain.delta import MaintenanceError, MaintenanceResult
-from platform_assets.naming import TableName, TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.naming import TableName, TopicName
+from platform_assets.core.settings import Settings
+from platform_assets.graph.upkeep import delta
+from platform_assets.graph.upkeep.delta import MaintenanceError, MaintenanceResult
 
 TODAY = date(2026, 1, 10)
 NOW = datetime(2026, 1, 10, tzinfo=UTC)

@@ -8,9 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from platform_assets.maintain.iceberg import session_properties, statements
-from platform_assets.naming import TableName
-from platform_assets.quality.gold import (
+from platform_assets.core.naming import TableName
+from platform_assets.graph.checks.gold import (
     BOUNDS,
     GoldModel,
     aggregate_sql,
@@ -18,6 +17,7 @@ from platform_assets.quality.gold import (
     gold_check_specs,
     gold_models,
 )
+from platform_assets.graph.upkeep.iceberg import session_properties, statements
 from platform_assets.quality.gx import validate_table
 
 TABLE = TableName("gold", "shop", "hours")

@@ -19,7 +19,7 @@ from dagster import (
 )
 from dagster._core.test_utils import create_run_for_test
 
-from platform_assets.maintain.runs import retain_runs
+from platform_assets.graph.upkeep.runs import retain_runs
 
 WINDOWS = StaticPartitionsDefinition(["w1", "w2"])
 KEY = AssetKey("table")

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ml.artefact import (
+from ml.store.artefact import (
     ArtefactError,
     Field,
     Signature,
@@ -26,7 +26,7 @@ from ml.artefact import (
     seal,
     write_tensors,
 )
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 
 KEY = b"k" * 64
 SIGNATURE = Signature(

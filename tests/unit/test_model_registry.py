@@ -8,10 +8,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ml import code_version
 from ml.canary.sequential import Bounds, Decision, Verdict
-from ml.comparison import compare_versions
-from ml.registry import DatasetRef, Version
+from ml.store import code_version
+from ml.store.comparison import compare_versions
+from ml.store.registry import DatasetRef, Version
 
 DATA = DatasetRef("features", 7, 100, "ab", "2026-03-02")
 
@@ -27,7 +27,7 @@ def version(number: int, **changes: object) -> Version:
 
 def test_registry_rollout_and_commands_import_nothing_heavy():
     script = (
-        "import sys, ml.registry, ml.rollout, ml.cli; "
+        "import sys, ml.store.registry, ml.rollout.change, platform_assets.cli.models; "
         "print(sorted({'mlflow', 'skops', 'sklearn', 'torch', 'dagster'} & set(sys.modules)))"
     )
     done = subprocess.run(

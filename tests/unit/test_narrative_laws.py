@@ -9,7 +9,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.facts.model import Fact, Kind
 from reports.narrative.brief import Brief, BriefSection
 from reports.narrative.write import Written, write

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.document import Passage
 from reports.narrative.brief import Brief, BriefSection
 from reports.narrative.write import Written, write

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.facts.model import Fact, Kind
 from reports.narrative.brief import Brief, BriefSection, Draft, Story
 from reports.narrative.template import tell

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.notify import (
+from platform_assets.messaging import (
     Event,
     LogNotifier,
     Notification,
@@ -18,7 +18,7 @@ from sensors.notify import (
     SlackNotifier,
     WebhookNotifier,
 )
-from sensors.notify.email import compose
+from platform_assets.messaging.email import compose
 from tests.peer import Answer, Peer, Request, scripted
 
 PNG = b"\x89PNG\r\n\x1a\nnot much of a picture"

@@ -13,6 +13,7 @@ from dagster import (
     materialize,
 )
 
+from platform_assets.messaging import NotifyError
 from sensors.failures import (
     ASSETS_NAMED,
     BODY_LIMIT,
@@ -21,7 +22,6 @@ from sensors.failures import (
     failure_notification,
     notify_failure,
 )
-from sensors.notify import NotifyError
 from tests.kept import Kept
 
 

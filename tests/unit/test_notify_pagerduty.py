@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sensors.notify import Event, Notification, NotifyError, PagerDutyNotifier, Severity
-from sensors.notify.pagerduty import KEY_LIMIT, SUMMARY_LIMIT, dedup_key, event
+from platform_assets.messaging import Event, Notification, NotifyError, PagerDutyNotifier, Severity
+from platform_assets.messaging.pagerduty import KEY_LIMIT, SUMMARY_LIMIT, dedup_key, event
 from tests.peer import Answer, Peer
 
 TAKEN = Answer(202, {"status": "success", "dedup_key": "x"})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.notify import (
+from platform_assets.messaging import (
     EmailNotifier,
     LogNotifier,
     Notification,

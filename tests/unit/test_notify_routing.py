@@ -10,9 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.settings import REPOSITORY
-from sensors.notify import Notification, NotifyError, Routes, Severity, notifier_from_environment
-from sensors.notify.routing import Route
+from platform_assets.core.settings import REPOSITORY
+from platform_assets.messaging import (
+    Notification,
+    NotifyError,
+    Routes,
+    Severity,
+    notifier_from_environment,
+)
+from platform_assets.messaging.routing import Route
 from tests.peer import Answer, scripted
 
 NOTE = Notification("t", "b", Severity.ERROR, "report_sales", owner="team:growth", key="k")

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from typer import Typer
 from typer.testing import CliRunner
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.cli import portal as cli
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.document import Paragraph, Report, Span
 from reports.facts.model import Fact, Kind
-from reports.portal import cli, openid
+from reports.portal import openid
 from reports.portal.addresses import asset_url, fact_url, report_url, safe_next
 from reports.portal.charts import bundle
 from reports.portal.compare import compare
@@ -314,7 +315,7 @@ def test_a_client_without_a_secret_is_named(tmp_path: Path) -> None:
 
 def test_what_other_rooms_import_loads_nothing_heavy() -> None:
     heavy = "{'fastapi', 'pyarrow', 'argon2', 'authlib', 'psycopg', 'vl_convert', 'limits'}"
-    code = f"import sys, reports.portal.cli, reports.portal.addresses; print({heavy} & {{*sys.modules}})"  # noqa: E501
+    code = f"import sys, platform_assets.cli.portal, reports.portal.addresses; print({heavy} & {{*sys.modules}})"  # noqa: E501
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
@@ -333,7 +334,7 @@ def test_without_a_database_the_command_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = settings(tmp_path, postgres_port=1)
-    monkeypatch.setattr("platform_assets.settings.get_settings", lambda: found)
+    monkeypatch.setattr("platform_assets.core.settings.get_settings", lambda: found)
     monkeypatch.delenv("WEIR_POSTGRES_PASSWORD", raising=False)
     app = Typer()
     cli.register(app)

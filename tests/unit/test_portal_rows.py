@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from platform_assets.gold.trino import TrinoUnreachableError
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoUnreachableError
 from reports.portal.exports import arrow_type, csv_lines, parquet_bytes
 from reports.portal.rows import Row, Stream, TrinoRows, paged_sql
 

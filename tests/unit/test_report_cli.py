@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from platform_assets.cli import build
-from platform_assets.errors import WeirError
-from platform_assets.settings import get_settings
+from platform_assets.cli.app import build
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import get_settings
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 from reports.definition import DefinitionError, load_definition, load_definitions, tables_of
 
 GOOD = """\

@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.document import Notice, Paragraph, Report, Section, Span
-from reports.facts.model import Fact, Kind
+from reports.document import Paragraph, Report, Section, Span
+from reports.facts.model import Fact, Kind, Notice
 from reports.page import PageError, render
 from reports.page.labels import labels
 from tests.sample_report import MEMBERS, sample_report

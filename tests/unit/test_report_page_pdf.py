@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from platform_assets.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY
 from reports import pdf
 from reports.pdf import PdfError, PdfPrinter
 

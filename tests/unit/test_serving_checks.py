@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.artefact import Field, Signature
-from ml.deployment import before
+from ml.rollout.deployment import before
 from ml.serving.checks import InputCheck, InputError
 from ml.serving.ids import Ids, first_id
+from ml.store.artefact import Field, Signature
 
 EVERY = Signature(
     (

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from safetensors.numpy import save
 
-from ml.artefact import ArtefactError, Field, Signature, seal
 from ml.canary.share import Arm, Split
-from ml.deployment import Deployment
+from ml.rollout.deployment import Deployment
 from ml.serving import router
 from ml.serving.journal import Journal, JournalError
 from ml.serving.log import Prediction
 from ml.serving.router import Request
 from ml.serving.runtime import Model, ModelError, load
 from ml.serving.state import Fleet, Service
-from platform_assets.databases import DatabaseError
+from ml.store.artefact import ArtefactError, Field, Signature, seal
+from platform_assets.core.databases import DatabaseError
 from platform_assets.local.wait import wait_until
 from tests.onnx_models import KEY, OUTPUTS, write_graph, write_model
 

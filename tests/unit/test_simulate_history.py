@@ -30,8 +30,8 @@ from platform_assets.connectors.simulate.generic import Generic
 from platform_assets.contracts.avro import value_schema
 from platform_assets.contracts.load import load_contract, load_contracts
 from platform_assets.contracts.model import Contract, Rule
-from platform_assets.errors import WeirError
-from platform_assets.naming import TopicName
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
 from tests.unit.test_contracts_load import MINIMAL
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)

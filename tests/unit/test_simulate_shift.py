@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from typer import Typer
 from typer.testing import CliRunner
 
-from platform_assets import cli_data
+from platform_assets.cli import data as cli_data
 from platform_assets.connectors.envelope import micros
 from platform_assets.connectors.simulate import Shift, world
 from platform_assets.connectors.simulate.clickstream import Clickstream, LiveClickstream
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 from tests.unit.test_simulate_history import CLEAN, UNTIL, contract_of, decoded, made
 
 CLICKS = "commerce.clickstream"

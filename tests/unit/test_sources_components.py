@@ -11,14 +11,14 @@ from dagster import AssetKey, SkipReason, build_sensor_context
 from platform_assets.connectors.files import SOURCES
 from platform_assets.connectors.simulate import DEFAULT_TOPICS
 from platform_assets.contracts.load import load_contracts
-from platform_assets.sources.components import (
+from platform_assets.graph.components import (
     SETTLED_SECONDS,
     FileSource,
     SourcePathError,
     listing,
 )
-from platform_assets.sources.lineage import load_sources, sources_of
-from platform_assets.specs import topic_spec
+from platform_assets.graph.lineage import load_sources, sources_of
+from platform_assets.graph.specs import topic_spec
 
 VARIABLE = "WEIR_ONLINE_RETAIL_PATH"
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.canary.sequential import Rules, Verdict
-from ml.deployment import Deployment
+from ml.rollout.deployment import Deployment
 from ml.trials.judge import begun
 from ml.trials.record import evidence_of_trial, evidence_of_watch, table
 from ml.trials.replay import TRACE, Outcomes, Replay, Requests, Terms

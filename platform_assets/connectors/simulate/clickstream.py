@@ -1,7 +1,4 @@
-"""Visits to the shop: sessions of views, some of which become carts and purchases.
-
-Belongs here: the funnel. Does not belong here: who visits and what there is (:mod:`.world`).
-"""
+"""Visits to the shop: sessions of views, some of which become carts and purchases."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Customers' master data as change events: created, updated, deleted, created again.
-
-Belongs here: the life of a customer record. Does not belong here: who the customers are
-(:mod:`.world`), order of arrival (:mod:`.weave`).
-"""
+"""Customers' master data as change events: created, updated, deleted, created again."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Broken records, one kind for each rule of a contract, so that every rule is exercised.
-
-Belongs here: how to break a good row so that exactly the wanted rule (or an implied one:
-``key_missing``, ``event_time_missing``, ``undecodable``) rejects it first. Does not belong
-here: how many and where (:mod:`.weave`).
-"""
+"""Broken records, one kind for each rule of a contract, so that every rule is exercised."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reviews and support tickets in twelve languages.
-
-Belongs here: who writes what, when. Does not belong here: the words (:mod:`.phrases`).
-"""
+"""Reviews and support tickets in twelve languages."""
 
 from __future__ import annotations
 

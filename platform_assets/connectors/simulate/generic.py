@@ -1,8 +1,4 @@
-"""Rows for any contract, from its types and rules alone: a new topic can be tried at once.
-
-Belongs here: plausible values that break no rule. Does not belong here: believable ones (a
-topic that deserves them gets a stream of its own).
-"""
+"""Rows for any contract, from its types and rules alone: a new topic can be tried at once."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Some weeks of history, flat out: a function of seed and arguments, byte for byte.
-
-Belongs here: the plan of a history, and sending it. Does not belong here: live data
-(:mod:`.live`). Nothing here reads the clock but the default of ``until``.
-"""
+"""Some weeks of history, flat out: a function of seed and arguments, byte for byte."""
 
 from __future__ import annotations
 
@@ -23,9 +19,9 @@ from platform_assets.connectors.simulate.result import SimulationResult
 from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.weave import Shares, Weaver
 from platform_assets.connectors.simulate.world import DAY
-from platform_assets.errors import WeirError
-from platform_assets.naming import TopicName
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
 
 SLICE_RECORDS = 250_000
 """Records drawn and held in memory at once."""

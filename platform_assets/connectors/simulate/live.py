@@ -1,7 +1,4 @@
-"""Live data at a chosen rate: event time is now.
-
-Belongs here: pacing. Does not belong here: rows (the streams), history (:mod:`.history`).
-"""
+"""Live data at a chosen rate: event time is now."""
 
 from __future__ import annotations
 
@@ -23,8 +20,8 @@ from platform_assets.connectors.simulate.streams import Stream
 from platform_assets.connectors.simulate.weave import Shares, TopicCounts, Weaver, Woven, keys
 from platform_assets.connectors.simulate.world import SECOND
 from platform_assets.contracts.model import Contract
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 
 _TICK_SECONDS = 0.05
 _DRAW_SECONDS = 20

@@ -1,9 +1,4 @@
-"""What customers write, in twelve languages; the simulator's own words.
-
-Belongs here: sentences by language and mood, tickets by language. Does not belong here: who
-writes them (:mod:`.feedback`). Every list of reviews has at least four sentences, any two of
-which make sense one after the other; every language has the same four kinds of ticket.
-"""
+"""What customers write, in twelve languages; the simulator's own words."""
 
 # ruff: noqa: RUF001 - other scripts have punctuation of their own
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which streams there are, and how many records each gets.
-
-Belongs here: the mix of topics. Does not belong here: rows (the streams), order (:mod:`.weave`).
-"""
+"""Which streams there are, and how many records each gets."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.streams import Stream
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
-from platform_assets.errors import WeirError
-from platform_assets.naming import TopicName
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
 
 _STREAMS: dict[str, tuple[float, Callable[[], Stream]]] = {
     "commerce.clickstream": (0.70, Clickstream),

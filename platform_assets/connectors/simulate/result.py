@@ -1,7 +1,4 @@
-"""What a simulation made, as plain numbers.
-
-Belongs here: the result and its JSON. Does not belong here: printing it (``cli_data.py``).
-"""
+"""What a simulation made, as plain numbers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Energy meters and machines: regular readings with a load curve, and labelled faults.
-
-Belongs here: the physics, such as it is. Does not belong here: faults of transport
-(:mod:`.weave`); the faults here are those of meters and machines, and are valid rows.
-"""
+"""Energy meters and machines: regular readings with a load curve, and labelled faults."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""A change of the shop's visitors from a moment on, to see drift and retraining at work.
-
-Belongs here: what changes, by how much, from when. Does not belong here: visits
-(:mod:`.clickstream`), records (:mod:`.history`, :mod:`.live`).
-"""
+"""A change of the shop's visitors from a moment on, to see drift and retraining at work."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ import numpy as np
 
 from platform_assets.connectors.envelope import micros
 from platform_assets.connectors.simulate.world import Floats, Ints
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,4 @@
-"""What a stream is: rows drawn for a span of time.
-
-Belongs here: the protocol and the value every stream returns. Does not belong here: any one
-stream, or the faults of transport (:mod:`.weave`).
-"""
+"""What a stream is: rows drawn for a span of time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""A stream's good rows to its log: ids, bytes, and the faults of transport in stated shares.
-
-Belongs here: duplicates, late and out-of-order arrival, broken records. Does not belong here:
-good rows (the streams), what breaks which rule (:mod:`.faults`), Kafka.
-"""
+"""A stream's good rows to its log: ids, bytes, and the faults of transport in stated shares."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from platform_assets.connectors.simulate import faults
 from platform_assets.connectors.simulate.streams import Drawn
 from platform_assets.connectors.simulate.world import HOUR, MINUTE, SECOND, Ints
 from platform_assets.contracts.model import Contract
-from platform_assets.errors import WeirError
+from platform_assets.core.errors import WeirError
 
 _ROWS_PER_KIND = 20
 """From this many rows a kind on, every kind of broken record appears at least once."""

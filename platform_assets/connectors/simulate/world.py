@@ -1,8 +1,4 @@
-"""The simulated world that never changes: who and what there is, and when people are awake.
-
-Belongs here: facts shared by all streams and all seeds, so that history and live data speak of
-the same products, prices and customers. Does not belong here: what happens in it (the streams).
-"""
+"""The simulated world that never changes: who and what there is, and when people are awake."""
 
 from __future__ import annotations
 

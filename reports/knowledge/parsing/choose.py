@@ -1,8 +1,4 @@
-"""Which parser reads a file, and the refusal of what none can read.
-
-Belongs here: types, limits, the one place where a parser's failure becomes a refusal. Does not
-belong here: any format.
-"""
+"""Which parser reads a file, and the refusal of what none can read."""
 
 from __future__ import annotations
 

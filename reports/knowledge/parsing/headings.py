@@ -1,7 +1,4 @@
-"""The headings above a place.
-
-Belongs here: the stack of headings. Does not belong here: how a format marks one.
-"""
+"""The headings above a place."""
 
 from __future__ import annotations
 

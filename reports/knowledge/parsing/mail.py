@@ -1,8 +1,4 @@
-"""Mail as files (RFC 822).
-
-Belongs here: the standard library's email package. Does not belong here: fetching mail, and
-attachments, which are named as flaws: save them beside the mail to have them read.
-"""
+"""Mail as files (RFC 822)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Word, PowerPoint and Excel files.
-
-Belongs here: python-docx, python-pptx, openpyxl. Does not belong here: the old binary formats,
-which are refused, and files inside files.
-"""
+"""Word, PowerPoint and Excel files."""
 
 from __future__ import annotations
 

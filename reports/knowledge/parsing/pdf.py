@@ -1,7 +1,4 @@
-"""PDF, a block a page, under the bookmarks that lead to it.
-
-Belongs here: pypdf. Does not belong here: recognising text in images.
-"""
+"""PDF, a block a page, under the bookmarks that lead to it."""
 
 from __future__ import annotations
 

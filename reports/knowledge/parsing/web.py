@@ -1,8 +1,4 @@
-"""HTML, Markdown and plain text.
-
-Belongs here: beautifulsoup4, markdown-it-py. Does not belong here: mail (:mod:`.mail`), fetching
-anything that a page names.
-"""
+"""HTML, Markdown and plain text."""
 
 from __future__ import annotations
 

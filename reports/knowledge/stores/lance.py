@@ -1,8 +1,4 @@
-"""LanceDB, embedded: a folder, no server.
-
-Belongs here: the only import of lancedb. Search is exact (every vector is compared): a hundred
-thousand passages take some tens of milliseconds, and no index can be stale.
-"""
+"""LanceDB, embedded: a folder, no server."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 
 _COLUMNS = [field.name for field in fields(Entry)]

@@ -1,7 +1,4 @@
-"""What every store can do, and the choice of one by configuration.
-
-Belongs here: the protocol and its errors. Does not belong here: any product.
-"""
+"""What every store can do, and the choice of one by configuration."""
 
 from __future__ import annotations
 
@@ -10,8 +7,8 @@ from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Protocol
 
-from platform_assets.errors import WeirError
-from platform_assets.settings import Settings
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 
 ATTEMPTS = 3

@@ -1,8 +1,4 @@
-"""PostgreSQL with pgvector.
-
-Belongs here: SQL of the store. Search is exact: no index, so a few hundred thousand passages are
-its range; beyond that, Weaviate. Does not belong here: making the database.
-"""
+"""PostgreSQL with pgvector."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, secret
 

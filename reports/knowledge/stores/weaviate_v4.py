@@ -1,8 +1,5 @@
 """Weaviate, by its client of version 4.
 
-Belongs here: the only import of weaviate. Does not belong here: Weaviate's own BM25 and fusion,
-which neither stem nor rank as the other stores do (ADR 0402).
-
 Weaviate has no transactions. New passages are written before old ones go, so a reader may for a
 moment see both, never none; a writer that dies leaves a document that :meth:`documents` reports
 as half written, and the next sync writes it again.
@@ -33,7 +30,7 @@ from weaviate.exceptions import (
     WeaviateTimeoutError,
 )
 
-from platform_assets.settings import Settings
+from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, secret
 

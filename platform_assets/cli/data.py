@@ -1,0 +1,277 @@
+"""``weir simulate``, ``weir ingest``, ``weir contracts``: data in."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import get_settings
+
+if TYPE_CHECKING:
+    from platform_assets.connectors.files import IngestResult
+    from platform_assets.connectors.simulate import Shares, Shift, SimulationResult
+
+_OUT = Console()
+_PROGRESS = Console(stderr=True)
+
+Share = Annotated[float, typer.Option(min=0.0, max=0.5)]
+Factor = Annotated[float, typer.Option(min=0.01, help="Factor; needs --shift-from.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("simulate")(simulate)
+    app.command("ingest")(ingest)
+    contracts = typer.Typer(no_args_is_help=True, help="Data contracts: check, show.")
+    contracts.command("check")(contracts_check)
+    contracts.command("schema")(contracts_schema)
+    app.add_typer(contracts, name="contracts")
+
+
+def simulate(
+    events: Annotated[int, typer.Option(min=0, help="Records of history, over all topics.")] = (
+        200_000
+    ),
+    seed: Annotated[int, typer.Option(help="Same seed and arguments: the same bytes.")] = 7,
+    weeks: Annotated[float, typer.Option(min=0.01, help="Length of the history.")] = 8,
+    until: Annotated[
+        str | None, typer.Option(help="End of the history (ISO 8601); default: the last full hour.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Live records a second.")] = 50,
+    live: Annotated[bool, typer.Option("--live", help="Skip the history.")] = False,
+    history_only: Annotated[bool, typer.Option("--history-only", help="No live data.")] = False,
+    duration: Annotated[float | None, typer.Option(help="Seconds of live data.")] = None,
+    topics: Annotated[
+        list[str] | None, typer.Option(help="A topic; may be repeated. Default: all simulated.")
+    ] = None,
+    share_duplicates: Share = 0.01,
+    share_late: Share = 0.01,
+    share_out_of_order: Share = 0.02,
+    share_broken: Share = 0.01,
+    shift_from: Annotated[
+        str | None, typer.Option(help="From this moment on (ISO 8601) visitors behave otherwise.")
+    ] = None,
+    shift_conversion: Factor = 1.0,
+    shift_activity: Factor = 1.0,
+    shift_price: Factor = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Send simulated data: weeks of history flat out, then live until Ctrl-C.
+
+    Examples:
+      weir simulate --events 200000 --seed 7 --history-only
+      weir simulate --live --rate 1250 --duration 600
+      weir simulate --history-only --shift-from 2026-11-14 --shift-conversion 3
+    """
+    from platform_assets.connectors.simulate import Shares
+
+    if live and history_only:
+        raise WeirError("--live and --history-only exclude each other", "give one of them")
+    shares = Shares(share_duplicates, share_late, share_out_of_order, share_broken)
+    shift = _shift(shift_from, shift_conversion, shift_activity, shift_price)
+    results: list[SimulationResult] = []
+    if not live:
+        results.append(_history(events, seed, weeks, until, shares, topics, shift))
+    if not history_only:
+        results.append(_live(seed, rate, duration, shares, topics, shift))
+    for result in results:
+        _OUT.print(_simulation_table(result))
+    if as_json:
+        typer.echo(json.dumps([result.as_json() for result in results]))
+
+
+def _history(
+    events: int,
+    seed: int,
+    weeks: float,
+    until: str | None,
+    shares: Shares,
+    topics: list[str] | None,
+    shift: Shift | None,
+) -> SimulationResult:
+    from platform_assets.connectors.simulate import simulate_history
+
+    end = _moment("--until", until)
+    with _bar() as progress:
+        task = progress.add_task("history", total=events)
+        return simulate_history(
+            get_settings(),
+            seed,
+            events,
+            weeks,
+            end,
+            shares=shares,
+            topics=topics,
+            shift=shift,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _live(
+    seed: int,
+    rate: float,
+    duration: float | None,
+    shares: Shares,
+    topics: list[str] | None,
+    shift: Shift | None,
+) -> SimulationResult:
+    from platform_assets.connectors.simulate import simulate_live
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    total = None if duration is None else int(rate * duration)
+    with _bar() as progress:
+        task = progress.add_task(f"live, {rate:g}/s; Ctrl-C ends", total=total)
+        return simulate_live(
+            get_settings(),
+            seed,
+            rate,
+            stop,
+            duration,
+            topics,
+            shares=shares,
+            shift=shift,
+            progress=lambda sent: progress.update(task, completed=sent),
+        )
+
+
+def ingest(
+    path: Annotated[Path, typer.Argument(help="A CSV file, or a folder of them.")],
+    source: Annotated[str, typer.Option(help="The source instance, e.g. online_retail.")],
+    again: Annotated[bool, typer.Option("--again", help="Send files sent before, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and map only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Send files to the log, each once; bad rows go to the topic's dead-letter topic.
+
+    Example:
+      weir ingest ../shared/data/online_retail --source online_retail
+    """
+    from platform_assets.connectors.files import ingest as ingest_files
+
+    with _bar() as progress:
+        task = progress.add_task("reading", total=None)
+        result = ingest_files(
+            get_settings(),
+            path,
+            source,
+            again=again,
+            dry_run=dry_run,
+            progress=lambda file, rows: progress.update(task, description=file, completed=rows),
+        )
+    _print_ingest(result, dry_run)
+    if as_json:
+        counts: dict[str, Any] = {"events": result.events, "dead_letters": result.dead_letters}
+        counts["files"] = [vars(outcome) for outcome in result.files]
+        typer.echo(json.dumps(counts))
+    if any(outcome.error for outcome in result.files):
+        raise typer.Exit(1)
+
+
+def contracts_check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files; default: all.")] = None,
+) -> None:
+    """Check contracts; says file, line, property and what was expected.
+
+    Example:
+      weir contracts check platform_assets/contracts/commerce.clickstream.yaml
+    """
+    from platform_assets.contracts.load import CONTRACTS, ContractError, load_contract
+
+    failed = False
+    for path in paths or sorted(CONTRACTS.glob("*.yaml")):
+        try:
+            contract = load_contract(path)
+        except ContractError as error:
+            failed = True
+            _OUT.print(f"[red]refused[/red] {error}", highlight=False, soft_wrap=True)
+            continue
+        _OUT.print(
+            f"[green]good[/green] {contract.topic}: {contract.kind}, "
+            f"{len(contract.columns)} columns, {len(contract.rules)} rules, "
+            f"key {', '.join(contract.key)}, event time {contract.event_time}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def contracts_schema(topic: Annotated[str, typer.Argument(help="domain.entity")]) -> None:
+    """Print the Avro schema that a topic's values have."""
+    from platform_assets.connectors.simulate.plan import contract_of
+    from platform_assets.contracts.avro import value_schema
+
+    typer.echo(json.dumps(value_schema(contract_of(topic)), indent=2))
+
+
+def _shift(moment: str | None, conversion: float, activity: float, price: float) -> Shift | None:
+    from platform_assets.connectors.simulate import Shift
+
+    begins = _moment("--shift-from", moment)
+    if begins is not None:
+        return Shift(begins, conversion, activity, price)
+    if (conversion, activity, price) != (1.0, 1.0, 1.0):
+        raise WeirError("a shift has no beginning", "add --shift-from, e.g. 2026-11-14T00:00")
+    return None
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise WeirError(
+            f"{option} {text!r} is no moment", f"e.g. {option} 2026-11-01T00:00"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _bar() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=_PROGRESS,
+        transient=True,
+    )
+
+
+def _simulation_table(result: SimulationResult) -> Table:
+    what = f"history until {result.until:%Y-%m-%d %H:%M} UTC" if result.until else "live"
+    table = Table(
+        "topic", "records", "good", "duplicates", "late", "broken", "undecodable",
+        title=f"{what}, seed {result.seed}: {result.events:,} records in {result.seconds:.1f} s",
+    )  # fmt: skip
+    for name, counts in sorted(result.topics.items()):
+        broken = sum(counts.broken.values()) - counts.dead_letters
+        numbers = (counts.events, counts.good, counts.duplicates, counts.late, broken)
+        table.add_row(name, *(f"{number:,}" for number in (*numbers, counts.dead_letters)))
+    return table
+
+
+def _print_ingest(result: IngestResult, dry_run: bool) -> None:
+    skipped = sum(outcome.skipped for outcome in result.files)
+    verb = "would send" if dry_run else "sent"
+    _OUT.print(
+        f"{result.source}: {len(result.files)} files ({skipped} ingested before), "
+        f"{verb} {result.events:,} records, {result.dead_letters:,} dead letters"
+    )
+    for outcome in result.files:
+        for reason in outcome.reasons:
+            _OUT.print(f"  dead letter: {reason}", markup=False, soft_wrap=True)
+        if outcome.error:
+            _OUT.print(f"  refused: {outcome.error}", markup=False, soft_wrap=True)

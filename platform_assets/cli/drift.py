@@ -1,0 +1,58 @@
+"""What each day said about a model, for the shell."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ml.drift.log import Entry
+
+
+def print_drift(
+    model: Annotated[str, typer.Argument(help="Its name, e.g. purchase.")] = "purchase",
+    version: Annotated[int | None, typer.Option(help="Only this version.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Days at most.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """What each day said, and whether to train anew: weir models drift purchase.
+
+    Nothing is asked for: that is the sensor's (retrain_on_drift).
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ml.drift.log import DriftLog
+    from platform_assets.core.settings import get_settings
+
+    log = DriftLog(get_settings())
+    try:
+        entries = log.of(model, version, limit)
+    finally:
+        log.close()
+    if as_json:
+        typer.echo(json.dumps([_plain(entry) for entry in entries]))
+        return
+    table = Table("day", "version", "train anew", "labels", "F1", "why")
+    for entry in entries:
+        row = _plain(entry)
+        f1 = "" if row["f1"] is None else f"{row['f1']:.3f}"
+        why = escape(str(row["reason"]))
+        asks = "yes" if row["retrain"] else "no"
+        table.add_row(row["period"], str(row["version"]), asks, str(row["labels"]), f1, why)
+    Console().print(table if entries else f"no day of {model} has been judged yet", markup=False)
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    return {
+        "period": entry.decision.period,
+        "version": entry.version,
+        "retrain": entry.asks,
+        "reason": "; ".join(filter(None, (entry.decision.reason, entry.alarm_reason))),
+        "streaks": dict(entry.decision.streaks),
+        "labels": entry.counts.n,
+        "f1": entry.counts.f1,
+    }

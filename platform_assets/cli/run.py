@@ -1,0 +1,250 @@
+"""``weir run``: everything with one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from rich.console import Console
+
+    from platform_assets.cli.tour import Figures
+    from platform_assets.core.settings import Settings
+
+ONCE_FOLDER = "once"
+REPORT = "weekly-commerce"
+"""The report that a run ends with."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``weir``."""
+    app.command(
+        epilog="Examples:  weir run  |  weir run --once --events 200000 --seed 7 --json  |  "
+        "weir run --rate 500"
+    )(run)
+
+
+def run(
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop everything at the end; a fresh lake each time.")
+    ] = False,
+    events: Annotated[int, typer.Option(min=1, help="Records of history to simulate.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 1,
+    weeks: Annotated[float, typer.Option(min=0.1, help="Weeks that the history spans.")] = 8,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Live records a second afterwards (0: none).")
+    ] = 50,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Last line: one JSON object with all figures.")
+    ] = False,
+) -> None:
+    """Start the servers, simulate data, materialise everything, show what landed where.
+
+    Stays up with live data until Ctrl-C, which stops every process it started. The lake lies
+    under WEIR_HOME and is kept: the next run goes on with it. With --once the lake lies in a
+    folder of its own there and is made anew each time.
+    """
+    from rich.console import Console
+
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import supervise
+
+    console = Console(stderr=True)
+    if once:
+        home = get_settings().home / ONCE_FOLDER
+        _fresh(home)
+        os.environ["WEIR_HOME"] = str(home)
+        get_settings.cache_clear()
+    settings = get_settings()
+    stopping = threading.Event()
+    with _interruptible(stopping):
+        try:
+            figures = _materialise_everything(
+                settings, console, events=events, seed=seed, weeks=weeks
+            )
+            _show(settings, console, figures)
+            if not once:
+                _stay(settings, console, stopping, seed=seed, rate=rate)
+        except KeyboardInterrupt:
+            console.print("interrupted: stopping")
+            if once:
+                raise typer.Exit(130) from None
+        finally:
+            console.print("stopping every server ...")
+            ended = supervise.stop(settings)
+            console.print(f"{ended} processes ended, none is left")
+    if as_json:
+        sys.stderr.flush()
+        typer.echo(json.dumps(figures.as_json()))
+
+
+def _materialise_everything(
+    settings: Settings, console: Console, *, events: int, seed: int, weeks: float
+) -> Figures:
+    from platform_assets.cli import launch, tour
+    from platform_assets.cli.servers import Progress
+    from platform_assets.connectors.publish import ensure_topics
+    from platform_assets.connectors.simulate.history import simulate_history
+    from platform_assets.contracts.load import load_contracts
+    from platform_assets.gold.bootstrap import bootstrap
+    from platform_assets.gold.project import FULL_GOLD_JOB, ensure_manifest
+    from platform_assets.local import servers, supervise
+
+    figures = tour.Figures()
+
+    def say(text: str) -> None:
+        console.print(f"[dim]{text}[/]", highlight=False)
+
+    with figures.stage("servers", say):
+        ensure_manifest()
+        progress = Progress()
+        with progress:
+            supervise.start(settings, servers.DEFAULT, progress.report, progress.fetched)
+    if _is_empty(settings):
+        with figures.stage("simulate", say):
+            ensure_topics(settings, load_contracts().values())
+            simulate_history(
+                settings, seed, events, weeks, progress=_counter(console, "records sent")
+            )
+    else:
+        say(
+            "the lake holds data already: going on with it (a fresh one: remove the folder "
+            f"{settings.home})"
+        )
+    with figures.stage("stream", say):
+        waiting = _counter(console, "records published")
+        tour.wait_for_stream(settings, waiting)
+    with figures.stage("gold", say):
+        bootstrap(settings)
+        launch.wait(settings, FULL_GOLD_JOB, launch.launch(settings, FULL_GOLD_JOB, say))
+    with figures.stage("report", say):
+        figures.report = _report(settings, say)
+    with figures.stage("measure", say):
+        tour.measure(settings, figures)
+    return figures
+
+
+def _report(settings: Settings, say: Callable[[str], None]) -> str:
+    """Make the commerce report of the last week that is over; returns its period."""
+    from platform_assets.cli import launch
+    from reports.assets.report import job_name, latest_period
+    from reports.definition import load_definitions
+
+    definition = load_definitions()[REPORT]
+    period = latest_period(definition, datetime.now(UTC))
+    job = job_name(REPORT)
+    launch.wait(
+        settings, job, launch.launch(settings, job, say, partition=period.start.isoformat())
+    )
+    return period.key
+
+
+def _is_empty(settings: Settings) -> bool:
+    from platform_assets.contracts.load import load_contracts
+    from platform_assets.streaming.ledger import Ledger
+
+    ledger = Ledger(settings)
+    return not any(ledger.totals(topic).records for topic in load_contracts())
+
+
+def _fresh(home: Path) -> None:
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import supervise
+
+    supervise.stop(get_settings().model_copy(update={"home": home}))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _counter(console: Console, what: str) -> Callable[[int, int], None]:
+    """Progress for people: a line whenever a tenth more is done."""
+    last = [-1]
+
+    def show(done: int, total: int) -> None:
+        tenth = done * 10 // max(1, total)
+        if tenth != last[0]:
+            last[0] = tenth
+            console.print(f"  {done:,} of {total:,} {what}", highlight=False)
+
+    return show
+
+
+def _show(settings: Settings, console: Console, figures: Figures) -> None:
+    from rich.table import Table
+
+    from platform_assets.local import supervise
+    from reports.portal.addresses import report_url
+
+    table = Table(
+        "topic", "events", "bronze", "silver", "quarantined", "duplicates", "dead", "late",
+        title="What landed where (rows)",
+    )  # fmt: skip
+    for name, topic in sorted(figures.topics.items()):
+        table.add_row(name, *(f"{value:,}" for value in vars(topic).values()))
+    console.print(table)
+    gold = Table("gold table", "rows")
+    for name, count in sorted(figures.gold.items()):
+        gold.add_row(name, f"{count:,}")
+    console.print(gold)
+    rows = supervise.status(settings)
+    memory = Table("server", "address", "memory MiB")
+    for row in rows:
+        memory.add_row(row.name, row.address, f"{row.memory_bytes / (1 << 20):,.0f}")
+    memory.add_row("total", "", f"{sum(row.memory_bytes for row in rows) / (1 << 20):,.0f}")
+    console.print(memory)
+    console.print(f"Dagster:  {settings.dagster_url}", soft_wrap=True)
+    folder = f"{settings.reports_root}/{REPORT}/{figures.report}"
+    console.print(f"Report:   {folder}/report.pdf", soft_wrap=True, highlight=False)
+    console.print(
+        f"Portal:   {report_url(settings, REPORT, figures.report)}   sign in after: "
+        f"weir portal users add board --report {REPORT}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print(
+        f"Trino:    weir sql   or   trino --server http://{settings.trino_host}:"
+        f"{settings.trino_port} --user analyst",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _stay(
+    settings: Settings, console: Console, stopping: threading.Event, *, seed: int, rate: float
+) -> None:
+    from platform_assets.connectors.simulate.live import simulate_live
+
+    console.print(f"live data at {rate:.0f} records a second; Ctrl-C stops everything")
+    if rate > 0:
+        simulate_live(settings, seed, rate, stopping)
+    stopping.wait()
+
+
+@contextmanager
+def _interruptible(stopping: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set the event and interrupt; also when started with ``nohup … &``."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            return  # already stopping: a second Ctrl-C must not leave servers behind
+        stopping.set()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

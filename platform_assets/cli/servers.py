@@ -1,0 +1,288 @@
+"""``weir up | down | restart | status | logs | doctor | env``: the local servers."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from platform_assets.local.supervise import Status
+
+MIB = 1 << 20
+ServerArgument = Annotated[str, typer.Argument(help="A name from `weir status`, e.g. kafka")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``weir``."""
+    app.command(epilog="Examples:  weir up  |  weir up --with spark  |  weir up --only kafka")(up)
+    app.command()(down)
+    app.command(epilog="Example:  weir restart dagster-code   (loads changed definitions)")(restart)
+    app.command(epilog="Examples:  weir status  |  weir status --json")(status)
+    app.command(epilog="Examples:  weir logs trino -n 50  |  weir logs dagster-daemon -f")(logs)
+    app.command()(doctor)
+    app.command(epilog='Example:  eval "$(weir env)" && dagster dev')(env)
+
+
+def up(
+    only: Annotated[
+        list[str] | None, typer.Option(help="Start these (and what they need) alone.")
+    ] = None,
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="Start these too, e.g. spark.")
+    ] = None,
+    no_dagster: Annotated[bool, typer.Option(help="Leave Dagster's processes out.")] = False,
+) -> None:
+    """Start the local servers, and wait until each of them answers."""
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import servers, supervise
+
+    settings = get_settings()
+    names = list(only or servers.DEFAULT) + list(with_ or ())
+    if no_dagster:
+        names = [name for name in names if name not in servers.DAGSTER]
+    show = Progress()
+    with show:
+        rows = supervise.start(settings, names, show.report, show.fetched)
+    _print_table(rows)
+    addresses = {row.name: row.address for row in rows}
+    if "dagster-webserver" in addresses:
+        _say(f"Dagster: {addresses['dagster-webserver']}")
+    _say("Stop them with `weir down`.")
+
+
+def down() -> None:
+    """Stop every process that `weir up` started."""
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import supervise
+
+    show = Progress()
+    with show:
+        ended = supervise.stop(get_settings(), show.report)
+    _say(f"{ended} processes ended, none is left." if ended else "Nothing was running.")
+
+
+def restart(name: ServerArgument) -> None:
+    """Stop one server, start it again, and wait until it answers."""
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import supervise
+
+    show = Progress()
+    with show:
+        supervise.restart(get_settings(), name, show.report)
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Address, version, memory and health of each server; exit code 1 where one is not well."""
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import supervise
+
+    rows = supervise.status(get_settings())
+    if as_json:
+        _say(json.dumps([row.as_dict() for row in rows], indent=2))
+    else:
+        _print_table(rows)
+    if any(row.health.startswith("not ready") for row in rows):
+        raise typer.Exit(1)
+
+
+def logs(
+    name: ServerArgument,
+    lines: Annotated[int, typer.Option("-n", help="Lines from the end.")] = 100,
+    follow: Annotated[bool, typer.Option("-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """One server's log."""
+    from platform_assets.core.errors import WeirError
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local.model import log_dir
+    from platform_assets.local.processes import log_tail
+    from platform_assets.local.servers import catalogue
+
+    settings = get_settings()
+    known = [*catalogue(settings), "supervisord"]
+    if name not in known:
+        raise WeirError(f"there is no server {name!r}", f"known: {', '.join(known)}")
+    path = log_dir(settings) / f"{name}.log"
+    if not path.exists():
+        raise WeirError(f"{name} has no log at {path} yet", "start it with `weir up`")
+    for line in log_tail(path, lines):
+        _say(line)
+    if follow:
+        _follow(path)
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """What this machine lacks, and the command that mends it; exit code 1 where it is needed."""
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local.doctor import examine
+
+    findings = examine(get_settings())
+    if as_json:
+        _say(json.dumps([finding.as_dict() for finding in findings], indent=2))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("", "what", "found", "mend it with", box=None, pad_edge=False)
+        for finding in findings:
+            mark = "[green]ok" if finding.ok else "[red]missing" if finding.needed else "[yellow]no"
+            table.add_row(mark, finding.what, finding.found, "" if finding.ok else finding.mend)
+        Console().print(table)
+    if any(not finding.ok and finding.needed for finding in findings):
+        raise typer.Exit(1)
+
+
+def env() -> None:
+    """Shell lines that point a plain `dagster dev` or `dg` to the local servers.
+
+    They name the password, so do not paste them anywhere.
+    """
+    import shlex
+
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local.dagster import environment, prepare_home
+
+    settings = get_settings()
+    prepare_home(settings)
+    values = {
+        "WEIR_HOME": str(settings.home),
+        "WEIR_PORT_BASE": str(settings.port_base),
+        **environment(settings),
+    }
+    for key, value in values.items():
+        _say(f"export {key}={shlex.quote(value)}")
+
+
+class Progress:
+    """A line for each thing that happens, and a bar while something is fetched.
+
+    On a terminal the bar moves; elsewhere (a log of a build) it is a line every ten percent.
+    """
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+        from rich.progress import Progress as Bar
+
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Bar(
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._tasks: dict[str, int] = {}
+        self._told: dict[str, int] = {}
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def report(self, name: str, what: str) -> None:
+        """One line about a server."""
+        seconds = time.monotonic() - self._began
+        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  {name:<18} {what}")
+
+    def fetched(self, what: str, done: int, total: int) -> None:
+        """Bytes so far of a download or an archive."""
+        if self._console.is_terminal:
+            from rich.progress import TaskID
+
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=total)
+            self._bar.update(TaskID(self._tasks[what]), completed=done, total=total)
+            return
+        tenth = 10 * done // max(total, 1)
+        if self._told.get(what) != tenth:
+            self._told[what] = tenth
+            self.report("", f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+
+def table_of(rows: Iterable[Status]) -> Table:
+    """The servers as a table, with the sum of their memory."""
+    from rich.table import Table
+
+    table = Table(
+        "server", "version", "address", "health", "pid", "memory", box=None, pad_edge=False
+    )
+    table.columns[-1].justify = "right"
+    total = 0
+    for row in rows:
+        total += row.memory_bytes
+        colour = {"ready": "green", "stopped": "dim"}.get(row.health, "red")
+        memory = f"{row.memory_bytes / MIB:,.0f} MiB" if row.memory_bytes else ""
+        table.add_row(
+            row.name,
+            row.version,
+            row.address,
+            f"[{colour}]{row.health}",
+            str(row.pid or ""),
+            memory,
+        )
+    table.add_section()
+    table.add_row("", "", "", "", "together", f"{total / MIB:,.0f} MiB")
+    return table
+
+
+def _print_table(rows: Iterable[Status]) -> None:
+    from rich.console import Console
+
+    Console(soft_wrap=not sys.stdout.isatty()).print(table_of(rows))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _follow(path: object) -> None:
+    """Print what is appended, across rotations, until Ctrl-C."""
+    from pathlib import Path
+
+    log = Path(str(path))
+    handle = log.open(errors="replace")
+    handle.seek(0, 2)
+    try:
+        while True:
+            if text := handle.read():
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            elif log.exists() and log.stat().st_ino != _inode(handle.fileno()):
+                handle.close()
+                handle = log.open(errors="replace")
+            else:
+                time.sleep(0.2)
+    except KeyboardInterrupt:
+        return
+    finally:
+        handle.close()
+
+
+def _inode(descriptor: int) -> int:
+    import os
+
+    return os.fstat(descriptor).st_ino

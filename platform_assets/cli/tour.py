@@ -1,0 +1,153 @@
+"""The one command: servers, data, stream, gold, and a table of what landed where."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from platform_assets.contracts.load import load_contracts
+from platform_assets.contracts.model import Contract, TopicKind
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TableName
+from platform_assets.core.settings import Settings
+
+if TYPE_CHECKING:
+    from platform_assets.streaming.topics import StreamRow
+
+STREAM_PATIENCE_SECONDS = 120.0
+"""How long the stream may make no progress at all before the command gives up."""
+
+Say = Callable[[str], None]
+
+
+class StalledError(WeirError):
+    """The stream made no progress for too long."""
+
+
+@dataclass
+class TopicFigures:
+    """What became of one topic's records; all are records or rows."""
+
+    events: int = 0
+    bronze_rows: int = 0
+    silver_rows: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    late: int = 0
+
+
+@dataclass
+class Figures:
+    """What ``weir run`` prints: totals, by topic, gold tables, the report's period, seconds."""
+
+    topics: dict[str, TopicFigures] = field(default_factory=dict)
+    gold: dict[str, int] = field(default_factory=dict)
+    report: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of ``--json``: totals over all topics, ``topics``, ``gold``, ``seconds``."""
+        totals: dict[str, Any] = {
+            name: sum(getattr(figures, name) for figures in self.topics.values())
+            for name in TopicFigures.__dataclass_fields__
+        }
+        return {
+            **totals,
+            "topics": {name: vars(figures) for name, figures in sorted(self.topics.items())},
+            "gold": self.gold,
+            "report": self.report,
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+        }
+
+    @contextmanager
+    def stage(self, name: str, say: Say) -> Iterator[None]:
+        """Time a stage and announce it."""
+        started = time.monotonic()
+        say(f"{name} ...")
+        yield
+        self.seconds[name] = time.monotonic() - started
+        say(f"{name}: {self.seconds[name]:.1f} s")
+
+
+def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None:
+    """Wait until every record on the broker is published.
+
+    Args:
+        settings: profile.
+        say: called with (records published, records on the broker) while it waits.
+
+    Raises:
+        StalledError: nothing moved for two minutes, or a topic is halted; says why.
+    """
+    from platform_assets.streaming.ledger import Ledger
+    from platform_assets.streaming.plan import Broker
+    from platform_assets.streaming.topics import TopicStates
+
+    broker, ledger, states = Broker(settings), Ledger(settings), TopicStates(settings)
+    contracts = list(load_contracts().values())
+    best, moved_at = -1, time.monotonic()
+    while True:
+        there = done = 0
+        for contract in contracts:
+            extents = broker.extents(contract.topic)
+            there += sum(extent.high for extent in extents.values())
+            totals = ledger.totals(contract.topic)
+            done += totals.records - totals.open_records
+        say(done, there)
+        if done >= there:
+            return
+        if done != best:
+            best, moved_at = done, time.monotonic()
+        waited = time.monotonic() - moved_at
+        ours = {str(contract.topic) for contract in contracts}
+        rows = [row for row in states.rows() if row.topic in ours]
+        halted = [row for row in rows if row.state == "halted"]
+        if halted or waited > STREAM_PATIENCE_SECONDS:
+            raise StalledError(_why(rows, waited), hint="weir streams; weir logs dagster-daemon")
+        time.sleep(0.5)
+
+
+def _why(rows: list[StreamRow], waited: float) -> str:
+    errors = "; ".join(f"{row.topic} is {row.state}: {row.error}" for row in rows if row.error)
+    return f"the stream has published nothing for {waited:.0f} s. {errors}".strip()
+
+
+def measure(settings: Settings, figures: Figures, *, gold: bool = True) -> None:
+    """Count what landed where: broker, Delta tables, ledger, gold."""
+    from platform_assets.gold.results import row_counts
+    from platform_assets.streaming.ledger import Ledger
+    from platform_assets.streaming.plan import Broker
+
+    broker, ledger = Broker(settings), Ledger(settings)
+    for topic, contract in load_contracts().items():
+        totals = ledger.totals(topic)
+        figures.topics[str(topic)] = TopicFigures(
+            events=sum(extent.high for extent in broker.extents(topic).values()),
+            bronze_rows=delta_rows(settings, topic.bronze),
+            silver_rows=delta_rows(settings, _published_table(contract)),
+            quarantined=delta_rows(settings, topic.quarantine),
+            duplicates=totals.duplicates,
+            dead_letters=totals.dead_letters,
+            late=totals.late,
+        )
+    if gold:
+        figures.gold = row_counts(settings)
+
+
+def _published_table(contract: Contract) -> TableName:
+    return contract.topic.history if contract.kind is TopicKind.CHANGE else contract.topic.silver
+
+
+def delta_rows(settings: Settings, table: TableName) -> int:
+    """Rows of a Delta table, from its files' statistics; 0 where it is not there."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        return int(DeltaTable(f"{settings.lake_root}/{table.path}").count())
+    except TableNotFoundError:
+        return 0

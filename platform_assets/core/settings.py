@@ -1,0 +1,207 @@
+"""One typed profile: every address, limit and secret's name.
+
+``WEIR_PROFILE=local`` (the default) derives every address from ``WEIR_HOME`` and
+``WEIR_PORT_BASE``; ``WEIR_PROFILE=cluster`` takes each from the environment and has no
+fallback: a missing one is an error that names it.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""The checkout: where dbt_project, workspace.yaml and dagster.yaml lie."""
+
+LOOPBACK = "127.0.0.1"
+
+
+class Profile(StrEnum):
+    """Where the servers are: embedded on this machine, or given by the environment."""
+
+    LOCAL = "local"
+    CLUSTER = "cluster"
+
+
+class EngineName(StrEnum):
+    """The engine that runs bronze and silver."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+_CLUSTER_REQUIRED = (
+    "kafka_bootstrap",
+    "registry_url",
+    "lake_root",
+    "postgres_host",
+    "postgres_port",
+    "trino_host",
+    "trino_port",
+)
+
+
+class Settings(BaseSettings):
+    """Every address, limit and secret's name; read once from ``WEIR_*`` variables.
+
+    Raises:
+        pydantic.ValidationError: a value is malformed, or the cluster profile lacks one;
+            the message names the environment variable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WEIR_", frozen=True, extra="ignore")
+
+    profile: Profile = Profile.LOCAL
+    engine: EngineName = EngineName.LOCAL
+    home: Path = REPOSITORY / ".weir"
+    cache: Path = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "weir"
+    port_base: int = Field(default=17700, ge=1024, le=65000)
+
+    kafka_bootstrap: str = ""
+    registry_url: str = ""
+    lake_root: str = ""
+    postgres_host: str = ""
+    postgres_port: int = 0
+    postgres_user: str = "weir"
+    postgres_password_file: Path | None = None
+    trino_host: str = ""
+    trino_port: int = 0
+    trino_user: str = "weir"
+    spark_remote: str = ""
+    """Spark Connect address (``sc://host:port``) or master URL; empty: an in-process session."""
+    dagster_url: str = ""
+
+    batch_max_records: int = Field(default=200_000, ge=1)
+    """Records that one micro-batch of one topic may hold."""
+    batch_max_bytes: int = Field(default=128 * 1024 * 1024, ge=1024)
+    """Bytes of record values that one micro-batch of one topic may hold."""
+    stream_idle_seconds: float = Field(default=0.2, gt=0)
+    """Pause of a topic's loop when nothing waits."""
+    stream_pace_seconds: float = Field(default=0.9, ge=0)
+    """Least time between the starts of two micro-batches of a topic: fewer, larger ones."""
+    stream_max_hours: float = Field(default=6.0, gt=0)
+    """Age at which a stream run drains and hands over to a fresh one."""
+    materialisation_every_seconds: float = Field(default=20.0, gt=0)
+    """Least time between two logged materialisations of one table in an open window."""
+    gold_every_seconds: float = Field(default=1.0, gt=0)
+    """Least time between two steps of the fresh gold models."""
+    request_timeout_seconds: float = Field(default=30.0, gt=0)
+    """Timeout of one external call."""
+
+    reports_root: str = ""
+    """Folder of finished reports and of the embedded vector store."""
+    portal_port: int = 0
+    portal_url: str = ""
+    """Address of the portal as readers see it: what a number in a PDF links to."""
+    portal_oidc_issuer: str = ""
+    """OpenID provider; empty: the portal's own users (argon2)."""
+    portal_oidc_client_id: str = ""
+    portal_oidc_secret_name: str = "WEIR_PORTAL_OIDC_SECRET"
+    """Name of the environment variable that holds the client's secret; so for all *_secret_name."""
+    llm_url: str = ""
+    """Base URL of an OpenAI-compatible endpoint; empty: the template narrator."""
+    llm_model: str = ""
+    llm_secret_name: str = "WEIR_LLM_KEY"
+    llm_timeout_seconds: float = Field(default=120.0, gt=0)
+    """Timeout of one answer of the model."""
+    llm_max_tokens: int = Field(default=20_000, ge=1)
+    """Tokens (both ways) that the narrative of one report may use."""
+    vector_store: str = "lancedb"
+    """``lancedb`` (embedded), ``weaviate`` or ``pgvector``."""
+    vector_store_url: str = ""
+    vector_store_secret_name: str = "WEIR_VECTOR_STORE_KEY"
+    embedding_model: str = "all-MiniLM-L6-v2"
+    smtp_host: str = ""
+    smtp_port: int = 0
+    smtp_user: str = ""
+    smtp_secret_name: str = "WEIR_SMTP_PASSWORD"
+    smtp_tls: bool = True
+    mail_from: str = "weir@localhost"
+    sendgrid_url: str = ""
+    """SendGrid's API; where set, mail goes there instead of SMTP."""
+    sendgrid_secret_name: str = "WEIR_SENDGRID_KEY"
+    slack_url: str = "https://slack.com/api/"
+    slack_secret_name: str = "WEIR_SLACK_TOKEN"
+
+    mlflow_uri: str = ""
+    """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
+    models_root: str = ""
+    """Folder of the models' artefacts; beside them their key's file."""
+    models_port: int = 0
+    drift_cooldown_hours: float = Field(default=24.0, ge=1)
+    """Least event time between the days for which drift asks for a training; doubles each time."""
+    model_max_age_days: int = Field(default=45, ge=1)
+    """Age of a model's training data from which its health check warns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: dict[str, object]) -> dict[str, object]:
+        if values.get("profile", Profile.LOCAL) == Profile.CLUSTER:
+            missing = [name for name in _CLUSTER_REQUIRED if not values.get(name)]
+            if missing:
+                names = ", ".join(f"WEIR_{name.upper()}" for name in missing)
+                raise ValueError(f"WEIR_PROFILE=cluster has no fallback; set {names}")
+            return values
+        base = int(str(values.get("port_base", 17700)))
+        home = Path(str(values.get("home", REPOSITORY / ".weir"))).resolve()
+        derived: dict[str, object] = {
+            "home": home,
+            "kafka_bootstrap": f"{LOOPBACK}:{base}",
+            "registry_url": f"http://{LOOPBACK}:{base + 2}/apis/ccompat/v7",
+            "lake_root": str(home / "lake"),
+            "postgres_host": LOOPBACK,
+            "postgres_port": base + 4,
+            "postgres_password_file": home / "secrets" / "postgres_password",
+            "trino_host": LOOPBACK,
+            "trino_port": base + 5,
+            "dagster_url": f"http://{LOOPBACK}:{base + 6}",
+            "reports_root": str(home / "reports"),
+            "portal_port": base + 9,
+            "portal_url": f"http://{LOOPBACK}:{base + 9}",
+            "models_root": str(home / "models"),
+            "models_port": base + 10,
+        }
+        return {**derived, **{key: value for key, value in values.items() if value != ""}}
+
+    @property
+    def lake(self) -> Path:
+        """The lake's root as a local path (local profile)."""
+        return Path(self.lake_root)
+
+    @property
+    def dagster_home(self) -> Path:
+        """``DAGSTER_HOME`` of the local profile."""
+        return self.home / "dagster"
+
+    def postgres_password(self) -> str:
+        """Read the password: ``WEIR_POSTGRES_PASSWORD``, else the password file.
+
+        Raises:
+            RuntimeError: neither is there.
+        """
+        if password := os.environ.get("WEIR_POSTGRES_PASSWORD"):
+            return password
+        if self.postgres_password_file and self.postgres_password_file.exists():
+            return self.postgres_password_file.read_text().strip()
+        raise RuntimeError(
+            "no PostgreSQL password: set WEIR_POSTGRES_PASSWORD or WEIR_POSTGRES_PASSWORD_FILE "
+            "(local profile: `weir up` writes it)"
+        )
+
+    def postgres_dsn(self, database: str) -> str:
+        """A libpq URL of one of Weir's databases: dagster, ledger, registry or iceberg."""
+        return (
+            f"postgresql://{self.postgres_user}:{self.postgres_password()}"
+            f"@{self.postgres_host}:{self.postgres_port}/{database}"
+        )
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

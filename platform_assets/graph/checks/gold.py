@@ -1,0 +1,215 @@
+"""Suites of gold's tables, and their asset checks.
+
+Trino computes one row of aggregates a table (rows, repeated grains, nulls, least and
+greatest values), and Great Expectations validates that row: the cost does not follow the
+table's size into this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
+
+from platform_assets.core.naming import TableName
+from platform_assets.core.settings import REPOSITORY, Settings
+from platform_assets.graph.checks.silver import describe, suite_metadata
+from platform_assets.quality.data_docs import write_docs
+
+GOLD_CHECK = "suite"
+BOUNDS = Path(__file__).with_name("gold.yaml")
+MODELS = REPOSITORY / "dbt_project" / "models" / "marts"
+SCOPE = "event_date"
+ROWS_PRESENT = "rows_present"
+
+
+@dataclass(frozen=True)
+class GoldModel:
+    """What a gold table must satisfy.
+
+    Attributes:
+        table: the table.
+        columns: its columns.
+        grain: columns that identify a row.
+        required: columns that are never null.
+        bounds: column -> least and greatest value; None is open.
+    """
+
+    table: TableName
+    columns: tuple[str, ...]
+    grain: tuple[str, ...]
+    required: tuple[str, ...]
+    bounds: tuple[tuple[str, float | None, float | None], ...]
+
+
+@lru_cache(maxsize=4)
+def gold_models(models: Path = MODELS, bounds: Path = BOUNDS) -> tuple[GoldModel, ...]:
+    """Read what gold's tables must satisfy; ``models`` holds one folder a domain.
+
+    Raises:
+        ValueError: a bound names a table or column that no model file describes.
+    """
+    limits: dict[str, dict[str, list[float | None]]] = yaml.safe_load(bounds.read_text()) or {}
+    found = []
+    for file in sorted(models.glob("*/*.yml")):
+        for model in (yaml.safe_load(file.read_text()) or {}).get("models", []):
+            table = TableName("gold", file.parent.name, model["name"])
+            columns = tuple(column["name"] for column in model.get("columns", []))
+            own = limits.pop(f"{table.domain}.{table.entity}", {})
+            if unknown := sorted(set(own) - set(columns)):
+                raise ValueError(
+                    f"{bounds}: {table.domain}.{table.entity}: no column "
+                    f"{', '.join(unknown)} in {file}; mend the name"
+                )
+            found.append(
+                GoldModel(
+                    table,
+                    columns,
+                    grain=_test_columns(model, "unique_grain"),
+                    required=_test_columns(model, "complete"),
+                    bounds=tuple((name, low, high) for name, (low, high) in own.items()),
+                )
+            )
+    if limits:
+        raise ValueError(f"{bounds}: no model for {', '.join(sorted(limits))} below {models}")
+    return tuple(found)
+
+
+def gold_check_specs(models: Iterable[GoldModel]) -> list[AssetCheckSpec]:
+    """One blocking check a gold table: its suite."""
+    return [
+        AssetCheckSpec(
+            GOLD_CHECK,
+            asset=AssetKey(model.table.asset_key),
+            blocking=True,
+            description=(
+                "Rows present, grain unique, required columns complete, measures in bounds "
+                "(Great Expectations)."
+            ),
+        )
+        for model in models
+    ]
+
+
+def aggregate_sql(model: GoldModel, dates: Sequence[date] = ()) -> str:
+    """The query of the one row that the suite looks at.
+
+    Args:
+        model: the table.
+        dates: look at these event dates only, where the table has them; empty for all.
+    """
+    name = ".".join(
+        f'"{part}"' for part in (model.table.layer, model.table.domain, model.table.entity)
+    )
+    where = ""
+    if dates and SCOPE in model.columns:
+        listed = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(set(dates)))
+        where = f" WHERE {SCOPE} IN ({listed})"
+    grain = ", ".join(f'"{column}"' for column in model.grain)
+    parts = ['count(*) AS "rows"']
+    if model.grain:
+        parts.append(
+            f"(SELECT count(*) FROM (SELECT 1 FROM {name}{where} GROUP BY {grain} "  # noqa: S608
+            'HAVING count(*) > 1)) AS "grain_repeated"'
+        )
+    parts += [f'count_if("{column}" IS NULL) AS "nulls__{column}"' for column in _complete(model)]
+    for column, low, high in model.bounds:
+        if low is not None:
+            parts.append(f'CAST(min("{column}") AS double) AS "min__{column}"')
+        if high is not None:
+            parts.append(f'CAST(max("{column}") AS double) AS "max__{column}"')
+    return f"SELECT {', '.join(parts)} FROM {name}{where}"  # noqa: S608
+
+
+def expectations(model: GoldModel) -> list[Mapping[str, Any]]:
+    """The expectations on the row of :func:`aggregate_sql`."""
+
+    def between(rule: str, column: str, low: float | None, high: float | None) -> dict[str, Any]:
+        return {
+            "expectation": "ExpectColumnValuesToBeBetween",
+            "rule": rule,
+            "column": column,
+            "min_value": low,
+            "max_value": high,
+        }
+
+    made: list[Mapping[str, Any]] = [between(ROWS_PRESENT, "rows", 1, None)]
+    if model.grain:
+        rule = f"unique:{','.join(model.grain)}"
+        made.append(between(rule, "grain_repeated", None, 0))
+    made += [
+        between(f"complete:{column}", f"nulls__{column}", None, 0) for column in _complete(model)
+    ]
+    for column, low, high in model.bounds:
+        if low is not None:
+            made.append(between(f"least:{column}", f"min__{column}", low, None))
+        if high is not None:
+            made.append(between(f"greatest:{column}", f"max__{column}", None, high))
+    return made
+
+
+def gold_suite_check(
+    settings: Settings, model: GoldModel, dates: Sequence[date] = ()
+) -> AssetCheckResult:
+    """Check one gold table through Trino.
+
+    An empty table is a warning and blocks nothing (an empty topic is no error); anything else
+    that is not met is an error.
+
+    Args:
+        settings: where Trino is; data documents go below its home.
+        model: the table.
+        dates: event dates that the run changed; empty for the whole table.
+
+    Raises:
+        platform_assets.core.trino.TrinoQueryError: Trino refused the query, e.g. because the
+            table is not there.
+        platform_assets.core.trino.TrinoUnreachableError: Trino does not answer.
+    """
+    import polars as pl
+
+    from platform_assets.core.trino import execute
+    from platform_assets.quality.gx import validate_table
+
+    answer = execute(settings, aggregate_sql(model, dates))
+    values = dict(zip(answer.columns, answer.rows[0], strict=True))
+    frame = pl.DataFrame(
+        {name: [value] for name, value in values.items()},
+        schema={
+            name: pl.Float64 if name.startswith(("min__", "max__")) else pl.Int64 for name in values
+        },
+    )
+    found = write_docs(
+        settings.home, validate_table(model.table.sql, frame, expectations(model)), "latest"
+    )
+    serious = [outcome for outcome in found.failures if outcome.rule != ROWS_PRESENT]
+    return AssetCheckResult(
+        passed=found.success,
+        asset_key=AssetKey(model.table.asset_key),
+        check_name=GOLD_CHECK,
+        severity=AssetCheckSeverity.ERROR if serious else AssetCheckSeverity.WARN,
+        description=describe(found),
+        metadata={
+            **suite_metadata(found),
+            "rows": int(values["rows"]),
+            "scope": ", ".join(day.isoformat() for day in dates) or "whole table",
+        },
+    )
+
+
+def _complete(model: GoldModel) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*model.grain, *model.required)))
+
+
+def _test_columns(model: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The ``columns`` argument of one of the model's dbt tests."""
+    for test in model.get("data_tests", []):
+        if isinstance(test, Mapping) and name in test:
+            return tuple(test[name].get("arguments", {}).get("columns", ()))
+    return ()

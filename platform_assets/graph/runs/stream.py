@@ -1,0 +1,284 @@
+"""The stream run: one long-lived Dagster run that lands and publishes every topic."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetKey,
+    AssetMaterialization,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    Output,
+    in_process_executor,
+    job,
+    op,
+)
+
+from platform_assets.contracts.load import load_contracts
+from platform_assets.contracts.model import Contract
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import REPOSITORY, Settings, get_settings
+from platform_assets.engines.base import BatchCounts
+from platform_assets.graph.automation import LONG_LIVED
+from platform_assets.graph.checks.silver import balance_result
+from platform_assets.graph.silver import table_metadata, table_rows
+
+if TYPE_CHECKING:
+    from platform_assets.streaming.ledger import Totals
+    from platform_assets.streaming.microbatch import Step
+    from platform_assets.streaming.windows import Windows
+
+LEASE = "stream"
+JOB = "stream"
+STOP_POLL_SECONDS = 1.0
+VERSION_TAG = "weir/code_version"
+CODE = (
+    ("platform_assets", "*.py"),
+    ("platform_assets", "*.yaml"),
+    ("ml", "*.py"),
+    ("ml", "*.yaml"),
+    ("dbt_project/models", "*.*"),
+    ("dbt_project/macros", "*.sql"),
+)
+"""What a deploy brings: folders and patterns."""
+
+StreamEvent = AssetMaterialization | AssetCheckEvaluation | Output[None]
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """What a deploy changes, in one word: release and all that the project consists of.
+
+    Read once a process: files that change under a running code server count from its restart.
+    """
+    import hashlib
+    from importlib.metadata import version
+
+    digest = hashlib.sha256()
+    for folder, pattern in CODE:
+        for path in sorted((REPOSITORY / folder).rglob(pattern)):
+            digest.update(path.read_bytes())
+    return f"{version('weir')}-{digest.hexdigest()[:12]}"
+
+
+def deployed_version(context: OpExecutionContext) -> str:
+    """The version of the deploy that asked for this run; its own where a person started it."""
+    return context.run_tags.get(VERSION_TAG, code_version())
+
+
+@op(out=Out(Nothing), description="Takes what waits on every topic, lands it and publishes it.")
+def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
+    """Loop over the topics until asked to stop; a materialisation a table every few seconds.
+
+    Raises:
+        LeaseHeldError: another stream run is alive; this one ends without touching anything.
+    """
+    from platform_assets.graph.checks.batches import BatchSuites
+    from platform_assets.graph.engine import engines
+    from platform_assets.streaming.ledger import Ledger
+    from platform_assets.streaming.locks import Lease
+    from platform_assets.streaming.loop import StreamLoop
+    from platform_assets.streaming.windows import Windows
+
+    settings = get_settings()
+    context.log.info("topics and schemas by contract")
+    contracts = ready_contracts(settings, context)
+    reporter = Reporter(settings, context, Windows(settings), Ledger(settings).totals)
+    suites = BatchSuites(settings)
+    started = time.monotonic()
+    with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
+        loop = StreamLoop(
+            settings,
+            contracts,
+            open_engine=engines(settings),
+            fingerprints=lambda contract: contract.fingerprint,
+            lease=lease,
+            run_id=context.run_id,
+        )
+        context.log.info(f"streaming {len(contracts)} topics with the {settings.engine} engine")
+        yield from reporter.reconcile(contracts)
+        for step in loop.steps(STOP_POLL_SECONDS):
+            if step is not None:
+                reporter.add(step)
+                if (found := suites.check(step)) is not None:
+                    yield evaluation(step.contract, found)
+            yield from reporter.due()
+            if time.monotonic() - started > settings.stream_max_hours * 3600:
+                context.log.info("draining: handing over to a fresh run keeps each log short")
+                loop.stop()
+        yield from reporter.due(everything=True)
+    yield Output(None)
+
+
+def ready_contracts(settings: Settings, context: OpExecutionContext) -> list[Contract]:
+    """Make topics and schemas ready; a contract that is refused halts its own topic alone.
+
+    Raises:
+        WeirError: broker or registry do not answer.
+    """
+    from platform_assets.connectors.publish import ensure_topics
+    from platform_assets.connectors.registry import SchemaRefusedError
+    from platform_assets.connectors.topics import TopicError
+    from platform_assets.streaming.ledger import Ledger
+
+    contracts = list(load_contracts().values())
+    try:
+        ensure_topics(settings, contracts)
+    except (SchemaRefusedError, TopicError):
+        ready = []
+        for contract in contracts:
+            try:
+                ensure_topics(settings, [contract])
+            except (SchemaRefusedError, TopicError) as error:
+                context.log.warning(f"{contract.topic} is halted: {error}")
+                Ledger(settings).fail(contract.topic, 0, str(error), contract.fingerprint)
+            else:
+                ready.append(contract)
+        return ready
+    return contracts
+
+
+@job(
+    name=JOB,
+    executor_def=in_process_executor,
+    description="The stream run: bronze and silver of every topic, kept alive by a sensor.",
+    tags={**LONG_LIVED, "dagster/max_retries": "0"},
+)
+def stream_job() -> None:
+    """One op that loops."""
+    run_stream()
+
+
+@dataclass
+class _Gathered:
+    """What a topic did in a window since the last logged materialisation."""
+
+    contract: Contract
+    window_key: str
+    batches: list[BatchCounts] = field(default_factory=list)
+    first_id: int = 0
+    last_id: int = 0
+    offsets: dict[int, int] = field(default_factory=dict)
+
+
+class Reporter:
+    """Turns steps into few events: one a table every twenty seconds, one more when a window closes.
+
+    Args:
+        settings: profile; ``materialisation_every_seconds`` is the pause between events.
+        context: of the run; partition keys are added through its instance.
+        windows: the ledger's windows.
+        totals: the ledger's sums over a topic's window.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: OpExecutionContext,
+        windows: "Windows",
+        totals: "Callable[[TopicName, str], Totals]",
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._windows = windows
+        self._totals = totals
+        self._gathered: dict[tuple[TopicName, str], _Gathered] = {}
+        self._logged: dict[TopicName, float] = {}
+        self._keys: set[tuple[TopicName, str]] = set()
+        self._closed_at = 0.0
+
+    def add(self, step: "Step") -> None:
+        """Take in one micro-batch."""
+        topic = step.contract.topic
+        gathered = self._gathered.setdefault(
+            (topic, step.window_key), _Gathered(step.contract, step.window_key)
+        )
+        gathered.batches.extend(step.published.counts.values())
+        gathered.first_id = gathered.first_id or step.batch.id
+        gathered.last_id = step.batch.id
+        for item in step.batch.ranges:
+            gathered.offsets[item.partition] = item.end
+
+    def reconcile(self, contracts: list[Contract]) -> Iterator[StreamEvent]:
+        """Report windows that the ledger has and Dagster lacks, and each topic's newest one.
+
+        A run that was killed may have published micro-batches that it had not reported yet.
+        """
+        for contract in contracts:
+            topic = contract.topic
+            recorded = self._windows.keys(topic)
+            known = set(self._context.instance.get_dynamic_partitions(topic.partitions_name))
+            for key in [key for key in recorded if key not in known] or recorded[-1:]:
+                self._ensure_key(topic, key)
+                yield from self._events(_Gathered(contract, key))
+
+    def due(self, *, everything: bool = False) -> Iterator[StreamEvent]:
+        """Events whose time has come; with ``everything`` all that was gathered."""
+        now = time.monotonic()
+        for (topic, window_key), gathered in list(self._gathered.items()):
+            pause = self._settings.materialisation_every_seconds
+            if not everything and now - self._logged.get(topic, -pause) < pause:
+                continue
+            self._logged[topic] = now
+            del self._gathered[topic, window_key]
+            self._ensure_key(topic, window_key)
+            yield from self._events(gathered)
+        if everything or now - self._closed_at > self._settings.materialisation_every_seconds:
+            self._closed_at = now
+            self._close_windows()
+
+    def _ensure_key(self, topic: TopicName, window_key: str) -> None:
+        if (topic, window_key) not in self._keys:
+            self._context.instance.add_dynamic_partitions(topic.partitions_name, [window_key])
+            self._keys.add((topic, window_key))
+
+    def _close_windows(self) -> None:
+        for topic in load_contracts():
+            for key in self._windows.close_due(topic, datetime.now(UTC)):
+                self._context.log.info(f"{topic}: window {key} is closed")
+                self._keys.discard((topic, key))
+
+    def _events(self, gathered: _Gathered) -> Iterator[StreamEvent]:
+        contract, window = gathered.contract, gathered.window_key
+        span: dict[str, Any] = {
+            "micro_batches": len(gathered.batches),
+            "first_micro_batch": gathered.first_id,
+            "last_micro_batch": gathered.last_id,
+            "next_offsets": {str(p): at for p, at in sorted(gathered.offsets.items())},
+        }
+        whole = self._totals(contract.topic, window)
+        partition = BatchCounts(
+            records=whole.records - whole.open_records,
+            published=whole.published,
+            quarantined=whole.quarantined,
+        )
+        for table in contract.tables:
+            yield AssetMaterialization(
+                asset_key=AssetKey(table.asset_key),
+                partition=window,
+                metadata={
+                    **table_metadata(self._settings, contract, table, gathered.batches),
+                    "dagster/partition_row_count": table_rows(contract, table, [partition]),
+                    **span,
+                },
+            )
+        yield evaluation(contract, balance_result(contract, gathered.batches))
+
+
+def evaluation(contract: Contract, result: AssetCheckResult) -> AssetCheckEvaluation:
+    """A check's result as an event of a run that materialises many partitions."""
+    return AssetCheckEvaluation(
+        asset_key=AssetKey(contract.topic.silver.asset_key),
+        check_name=str(result.check_name),
+        passed=result.passed,
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+    )
