@@ -16,13 +16,14 @@ from functools import partial
 import numpy as np
 
 from benchmarks.figures import Figure, Options
+from benchmarks.nab_corpus import Series, read_profiles, read_series
+from benchmarks.nab_score import Profile, sweep
 from ml.anomaly.autoencoder import moments, train, windows
-from ml.anomaly.corpus import Series, read_profiles, read_series
 from ml.anomaly.ensemble import DETECTORS
 from ml.anomaly.incidents import Kind, Rule, State, step
 from ml.anomaly.likelihood import Likelihood, surprise_at
-from ml.anomaly.nab import Floats, Profile, sweep
 from ml.anomaly.reconstruction import Network, Reconstruction
+from ml.anomaly.state import Floats
 from ml.anomaly.stream import Detector
 from ml.anomaly.threshold import Spot
 from ml.anomaly.vus import vus_pr

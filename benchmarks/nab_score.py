@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.anomaly.errors import AnomalyError
+from ml.anomaly.state import Floats
 
-Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 PROBATION = 0.15
