@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from benchmarks.figures import Figure, Options, middle
@@ -37,7 +38,7 @@ RULES = Rules(alpha=ALPHA, grid=(), ratios=())
 DAMAGE, BROKEN, SLOWNESS = 0.1, 0.05, 2.0
 """What full load does: accuracy lost, failures added, and by how much latencies grow."""
 
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
