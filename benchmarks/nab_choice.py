@@ -20,7 +20,7 @@ HOURS = (3.0, 6.0, 12.0, 24.0, 48.0)
 """Refractory periods tried. At five minutes a row, which most series have, the first is a little
 longer than what a score looks back at."""
 
-THRESHOLDS: Floats = np.arange(1.0, 7.0, 0.05) ** 2
+THRESHOLDS: Floats = np.arange(1.0, 7.0, 0.05) ** 2 / 2.1
 """Thresholds tried: equal steps of the mean rank, whose square the default detector's score is."""
 
 SMOOTH = 2

@@ -14,11 +14,16 @@ from bisect import bisect_left, insort
 from collections import deque
 from itertools import islice
 
-from ml.anomaly.state import Arrays, array, part, within
+import numpy as np
+
+from ml.anomaly.state import Arrays, part, within
 from ml.anomaly.stream import Detector
 
 MEANS = (1, 3, 8)
 """Points of the short means: a spike shows in the first, a changed course in the last."""
+
+MEMORY = 3600
+"""Scores that a rank is among; somewhat fewer than the values that a detector keeps."""
 
 
 class Ranks:
@@ -39,7 +44,7 @@ class Ranks:
         detector: Detector,
         means: tuple[int, ...] = MEANS,
         warm_up: int = 100,
-        memory: int = 4000,
+        memory: int = MEMORY,
     ) -> None:
         self._detector = detector
         self._means = means
@@ -52,20 +57,25 @@ class Ranks:
 
     def update(self, time: float, value: float) -> float:
         """See :class:`.stream.Detector`."""
-        self._raw.append(self._detector.update(time, value))
+        # In single precision, so that what is kept is half as large and yet exact.
+        self._raw.append(float(np.float32(self._detector.update(time, value))))
         return self._learn()
 
     def state(self) -> Arrays:
         """See :class:`.stream.Detector`."""
-        return {"raw": array(self._raw), **within("detector", self._detector.state())}
+        raw = np.array(self._raw, dtype=np.float32)
+        # Two in the place of one; an odd number of them is led by a NaN.
+        even = np.concatenate([np.full(raw.size % 2, np.nan, dtype=np.float32), raw])
+        return {"raw": even.view(np.float64), **within("detector", self._detector.state())}
 
     def restore(self, arrays: Arrays) -> None:
         """See :class:`.stream.Detector`."""
         self._raw.clear()
         self._past = [deque() for _ in self._means]
         self._sorted = [[] for _ in self._means]
-        for raw in arrays["raw"].tolist():
-            self._raw.append(raw)
+        raw = np.ascontiguousarray(arrays["raw"]).view(np.float32)
+        for one in raw[np.isfinite(raw)].tolist():
+            self._raw.append(one)
             self._learn()
         self._detector.restore(part("detector", arrays))
 
