@@ -19,12 +19,20 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help env run test test-unit test-graph test-integration test-e2e lint format types \
-	imports lock bench clean
+.PHONY: help debian-run debian-test env run test soak test-unit test-graph test-integration test-e2e \
+	lint format types imports lock bench clean
+.NOTPARALLEL:
+
+# A worker has servers, a home and ports of its own; a file's tests run in one worker, in order.
+WORKERS ?= 2
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort \
 		| awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+debian-run debian-test: debian-%:
+	@.ci/debian.sh $*
 
 env: $(STAMP) ## Create .venv from requirements-dev.lock (instant when nothing changed)
 
@@ -41,20 +49,23 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: env ## Everything on this machine: servers, live data, tables (ARGS="--once --json" ...)
+run: debian-run env ## Everything on this machine: servers, live data, tables (ARGS="--once --json" ...)
 	@exec $(BIN)/weir run $(ARGS)
 
-test: env ## All tests: unit, graph, integration, browser
-	$(BIN)/pytest $(ARGS)
+test: debian-test env ## All tests but the soak: unit, graph, integration, browser
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-unit: env ## Tests that start no server (under a minute)
+soak: debian-test env ## The long ones that make test has a sample of: kill matrices, Spark's variants
+	$(BIN)/pytest $(PARALLEL) -m soak $(ARGS)
+
+test-unit: env ## Tests that start no server (a minute or two)
 	$(BIN)/pytest tests/unit -n auto --dist worksteal $(ARGS)
 
 test-graph: env ## Tests of the asset graph and its ticks
-	$(BIN)/pytest tests/graph $(ARGS)
+	$(BIN)/pytest tests/graph $(PARALLEL) $(ARGS)
 
 test-integration: env ## Tests on the real servers
-	$(BIN)/pytest tests/integration $(ARGS)
+	$(BIN)/pytest tests/integration $(PARALLEL) $(ARGS)
 
 test-e2e: env ## Tests in a browser
 	$(BIN)/pytest tests/e2e $(ARGS)
@@ -63,17 +74,17 @@ lint: env ## Style, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: env ## Mend what style can mend
+format: env ## Fix what style can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 types: env ## mypy --strict
 	$(BIN)/mypy
 
-imports: env ## The walls between the rooms
+imports: env ## Package boundaries (import-linter)
 	$(BIN)/lint-imports
 
-lock: env ## Resolve requirements.lock and requirements-dev.lock anew
+lock: env ## Resolve requirements.lock and requirements-dev.lock again
 	$(UV_COMPILE) requirements.in -o requirements.lock
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.lock
 

@@ -25,7 +25,7 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.streaming.database import borrow, ensure_schema
+from platform_assets.streaming.ledger_database import ledger_database
 from platform_assets.streaming.plan import Broker
 
 SEED = 7
@@ -76,9 +76,8 @@ def ends(settings: Settings, entity: str) -> dict[int, int]:
 
 def forget(settings: Settings, entity: str) -> None:
     """Clear the ledger of a topic, so that the next run starts at its first record."""
-    ensure_schema(settings)
     name = str(contract_for(entity).topic)
-    with borrow(settings) as connection, connection.transaction():
+    with ledger_database(settings).borrow() as connection, connection.transaction():
         for table in (
             "micro_batch_range", "micro_batch", "stream_window", "silver_change",
             "consumer_cursor", "topic_state",

@@ -260,7 +260,7 @@ class Sweep:
         """
         everything = range(len(self.counts))
         if len(everything) < 2:
-            raise AnomalyError("there is no other series to choose on", "score two or more")
+            raise AnomalyError("no other series to choose on", "score two or more")
         counts = [
             self.counts[row][self.best([other for other in everything if other != row])]
             for row in everything
@@ -310,7 +310,7 @@ def sweep(
         if scores.shape != (truth.rows,):
             raise AnomalyError(
                 f"series {name} has {truth.rows} rows, its scores have shape {scores.shape}",
-                "give one score a row",
+                "give one score per row",
             )
     pooled = np.concatenate([scores[truth.probation :] for truth, scores in scored.values()])
     shares = np.concatenate([[0.0], np.geomspace(1.0 / max(pooled.size, 1), 1.0, candidates)])

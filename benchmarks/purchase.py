@@ -3,7 +3,7 @@
 The sessions of the UCI data set 468 (Sakar et al., Neural Computing and Applications 31, 2019):
 12,330 visits of a shop, of which 70 % are given, with 17 attributes and whether the visit ended in
 a purchase. They are no events of a user, so the features of ``ml/features`` do not apply: what is
-measured is the rest of the way, :func:`ml.purchase.choice.choose` with its candidates and its
+measured is the rest of the way, :func:`ml.training.choice.choose` with its candidates and its
 calibration, on the sessions' own attributes.
 
 The baseline is scikit-learn's plain pipeline: scaled numbers, one-hot categories, logistic
@@ -26,10 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from benchmarks.figures import Figure, Options
-from ml.purchase.candidates import Array, Matrix, fit, log_odds
-from ml.purchase.choice import choose
-from ml.purchase.evaluate import Scores, best_threshold, intervals, measure
-from ml.purchase.validation import Fold, expanding
+from ml.training.candidates import Array, Matrix, fit, log_odds
+from ml.training.choice import choose
+from ml.training.evaluate import Scores, best_threshold, intervals, measure
+from ml.training.validation import Fold, expanding
 from platform_assets.core.settings import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "online_shoppers" / "online_shoppers_intention.csv"

@@ -7,7 +7,7 @@ Belongs here: everything between a table and a prediction. Does not belong here:
 In the order of a model's life; each package says in its docstring where to start:
 
 - :mod:`ml.features`: features of users at a moment, labels, their table;
-- :mod:`ml.purchase`: data set, training, choice, evaluation, ONNX;
+- :mod:`ml.training`: data set, training, choice, evaluation, ONNX;
 - :mod:`ml.store`: sealed artefacts, versions, aliases, lineage; MLflow;
 - :mod:`ml.rollout`: who serves, and changing it together with the aliases;
 - :mod:`ml.serving`: the model server and its record of predictions and outcomes;
@@ -17,5 +17,5 @@ In the order of a model's life; each package says in its docstring where to star
 - :mod:`ml.assets`: all of that as Dagster's assets, the only package here that imports Dagster;
 - :mod:`platform_assets.cli.models`: ``weir models``.
 
-To follow one model, read ``ml/assets/purchase.py``, then what it calls.
+To follow one model, read ``ml/assets/training.py``, then what it calls.
 """

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dagster import AssetSelection, Definitions, define_asset_job, in_process_executor
 
 from ml.assets import build_model_definitions
 from platform_assets.contracts.load import load_contracts
+from platform_assets.contracts.model import Contract
 from platform_assets.gold.project import FULL_GOLD_JOB
 from platform_assets.graph.automation import when_silver_changed
+from platform_assets.graph.broken_assets import build_broken_definitions, build_each
 from platform_assets.graph.bronze import build_bronze_assets
-from platform_assets.graph.checks.gold_assets import build_gold_checks
+from platform_assets.graph.checks.gold_assets import build_gold_checks, known_models
 from platform_assets.graph.checks.windows import window_checks_job
 from platform_assets.graph.gold import build_dbt_resource, build_gold_assets
 from platform_assets.graph.lineage import load_sources
@@ -24,16 +28,16 @@ from sensors.graph import build_sensors
 
 def build_defs() -> Definitions:
     """The lake's definitions: opens no socket, reads no secret."""
-    contracts = list(load_contracts().values())
+    loaded = load_contracts()
+    topics, refused = build_each(
+        "contract", ((Path(one.path), one) for one in loaded.values()), _topic_definitions
+    )
+    contracts = [contract for contract, _ in topics]
+    _, unbounded = known_models()
     gold = build_gold_assets(when_silver_changed())
     gold_checks = build_gold_checks()
     lake = Definitions(
-        assets=[
-            *(topic_spec(contract) for contract in contracts),
-            *build_bronze_assets(contracts),
-            *build_silver_assets(contracts),
-            gold,
-        ],
+        assets=[gold],
         asset_checks=[gold_checks],
         jobs=[
             stream_job,
@@ -49,10 +53,23 @@ def build_defs() -> Definitions:
     )
     return Definitions.merge(
         lake,
+        *(definitions for _, definitions in topics),
+        build_broken_definitions("contract", [*loaded.broken, *refused]),
+        build_broken_definitions("bounds", [unbounded] if unbounded else []),
         maintenance_definitions(contracts),
         load_sources(),
         build_model_definitions(),
         build_report_definitions(lambda: defs.resolve_asset_graph().asset_check_keys),
+    )
+
+
+def _topic_definitions(contract: Contract) -> Definitions:
+    return Definitions(
+        assets=[
+            topic_spec(contract),
+            *build_bronze_assets([contract]),
+            *build_silver_assets([contract]),
+        ]
     )
 
 

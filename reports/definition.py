@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import re
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
-import yaml
-from croniter import croniter
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from platform_assets.core.broken import Loaded, load_each
 from platform_assets.core.errors import WeirError
-from platform_assets.core.yaml_lines import line_of
+from platform_assets.core.naming import OWNER_RULE, is_owner
+from platform_assets.core.yaml_lines import Document, read
+from reports.cron import check_cron
+from reports.kpi_sql import check_rows, check_value, render_sql, tables_of
 from reports.periods import Grain
+from reports.recipients import Recipient, RecipientError
+
+__all__ = [
+    "DEFINITIONS",
+    "Definition",
+    "DefinitionError",
+    "Kpi",
+    "load_definition",
+    "load_definitions",
+    "render_sql",
+    "tables_of",
+]
 
 ROOM = Path(__file__).resolve().parent
 DEFINITIONS = ROOM / "definitions"
@@ -24,7 +36,8 @@ HEADLINE = 5
 MODELS = "models"
 """What the portal grants to readers of the models' pages, as it grants reports by name."""
 
-_TABLE = re.compile(r"gold\.[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+"""Periods outside are a slip of the pen, and overflow Dagster's partitions."""
 _SLUG = r"^[a-z][a-z0-9_]*$"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -36,7 +49,8 @@ class DefinitionError(WeirError):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A target of NaN is reached by nothing and breaks the report's JSON.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Breakdown(_Strict):
@@ -83,6 +97,12 @@ class Kpi(_Strict):
     by: Breakdown | None = None
     quiet_days: tuple[Weekday, ...] = ()
 
+    @field_validator("value")
+    @classmethod
+    def _is_aggregate(cls, value: str) -> str:
+        check_value(value)
+        return value
+
     @model_validator(mode="after")
     def _explained_by_sums(self) -> Kpi:
         if self.by and not self.value.lstrip().startswith(("sum(", "count(*)")):
@@ -128,8 +148,7 @@ class Schedule(_Strict):
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        if not croniter.is_valid(value):
-            raise ValueError("expected five cron fields, e.g. 0 6 * * 1")
+        check_cron(value)
         return value
 
     @field_validator("timezone")
@@ -166,10 +185,35 @@ class Definition(_Strict):
     charts: tuple[ChartDefinition, ...] = ()
     sections: tuple[SectionDefinition, ...] = Field(min_length=1)
     knowledge: tuple[str, ...] = ()
-    recipients: tuple[Annotated[str, Field(pattern=r"^(mailto|slack|portal):\S+$")], ...] = ()
+    recipients: tuple[str, ...] = ()
     late: Policy = "notice"
     failed_checks: Policy = "notice"
     statements: dict[str, str] = Field(default_factory=dict, exclude=True)
+
+    @field_validator("owner")
+    @classmethod
+    def _is_owner(cls, value: str) -> str:
+        if not is_owner(value):
+            raise ValueError(OWNER_RULE)
+        return value
+
+    @field_validator("recipients")
+    @classmethod
+    def _are_recipients(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            try:
+                Recipient.parse(address)
+            except RecipientError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("first_period")
+    @classmethod
+    def _is_day(cls, value: str) -> str:
+        # The pattern is checked first, the calendar here: 2010-02-30 is of the right form.
+        if not _FIRST_YEAR <= date.fromisoformat(value).year <= _LAST_YEAR:
+            raise ValueError(f"expected a day between {_FIRST_YEAR} and {_LAST_YEAR}")
+        return value
 
     @field_validator("name")
     @classmethod
@@ -190,10 +234,10 @@ class Definition(_Strict):
         for where, (used, known) in uses.items():
             for name in used:
                 if name not in known:
-                    raise ValueError(f"{where}: no {name!r}; there are {', '.join(known)}")
+                    raise ValueError(f"{where}: no {name!r}; known: {', '.join(known)}")
         for names in (kpis, charts, [section.id for section in self.sections]):
             if twice := {name for name in names if names.count(name) > 1}:
-                raise ValueError(f"{', '.join(sorted(twice))} is there twice")
+                raise ValueError(f"{', '.join(sorted(twice))} is listed twice")
         for chart in self.charts:
             if chart.kind != "trend" and self.kpi(chart.kpi).by is None:
                 raise ValueError(f"chart {chart.id!r} is by member, but {chart.kpi!r} has no `by`")
@@ -211,93 +255,59 @@ class Definition(_Strict):
         return tuple(sorted(found))
 
 
-def render_sql(text: str, table: dict[str, str] | None = None) -> str:
-    """Fill in a KPI's tables.
+def load_definitions(folder: Path | None = None) -> Loaded[str, Definition]:
+    """Every definition of a folder that can be used, by name.
 
-    Args:
-        text: the SQL file.
-        table: name -> SQL that reads it; None leaves the names as they are.
-
-    Raises:
-        ValueError: the template is malformed, or names what is no gold table.
-    """
-
-    def reference(name: str) -> str:
-        if not _TABLE.fullmatch(name):
-            raise ValueError(f"expected a table like gold.domain.name, not {name!r}")
-        return name if table is None else table[name]
-
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    try:
-        return environment.from_string(text).render(table=reference).strip().rstrip(";")
-    except TemplateError as error:
-        raise ValueError(f"{error}") from error
-
-
-def tables_of(text: str) -> set[str]:
-    """Gold tables that a KPI's SQL reads."""
-    found: set[str] = set()
-
-    class Recording(dict[str, str]):
-        def __missing__(self, name: str) -> str:
-            found.add(name)
-            return name
-
-    render_sql(text, Recording())
-    return found
-
-
-def load_definitions(folder: Path | None = None) -> dict[str, Definition]:
-    """Every definition below a folder, by name.
-
-    Raises:
-        DefinitionError: one is wrong.
+    One that cannot be used stops no other: it is in ``broken``, and asking for it by its name
+    raises its error.
     """
     paths = sorted((folder or DEFINITIONS).glob("*.yaml"))
-    return {path.stem: load_definition(path) for path in paths}
+    return load_each("report", paths, lambda path: (path.stem, load_definition(path)))
 
 
 def load_definition(path: Path) -> Definition:
     """Read one definition.
 
     Raises:
-        DefinitionError: it is no YAML, breaks a rule, or its SQL is missing or malformed.
+        DefinitionError: it is not YAML, breaks a rule, or its SQL is missing or malformed.
     """
-    text = path.read_text()
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark else 1
-        raise DefinitionError(f"{path}:{line}: no YAML: {error.problem}") from error
-    if not isinstance(content, dict) or node is None:
+    document = read(path, DefinitionError, malformed="no YAML")
+    if not isinstance(document.data, dict):
         raise DefinitionError(f"{path}:1: expected a mapping with title, kpis, sections …")
     try:
-        definition = Definition.model_validate({**content, "name": path.stem})
+        definition = Definition.model_validate({**document.data, "name": path.stem})
     except ValidationError as error:
-        lines = [_explain(path, node, one) for one in error.errors()]
+        lines = [_explain(document, one) for one in error.errors()]
         raise DefinitionError("\n".join(lines)) from error
-    return definition.model_copy(update={"statements": _statements(path, node, definition)})
+    return definition.model_copy(update={"statements": _statements(document, definition)})
 
 
-def _statements(path: Path, node: yaml.Node, definition: Definition) -> dict[str, str]:
+def _statements(document: Document, definition: Definition) -> dict[str, str]:
+    path = document.path
     statements = {}
     for number, kpi in enumerate(definition.kpis):
-        line = line_of(node, ("kpis", number, "sql"))
+        where = document.where(("kpis", number, "sql"))
         file = _sql_file(path.stem, kpi.sql, path.parent)
         if not file.is_file():
-            raise DefinitionError(f"{path}:{line}: no file {file}, expected the rows of {kpi.id}")
+            raise DefinitionError(f"{where}: no file {file}, expected the rows of {kpi.id}")
         try:
-            found = tables_of(file.read_text())
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DefinitionError(f"{where}: {file}: cannot be read: {error}") from error
+        try:
+            found = tables_of(text)
         except ValueError as error:
-            raise DefinitionError(f"{path}:{line}: {file.name}: {error}") from error
+            raise DefinitionError(f"{where}: {file.name}: {error}") from error
         if not found:
             raise DefinitionError(
-                f"{path}:{line}: {file.name} reads no table, "
-                "expected {{ table('gold.domain.name') }}"
+                f"{where}: {file.name} reads no table, expected {{{{ table('gold.domain.name') }}}}"
             )
-        statements[kpi.id] = file.read_text()
+        needed = ["day", *([kpi.by.column] if kpi.by else [])]
+        try:
+            check_rows(text, needed)
+        except ValueError as error:
+            raise DefinitionError(f"{where}: {file.name}: {error}") from error
+        statements[kpi.id] = text
     return statements
 
 
@@ -306,8 +316,7 @@ def _sql_file(name: str, sql: str, folder: Path) -> Path:
     return beside if beside.is_file() else folder.parent / "kpis" / sql
 
 
-def _explain(path: Path, node: yaml.Node, error: Any) -> str:
+def _explain(document: Document, error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
-    where = f"{place}: " if place else ""
-    return f"{path}:{line_of(node, error['loc'])}: {where}{message}"
+    return f"{document.where(error['loc'])}: {f'{place}: ' if place else ''}{message}"

@@ -22,7 +22,7 @@ def _columns(kpi: Kpi, statement: str) -> tuple[tuple[str, str], ...]:
     outputs = [f"{kpi.value} as value", "day as day"]
     if kpi.by:
         outputs.append(f"{kpi.by.column} as member")
-    sql = f"select {', '.join(outputs)} from ({render_sql(statement)}) as kpi_rows"  # noqa: S608 (parsed, not run)
+    sql = f"select {', '.join(outputs)} from (\n{render_sql(statement)}\n) as kpi_rows"  # noqa: S608 (parsed, not run)
     found: set[tuple[str, str]] = set()
     try:
         for output in outputs:

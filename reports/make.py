@@ -121,7 +121,7 @@ class Maker:
         return self._write(FACTS, sheet.model_copy(update={"notices": (*sheet.notices, *failed)}))
 
     def context(self) -> ContextSheet:
-        """Find passages about what the facts say moved."""
+        """Find passages about what the facts show moved."""
         from reports.knowledge.base import KnowledgeBase
         from reports.knowledge.embed import shared_embedder
 

@@ -14,15 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.core.errors import WeirError
 from platform_assets.core.files import write_file
+from platform_assets.core.retry import Retry
 from reports.page.contents import with_page_numbers
 
 if TYPE_CHECKING:
@@ -107,12 +101,7 @@ class PdfPrinter:
         """Try with a fresh browser after each failure; one caller at a time."""
         from playwright.async_api import Error
 
-        attempts = AsyncRetrying(
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            retry=retry_if_exception_type((Error, TimeoutError)),
-            reraise=True,
-        )
+        attempts = Retry(ATTEMPTS, longest=2).on_async((Error, TimeoutError))
         async with self._lock:
             try:
                 async for attempt in attempts:

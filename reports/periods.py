@@ -60,7 +60,7 @@ class Period:
             period = None
         if period is None or period.key != key:
             example = cls.of(date(2010, 12, 13), grain).key
-            raise PeriodError(f"{key!r} is no {grain}", f"write it as {example}")
+            raise PeriodError(f"{key!r} is not a {grain}", f"write it as {example}")
         return period
 
     @property

@@ -83,7 +83,7 @@ def anomaly_notification(
         f"Signals: {'; '.join(_signal(one, stream) for one in readings)}",
         *_others(event.details),
         f"Detector: {event.details['detector']}, {_version(stream, event.details['version'])}",
-        *([f"Next: look at the scores at {link}"] if link else []),
+        *([f"Next: see the scores at {link}"] if link else []),
     ]
     return Notification(
         title=f"{stream.title}: {', '.join(moved)} is unusual",
@@ -212,7 +212,7 @@ def build_anomaly_sensor(
 
 def _stream(streams: Mapping[str, "Stream"], name: str) -> "Stream":
     if name not in streams:
-        raise WeirError(f"there is no stream {name!r}", "put its YAML file back")
+        raise WeirError(f"no stream {name!r}", "put its YAML file back")
     return streams[name]
 
 
@@ -224,7 +224,8 @@ def _first_line(event: "Waiting", incident: Mapping[str, Any]) -> str:
         case Kind.UPDATED:
             return f"The incident since {since} got worse: {incident['peak']:.1f} thresholds."
         case Kind.RECOVERED:
-            return f"The incident since {since} is over; peak {incident['peak']:.1f} thresholds."
+            peak = incident["peak"]
+            return f"The incident that began {since} has ended; peak {peak:.1f} thresholds."
 
 
 def _signal(reading: Mapping[str, Any], stream: "Stream") -> str:

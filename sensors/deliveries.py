@@ -38,7 +38,7 @@ def delivery_notification(delivery: Delivery) -> Notification:
     name = f"{key.report} of {key.period} to {key.recipient}"
     if delivery.state is State.DEAD:
         happened = f"was given up after {delivery.attempts} attempt(s): {delivery.last_error}"
-        step = f"mend the cause, then: {key.retry_command}"
+        step = f"fix the cause, then: {key.retry_command}"
     else:
         happened = f"was begun at {delivery.updated_at:%Y-%m-%d %H:%M} UTC and never ended"
         step = "its run died; materialise the report's delivery again"

@@ -21,9 +21,7 @@ from dagster import (
     sensor,
 )
 
-from ml.assets.keys import OWNER
-from ml.assets.purchase import JOB as TRAINING_JOB
-from ml.purchase import MODEL
+from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
@@ -32,6 +30,7 @@ from sensors.failures import SentKeys
 if TYPE_CHECKING:
     from ml.drift.asking import Request
 
+NAME = "retrain_on_drift"
 _RUNS = 200
 _UNFINISHED = [
     DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.MANAGED,
@@ -42,10 +41,10 @@ InService = Callable[[Settings, str], tuple[int, int | None] | None]
 """The champion's version and that on trial; None where nothing is in service."""
 
 
-def requests_of(instance: DagsterInstance, model: str) -> "list[Request]":
+def requests_of(instance: DagsterInstance, spec: ModelSpec) -> "list[Request]":
     """The trainings that were asked for because of drift, as their runs tell; newest first."""
     records = instance.get_run_records(
-        RunsFilter(job_name=TRAINING_JOB, tags={"weir/model": model}), limit=_RUNS
+        RunsFilter(job_name=spec.training_job, tags={"weir/model": spec.name}), limit=_RUNS
     )
     return [request for record in records if (request := _request(record)) is not None]
 
@@ -66,43 +65,45 @@ def _request(record: RunRecord) -> "Request | None":
     return Request(version, period, tags.get("weir/attempt") == "2", ended, failed, tags)
 
 
-def gave_up_notification(model: str, request: "Request", dagster_url: str) -> Notification:
+def gave_up_notification(spec: ModelSpec, request: "Request", dagster_url: str) -> Notification:
     """What is said when the retry of a training failed as well."""
     reason = request.tags.get("weir/reason", "")
-    link = f"{dagster_url.rstrip('/')}/jobs/{TRAINING_JOB}/runs" if dagster_url else ""
+    link = f"{dagster_url.rstrip('/')}/jobs/{spec.training_job}/runs" if dagster_url else ""
     return Notification(
-        title=f"Retraining of {model} failed twice",
-        body=f"Version {request.version} stays in service although the data of {request.period} "
-        f"ask for another: {reason}\nNext: read the runs of {TRAINING_JOB}, mend the cause, then "
-        f"launch it by hand. A later day asks again after the cool-down.",
+        title=f"Retraining of {spec.name} failed twice",
+        body=f"Version {request.version} keeps serving although the data of {request.period} "
+        f"ask for another: {reason}\nNext: read the runs of {spec.training_job}, fix the cause, "
+        f"then launch it by hand. A later day asks again after the cool-down.",
         severity=Severity.ERROR,
-        source="retrain_on_drift",
+        source=spec.named(NAME),
         link=link,
-        key=f"retrain-{model}-{request.version}-{request.period}",
-        owner=OWNER,
+        key=f"retrain-{spec.name}-{request.version}-{request.period}",
+        owner=spec.owner,
     )
 
 
 def build_drift_sensor(
+    spec: ModelSpec,
     in_service: InService | None = None,
     settings: Callable[[], Settings] | None = None,
     notifier: Callable[[], Notifier] | None = None,
 ) -> SensorDefinition:
-    """The sensor over the record of drift.
+    """The sensor over a model's record of drift.
 
     Args:
+        spec: the model.
         in_service: who serves; by default the table of deployments.
         settings: where the record is; by default the process's.
         notifier: tells people; by default from the environment.
     """
 
     @sensor(
-        name="retrain_on_drift",
-        job_name=TRAINING_JOB,
+        name=spec.named(NAME),
+        job_name=spec.training_job,
         minimum_interval_seconds=60,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Asks for a training of the purchase model when drift says so: once a reason, "
-        "not within the cool-down, not while a version is on trial.",
+        description=f"Asks for a training of the {spec.name} model when drift says so: once a "
+        "reason, not within the cool-down, not while a version is on trial.",
     )
     def retrain_on_drift(context: SensorEvaluationContext) -> SensorResult:
         from ml.drift.asking import Ask, next_request
@@ -114,19 +115,19 @@ def build_drift_sensor(
         log = DriftLog(found)
         try:
             entries = log.since(cursor)
-            serving = (in_service or _deployed)(found, MODEL)
+            serving = (in_service or _deployed)(found, spec.name)
         except WeirError as error:
             return SensorResult(skip_reason=SkipReason(str(error)))
         finally:
             log.close()
-        if unfinished := _unfinished(context.instance):
+        if unfinished := _unfinished(context.instance, spec):
             # The reasons wait: by then another version may be in service.
-            return SensorResult(skip_reason=SkipReason(f"training is under way: {unfinished}"))
+            return SensorResult(skip_reason=SkipReason(f"a training is running: {unfinished}"))
         champion, on_trial = serving or (None, None)
-        past = requests_of(context.instance, MODEL)
+        past = requests_of(context.instance, spec)
         answer = next_request(
-            [entry for entry in entries if entry.model == MODEL], past, champion, on_trial,
-            cooldown=timedelta(hours=found.drift_cooldown_hours),
+            [entry for entry in entries if entry.model == spec.name], past, champion, on_trial,
+            cooldown=timedelta(hours=found.drift_cooldown_hours), retraining=spec.retraining,
         )  # fmt: skip
         seen = str(max([cursor, *(entry.serial for entry in entries)]))
         if isinstance(answer, Ask):
@@ -136,7 +137,7 @@ def build_drift_sensor(
             return SensorResult([request], cursor=context.cursor if retry else seen)
         if answer.gave_up is not None:
             told = notifier() if notifier else notifier_from_environment(found.home)
-            note = gave_up_notification(MODEL, answer.gave_up, found.dagster_url)
+            note = gave_up_notification(spec, answer.gave_up, found.dagster_url)
             _once(note, told, found.home)
         return SensorResult(skip_reason=SkipReason(answer.reason), cursor=seen)
 
@@ -150,8 +151,9 @@ def _once(notification: Notification, notifier: Notifier, home: Path) -> None:
         sent.mark(notification.key)
 
 
-def _unfinished(instance: DagsterInstance) -> str:
-    runs = instance.get_runs(RunsFilter(job_name=TRAINING_JOB, statuses=_UNFINISHED), limit=1)
+def _unfinished(instance: DagsterInstance, spec: ModelSpec) -> str:
+    unfinished = RunsFilter(job_name=spec.training_job, statuses=_UNFINISHED)
+    runs = instance.get_runs(unfinished, limit=1)
     return runs[0].run_id if runs else ""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dagster import SensorDefinition
 
-from ml.assets.anomaly import JOB as ANOMALY_WATCH
-from ml.assets.anomaly import LEASE as ANOMALY_LEASE
+from ml.assets.anomaly import WATCH
+from ml.discovery import Found, models
+from ml.spec import ModelSpec
 from platform_assets.graph.automation import automation_sensor
+from platform_assets.graph.runs import fresh_gold, stream
 from sensors.anomalies import build_anomaly_sensor
 from sensors.deliveries import build_delivery_sensor
 from sensors.drift import build_drift_sensor
@@ -17,19 +19,27 @@ from sensors.promotion import build_promotion_sensor
 from sensors.rollback import build_rollback_sensor
 
 
-def build_sensors() -> list[SensorDefinition]:
-    """What keeps runs alive, asks for runs, and tells people; reads nothing outside."""
+def build_sensors(found: Found | None = None) -> list[SensorDefinition]:
+    """What keeps runs alive, asks for runs, and tells people; reads nothing outside.
+
+    Args:
+        found: the models; by default those of this installation.
+    """
+    known = models() if found is None else found
     return [
-        keep_alive("stream", "stream"),
-        keep_alive("fresh_gold", "fresh_gold"),
-        keep_alive(ANOMALY_WATCH, ANOMALY_LEASE),
+        keep_alive(stream.RUN),
+        keep_alive(fresh_gold.RUN),
+        keep_alive(WATCH),
         check_closed_windows,
         automation_sensor(),
-        build_drift_sensor(),
-        build_promotion_sensor(),
-        build_rollback_sensor(),
+        *(sensor for spec in known.specs for sensor in sensors_of(spec)),
         build_failure_sensor(),
         build_delivery_sensor(),
         build_anomaly_sensor(),
         *build_health_sensors(),
     ]
+
+
+def sensors_of(spec: ModelSpec) -> list[SensorDefinition]:
+    """The sensors of one model: retraining, trials, serving."""
+    return [build_drift_sensor(spec), build_promotion_sensor(spec), build_rollback_sensor(spec)]

@@ -39,7 +39,7 @@ from sensors.failures import SentKeys
 from sensors.owners import owner_of
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.freshness import FreshnessStateRecord
+    from platform_assets.graph.dagster_private import FreshnessStateRecord
 
 EVENTS_AT_ONCE = 500
 """Evaluations that one tick reads, at most."""
@@ -208,7 +208,9 @@ def check_note(
         title = f"{evaluation.check_name} on {asset} passes again"
     else:
         title = f"{evaluation.check_name} on {asset} failed"
-        lines.append("Next: read the check's metadata, mend the data or the rule, run it again.")
+        lines.append(
+            "Next: read the check's metadata, fix the data or the rule, then run it again."
+        )
     return Notification(
         title=title,
         body="\n".join(lines),

@@ -17,9 +17,10 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from platform_assets.core.settings import Settings, get_settings
+from platform_assets.graph.dagster_private import NOT_FINISHED_STATUSES
+from platform_assets.graph.runs.host import VERSION_TAG, LongLived
 
 GRACE = timedelta(seconds=45)
 """How long a run may take from its start to taking its lease."""
@@ -28,7 +29,7 @@ QUEUED_GRACE = timedelta(minutes=10)
 """How long a run may wait to be started."""
 
 
-def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
+def keep_alive(run: LongLived) -> SensorDefinition:
     """A sensor that keeps one run of a job going.
 
     Each tick: none in progress, start one; one whose process is gone (nobody holds its
@@ -36,9 +37,9 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
     starts on a later tick.
 
     Args:
-        job_name: the job of the long-lived run.
-        lease_name: the lease that its process holds while it is alive.
+        run: the long-lived run.
     """
+    job_name, lease_name = run.job, run.lease
 
     @sensor(
         name=f"keep_{job_name}_running",
@@ -48,9 +49,7 @@ def keep_alive(job_name: str, lease_name: str) -> SensorDefinition:
         description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
     )
     def keep(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-        from platform_assets.graph.runs.stream import VERSION_TAG, code_version
-
-        settings, version = get_settings(), code_version()
+        settings, version = get_settings(), run.deploy_version
         live = bury_dead(context.instance, settings, job_name, lease_name)
         if live:
             return SkipReason(hand_over(settings, lease_name, live, version))
@@ -116,7 +115,7 @@ def drain_stray(settings: Settings, lease_name: str) -> str | None:
     if lease is None or not lease.held:
         return None
     if not lease.stop_requested:
-        request_stop(settings, lease_name, "its run is over in Dagster")
+        request_stop(settings, lease_name, "its run has ended in Dagster")
     return f"pid {lease.pid} still holds the lease of run {lease.run_id}: waiting for it to drain"
 
 
@@ -135,7 +134,7 @@ def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], versi
     job_name="window_checks",
     minimum_interval_seconds=15,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Runs the whole Great Expectations suite on each window that has closed.",
+    description="Runs the full Great Expectations suite on each window that has closed.",
 )
 def check_closed_windows(_context: SensorEvaluationContext) -> Iterator[RunRequest]:
     """One run a tick for up to a few closed windows; it marks them checked."""

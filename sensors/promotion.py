@@ -22,14 +22,14 @@ from dagster import (
     sensor,
 )
 
-from ml.assets.serving import JOB
-from ml.purchase import MODEL
+from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from ml.trials.judge import Judge
 
+NAME = "judge_trials"
 LEAST_NEW = 20
 """New labels worth a look, at least."""
 PART_NEW = 0.02
@@ -41,21 +41,24 @@ def worth_a_look(labels: int, judged: int) -> bool:
     return labels - judged >= max(LEAST_NEW, PART_NEW * judged)
 
 
-def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> SensorDefinition:
-    """The sensor over the running trial and probation of the purchase model.
+def build_promotion_sensor(
+    spec: ModelSpec, settings: Callable[[], Settings] | None = None
+) -> SensorDefinition:
+    """The sensor over the running trial and probation of a model.
 
     Args:
+        spec: the model.
         settings: where PostgreSQL is; by default the process's.
     """
     # Connections are kept from tick to tick.
     judges: dict[Settings, Judge] = {}
 
     @sensor(
-        name="judge_trials",
-        job_name=JOB,
+        name=spec.named(NAME),
+        job_name=spec.judging_job,
         minimum_interval_seconds=30,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Asks for a verdict when a trial has new labels.",
+        description=f"Asks for a verdict when a trial of the {spec.name} model has new labels.",
     )
     def judge_trials(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         from ml.trials.judge import Judge
@@ -65,9 +68,9 @@ def build_promotion_sensor(settings: Callable[[], Settings] | None = None) -> Se
         found = settings() if settings else get_settings()
         judge = judges.get(found) or judges.setdefault(found, Judge(found))
         try:
-            unfinished = judge.cases.unfinished(MODEL)
+            unfinished = judge.cases.unfinished(spec.name)
             labels = {
-                f"{case.kind} {case.name}": judge.labels(case) for case in judge.running(MODEL)
+                f"{case.kind} {case.name}": judge.labels(case) for case in judge.running(spec.name)
             }
         except WeirError as error:
             return SkipReason(str(error))

@@ -20,8 +20,7 @@ from dagster import (
     sensor,
 )
 
-from ml.assets.keys import OWNER
-from ml.purchase import MODEL
+from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.messaging import (
@@ -42,10 +41,11 @@ ACTOR = "guard_serving"
 class Watchman:
     """Keeps connections and what was read from tick to tick."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, spec: ModelSpec, settings: Settings) -> None:
         from ml.trials.guard import Guard
         from ml.trials.judge import Judge
 
+        self.spec = spec
         self.judge: Judge = Judge(settings)
         self.guard: Guard = Guard(self.judge.rows)
 
@@ -55,10 +55,10 @@ class Watchman:
         Returns:
             What was found of each case, and of these the ones that were rolled back now.
         """
-        for case in self.judge.cases.unfinished(MODEL):
+        for case in self.judge.cases.unfinished(self.spec.name):
             # Somebody died after the verdict: the row first, the aliases follow in a run.
             self.judge.apply(case)
-        running = self.judge.running(MODEL)
+        running = self.judge.running(self.spec.name)
         self.guard.forget(running)
         found = [self.guard.look(case) for case in running if case.verdict is None]
         decided = [self.judge.decide(one, ACTOR) for one in found]
@@ -69,13 +69,13 @@ class Watchman:
         ]
 
 
-def verdict_notification(case: "Case", dagster_url: str) -> Notification:
+def verdict_notification(spec: ModelSpec, case: "Case", dagster_url: str) -> Notification:
     """What is said about a verdict that was carried out."""
     from ml.canary.sequential import Verdict
 
     said = {
-        Verdict.PROMOTE: f"version {case.version} is champion now, in place of {case.against}",
-        Verdict.REJECT: f"version {case.version} was rejected; {case.against} goes on",
+        Verdict.PROMOTE: f"version {case.version} is champion now, instead of {case.against}",
+        Verdict.REJECT: f"version {case.version} was rejected; {case.against} keeps serving",
         Verdict.ROLL_BACK: f"version {case.version} was rolled back; {case.against} serves",
     }
     assert case.verdict is not None  # noqa: S101 (only verdicts are told)
@@ -97,7 +97,7 @@ def verdict_notification(case: "Case", dagster_url: str) -> Notification:
     elif bad:
         lines.append(
             f"Next: nothing tries version {case.version} again. See `weir models compare "
-            f"{case.model} {case.against} {case.version}`, mend the cause, train another version."
+            f"{case.model} {case.against} {case.version}`, fix the cause, train another version."
         )
     link = f"{dagster_url.rstrip('/')}/assets/models/{case.model}/trial" if dagster_url else ""
     return Notification(
@@ -107,37 +107,40 @@ def verdict_notification(case: "Case", dagster_url: str) -> Notification:
         source=f"models/{case.model}",
         link=link,
         key=f"verdict-{case.kind}-{case.name}",
-        owner=OWNER,
+        owner=spec.owner,
     )
 
 
 def build_rollback_sensor(
+    spec: ModelSpec,
     notifier: Callable[[], Notifier] | None = None,
     settings: Callable[[], Settings] | None = None,
 ) -> SensorDefinition:
-    """The sensor over what serves.
+    """The sensor over what serves a model.
 
     Args:
+        spec: the model.
         notifier: makes the notifier at the tick; by default from the environment.
         settings: where PostgreSQL is; by default the process's.
     """
     kept: dict[Settings, Watchman] = {}
 
     @sensor(
-        name="guard_serving",
+        name=spec.named(ACTOR),
         minimum_interval_seconds=10,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Rolls back at once a version whose failures or latency are shown to be above "
-        "what is tolerated, and tells of every verdict.",
+        description=f"Rolls back at once a version of {spec.name} whose failures or latency are "
+        "shown to be above what is tolerated, and tells of every verdict.",
     )
     def guard_serving(context: SensorEvaluationContext) -> SkipReason:
         from platform_assets.core.settings import get_settings
 
         found = settings() if settings else get_settings()
         try:
-            watchman = kept.get(found) or kept.setdefault(found, Watchman(found))
+            watchman = kept.get(found) or kept.setdefault(found, Watchman(spec, found))
             looked, taken_out = watchman.tick()
             sent = tell(
+                spec,
                 watchman.judge,
                 context.instance,
                 lambda: notifier() if notifier else notifier_from_environment(found.home),
@@ -150,12 +153,13 @@ def build_rollback_sensor(
         names = ", ".join(one.case.name for one in taken_out)
         if names:
             return SkipReason(f"rolled back {names}")
-        return SkipReason(f"{len(looked)} case(s) watched, {sent} verdict(s) told")
+        return SkipReason(f"{len(looked)} case(s) watched, {sent} verdict(s) reported")
 
     return guard_serving
 
 
 def tell(
+    spec: ModelSpec,
     judge: "Judge",
     instance: DagsterInstance,
     notifier: Callable[[], Notifier],
@@ -172,29 +176,32 @@ def tell(
     Raises:
         NotifyError: a place did not take one; it is tried again at the next tick.
     """
-    untold = judge.cases.untold(MODEL)
+    untold = judge.cases.untold(spec.name)
     for case in untold:
-        record(instance, judge.look(case))
+        record(instance, spec, judge.look(case))
     if not untold:
         return 0
     place = notifier()
     for case in untold:
-        place.send(verdict_notification(case, dagster_url))
+        place.send(verdict_notification(spec, case, dagster_url))
         judge.cases.mark(case, told=True)
     return len(untold)
 
 
-def record(instance: DagsterInstance, finding: "Finding") -> None:
+def record(instance: DagsterInstance, spec: ModelSpec, finding: "Finding") -> None:
     """Record a verdict on the trial's asset, outside of a run, unless it was the last one there."""
-    from ml.assets.serving import TRIAL_KEY, verdict_metadata
+    from ml.assets.keys import part_key
+    from ml.assets.serving import verdict_metadata
+
+    key = part_key(spec.name, "trial")
 
     metadata = verdict_metadata([finding])
-    event = instance.get_latest_materialization_event(TRIAL_KEY)
+    event = instance.get_latest_materialization_event(key)
     if event is not None and event.asset_materialization is not None:
         last = event.asset_materialization.metadata.get("state")
         if last is not None and str(metadata["state"]) in str(last.value):
             return
-    instance.report_runless_asset_event(AssetMaterialization(TRIAL_KEY, metadata=metadata))
+    instance.report_runless_asset_event(AssetMaterialization(key, metadata=metadata))
 
 
 def _quantity(number: dict[str, object]) -> str:

@@ -7,32 +7,53 @@ of its own).
 
 from __future__ import annotations
 
-import os
-import socket
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from platform_assets.core.settings import Settings, get_settings
+from platform_assets.core.trino import execute
 from platform_assets.local import supervise
+from platform_assets.local.wait import wait_until
+from tests.ports import free_port_base
 
-PORTS = 11
+
+def pytest_configure() -> None:
+    """A terminated run ends as after Ctrl-C: its fixtures stop the servers that they started."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def free_port_base() -> int:
-    """The start of a block of free ports, spread by pid so that sessions do not meet."""
-    first = 20_000 + (os.getpid() * PORTS) % 10_000
-    for base in range(first, first + 20_000, PORTS):
-        try:
-            for port in range(base, base + PORTS):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    pytest.fail("no block of free ports")
+LONG_FILES = (
+    "test_models_loop.py",
+    "test_survive_kill_matrix.py",
+    "test_run_once.py",
+    "test_survive_kills.py",
+    "test_dagster_ui.py",
+    "test_engine_equality.py",
+    "test_gold_lake.py",
+    "test_engine_spark_log.py",
+    "test_engine_spark_connect.py",
+    "test_registry_mlflow.py",
+    "test_local_servers.py",
+    "test_serving_load.py",
+)
+"""Files of minutes, longest first. Begun early, none of them keeps one worker busy at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then those on servers, then the unit tests; within each as collected."""
+    order = {name: place for place, name in enumerate(LONG_FILES)}
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        return order.get(item.path.name, len(order)), "unit" in item.path.parts
+
+    items.sort(key=place)
 
 
 @contextmanager
@@ -82,6 +103,29 @@ def trino_stack(stack: Settings) -> Settings:
     """Settings of the stack with Trino."""
     supervise.start(stack, ("trino",))
     return stack
+
+
+@pytest.fixture(scope="module")
+def servers_restored(weir_home: Settings) -> Iterator[None]:
+    """For a module that kills shared servers: at its end, all that run answer again.
+
+    Trino keeps connections to PostgreSQL that a kill has broken; each is dropped when it fails.
+    """
+    yield
+    running = [row.name for row in supervise.status(weir_home) if row.state == "RUNNING"]
+
+    def answer() -> bool:
+        return all(row.health == "ready" for row in supervise.status(weir_home, running))
+
+    def catalogs_answer() -> bool:
+        for _ in range(3):
+            for (name,) in execute(weir_home, "show catalogs").rows:
+                execute(weir_home, f'show schemas from "{name}"')
+        return True
+
+    wait_until(answer, what="the servers ready again", timeout=180)
+    if "trino" in running:
+        wait_until(catalogs_answer, what="Trino's catalogs answering again", timeout=180, every=1)
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def train(examples: Floats, fit: Fit | None = None) -> Trained:
         AnomalyError: there are no windows, or the loss is no number.
     """
     if not len(examples):
-        raise AnomalyError("there is no window to train on", f"give {WIDTH} values or more")
+        raise AnomalyError("no window to train on", f"give {WIDTH} values or more")
     import torch
 
     fit = fit or Fit()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ml.anomaly.errors import AnomalyError
 from ml.anomaly.incidents import Rule
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, LogicalType, TopicKind
-from platform_assets.core.naming import TopicName
-from platform_assets.core.yaml_lines import line_of
+from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
+from platform_assets.core.yaml_lines import Document, read
 
 STREAMS = Path(__file__).with_name("streams")
 
@@ -24,7 +24,7 @@ FILLED: frozenset[str] = frozenset({"sum", "count"})
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Signal(_Strict):
@@ -96,7 +96,7 @@ class Stream(_Strict):
     grace_minutes: int = Field(default=5, ge=0, le=1440)
     signals: tuple[Signal, ...] = Field(min_length=1)
     label: str = ""
-    owner: str = Field(pattern=r"^\S+@\S+$")
+    owner: str
     severity: Literal["info", "warning", "error"] = "warning"
     rate: float = Field(default=1e-3, gt=0, lt=0.02)
     warm_up: int = Field(default=500, ge=200)
@@ -108,11 +108,18 @@ class Stream(_Strict):
     def _is_topic(cls, value: str) -> str:
         return str(TopicName.parse(value))
 
+    @field_validator("owner")
+    @classmethod
+    def _is_owner(cls, value: str) -> str:
+        if not is_owner(value):
+            raise ValueError(OWNER_RULE)
+        return value
+
     @model_validator(mode="after")
     def _names_differ(self) -> Stream:
         names = [signal.name for signal in self.signals]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"signal {', '.join(twice)} is there twice")
+            raise ValueError(f"signal {', '.join(twice)} is listed twice")
         return self
 
     @property
@@ -135,51 +142,44 @@ class Stream(_Strict):
         return next(one for one in self.signals if one.name == name)
 
 
-def load_streams(folder: Path | None = None) -> dict[str, Stream]:
-    """Every definition below a folder, by name.
+def load_streams(folder: Path | None = None) -> Loaded[str, Stream]:
+    """Every definition of a folder that can be used, by name.
 
-    Raises:
-        AnomalyError: one is wrong; names file, line and what was expected.
+    One that cannot be used stops no other: it is in ``broken``, and asking for it by its name
+    raises its error.
     """
-    return {path.stem: load_stream(path) for path in sorted((folder or STREAMS).glob("*.yaml"))}
+    paths = sorted((folder or STREAMS).glob("*.yaml"))
+    return load_each("anomaly stream", paths, lambda path: (path.stem, load_stream(path)))
 
 
 def load_stream(path: Path) -> Stream:
-    """Read one definition and hold it against the contract of its table.
+    """Read one definition and check it against the contract of its table.
 
     Raises:
-        AnomalyError: it is no YAML, breaks a rule, or names what the table does not have.
+        AnomalyError: it is not YAML, breaks a rule, or names what the table does not have.
     """
-    text = path.read_text(encoding="utf-8")
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise AnomalyError(
-            f"{path}:{line}: no YAML: {error.problem}", "mend the indentation or quotes"
-        ) from error
-    if not isinstance(content, dict) or node is None:
+    document = read(path, AnomalyError, malformed="no YAML")
+    if not isinstance(document.data, dict):
         raise AnomalyError(f"{path}:1: not a mapping", "start with title, table, signals …")
     try:
-        stream = Stream.model_validate({**content, "name": path.stem})
+        stream = Stream.model_validate({**document.data, "name": path.stem})
     except ValidationError as error:
-        raise AnomalyError("\n".join(_explain(path, node, e) for e in error.errors())) from error
-    _hold_against_contract(path, node, stream)
+        raise AnomalyError("\n".join(_explain(document, e) for e in error.errors())) from error
+    _hold_against_contract(document, stream)
     return stream
 
 
-def _explain(path: Path, node: yaml.Node, error: Any) -> str:
+def _explain(document: Document, error: Any) -> str:
     place = ".".join(map(str, error["loc"]))
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{path}:{line_of(node, error['loc'])}: {f'{place}: ' if place else ''}{message}"
+    return f"{document.where(error['loc'])}: {f'{place}: ' if place else ''}{message}"
 
 
-def _hold_against_contract(path: Path, node: yaml.Node, stream: Stream) -> None:
+def _hold_against_contract(document: Document, stream: Stream) -> None:
     contracts = load_contracts()
 
     def refuse(place: tuple[str | int, ...], message: str, hint: str) -> AnomalyError:
-        return AnomalyError(f"{path}:{line_of(node, place)}: {message}", hint)
+        return AnomalyError(f"{document.where(place)}: {message}", hint)
 
     contract = contracts.get(stream.topic)
     if contract is None or contract.kind is not TopicKind.APPEND:

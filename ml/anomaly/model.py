@@ -116,12 +116,14 @@ def read(artefact: Artefact, version: int) -> Choice:
     """The model in an opened folder.
 
     Raises:
-        AnomalyError: the folder holds no anomaly model.
+        AnomalyError: the folder does not contain an anomaly model.
         ArtefactError: a file changed since it was opened.
     """
     detector = artefact.metadata.get("detector")
     if not isinstance(detector, str):
-        raise AnomalyError(f"{artefact.path} holds no anomaly model", "train the stream again")
+        raise AnomalyError(
+            f"{artefact.path} does not contain an anomaly model", "train the stream again"
+        )
     moments = {
         series: {signal: (pair[0], pair[1]) for signal, pair in of.items()}
         for series, of in artefact.metadata.get("moments", {}).items()

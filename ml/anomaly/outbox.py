@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from ml.anomaly.incidents import Kind
-from ml.anomaly.store import DATABASE, SCHEMA
+from ml.anomaly.revisions import REVISIONS
+from ml.anomaly.store import DATABASE
 from platform_assets.core.databases import Database, retry_connection
 from platform_assets.core.settings import Settings
 
@@ -56,7 +57,7 @@ class Outbox:
     """The events; safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings, DATABASE, SCHEMA, connections=2)
+        self._database = Database(settings, DATABASE, REVISIONS, connections=2)
 
     def close(self) -> None:
         """Close its connections."""

@@ -65,7 +65,7 @@ class Snapshot:
             self._table: DeltaTable = DeltaTable(self._path)
         except TableNotFoundError as error:
             raise AnomalyError(
-                f"{stream.name}: {stream.topic.silver.sql} is not there yet",
+                f"{stream.name}: {stream.topic.silver.sql} does not exist yet",
                 "let the stream run publish its first micro-batch",
             ) from error
         except DeltaError as error:

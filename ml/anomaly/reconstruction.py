@@ -59,7 +59,7 @@ class Network:
             raise AnomalyError(f"the network lacks {sorted(missing)}", "train the model again")
         exact = {name: np.asarray(weights[name], dtype=np.float64) for name in SHAPES}
         if not all(np.isfinite(value).all() for value in exact.values()):
-            raise AnomalyError("a weight of the network is no number", "train the model again")
+            raise AnomalyError("a weight of the network is not a number", "train the model again")
         self._encoder, self._decoder = _Cell("encoder", exact), _Cell("decoder", exact)
         self._out, self._bias = exact["output.weight"][0], float(exact["output.bias"][0])
 

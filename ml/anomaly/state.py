@@ -52,5 +52,5 @@ def unpack(data: bytes) -> dict[str, Floats]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise AnomalyError(
             f"the state of a detector cannot be read: {error}",
-            "delete its row in anomaly_series: it is learned anew from the history",
+            "delete its row in anomaly_series: it will be learned again from the history",
         ) from error

@@ -7,15 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from ml.anomaly.errors import AnomalyError
+from ml.anomaly.revisions import REVISIONS
 from ml.anomaly.series import Happened, Reading
 from platform_assets.core.databases import Connection, Database, retry_connection
 from platform_assets.core.settings import Settings
 
-SCHEMA = Path(__file__).with_name("anomaly.sql")
 DATABASE = "models"
 
 
@@ -78,7 +77,7 @@ class Store:
     """The tables; safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings, DATABASE, SCHEMA, connections=2)
+        self._database = Database(settings, DATABASE, REVISIONS, connections=2)
 
     def close(self) -> None:
         """Close its connections."""
@@ -213,7 +212,8 @@ def _move(
         ).rowcount
     if moved != 1:
         raise StepConflictError(
-            f"{stream}: another process scored these points first", "read the cursor and go on"
+            f"{stream}: another process scored these points first",
+            "read the cursor again and continue",
         )
 
 

@@ -106,7 +106,7 @@ class Spot:
     def __init__(self, rate: float = 1e-3, warm_up: int = 1000, start: float = 0.98) -> None:
         if not 0.0 < start < 1.0 or not 0.0 < rate < 1.0 - start:
             raise AnomalyError(
-                f"a rate of {rate} does not lie beyond the quantile {start}",
+                f"a rate of {rate} is not beyond the quantile {start}",
                 "give a rate above 0 and below 1 - start",
             )
         if warm_up < 200:

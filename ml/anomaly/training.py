@@ -238,7 +238,7 @@ def card(stream: Stream, judgement: Judgement, winner: str, rival: str, better: 
     else:
         basis = (
             f"{judgement.anomalies} **synthetic** anomalies (spikes, level shifts, flat stretches, "
-            "drifts) put into real held-out values. They say which detector sees such changes "
+            "drifts) added to real held-out values. They show which detector sees such changes "
             "here, not how many real incidents will be found"
         )
     against = f"`{rival}`" if rival != _CHAMPION else "the network that was champion"

@@ -34,7 +34,7 @@ def vus_pr(scores: Floats, labels: npt.NDArray[np.bool_], longest: int) -> float
     """
     if scores.shape != labels.shape or scores.ndim != 1:
         raise AnomalyError(
-            f"scores have shape {scores.shape}, labels {labels.shape}", "give one of each a row"
+            f"scores have shape {scores.shape}, labels {labels.shape}", "give one of each per row"
         )
     if not labels.any():
         raise AnomalyError("the series has no anomaly", "leave it out: recall is not defined")

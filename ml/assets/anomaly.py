@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml.anomaly.definition import Stream, load_streams
+from ml.anomaly.definition import STREAMS, Stream, load_streams
 from ml.assets.keys import GROUP, part_key
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings, get_settings
-from platform_assets.graph.automation import LONG_LIVED
-from platform_assets.graph.runs.stream import deployed_version
+from platform_assets.graph.broken_assets import build_broken_definitions, build_each
+from platform_assets.graph.runs.host import MODEL_CODE, LongLived, hosted
 
 if TYPE_CHECKING:
     from ml.anomaly.store import Store
     from ml.anomaly.training import Outcome
     from ml.anomaly.watch import Step, Watch
 
-LEASE = "anomaly_watch"
-JOB = "anomaly_watch"
+WATCH = LongLived(job="anomaly_watch", lease="anomaly_watch", code=MODEL_CODE)
+KIND = "anomaly stream"
 TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"
 
@@ -40,16 +40,17 @@ FORGET_EVERY_SECONDS = 3600.0
 
 def build_anomaly_definitions() -> dg.Definitions:
     """Two assets a stream, the jobs and the weekly training; reads the YAML files only."""
-    streams = list(load_streams().values())
-    versions = [build_version(stream) for stream in streams]
+    loaded = load_streams()
+    paths = [(STREAMS / f"{name}.yaml", stream) for name, stream in loaded.items()]
+    built, broken = build_each(KIND, paths, _build_assets)
+    versions = [asset_key(stream, "version") for stream, _ in built]
     train = dg.define_asset_job(
         TRAIN_JOB,
         dg.AssetSelection.assets(*versions),
         description="Judges every detector on each stream's history; registers the best.",
         tags={"weir/reason": "weekly"},
     )
-    return dg.Definitions(
-        assets=[*versions, *(build_scores(stream) for stream in streams)],
+    whole = dg.Definitions(
         jobs=[train, anomaly_watch_job],
         schedules=[
             dg.ScheduleDefinition(
@@ -61,6 +62,15 @@ def build_anomaly_definitions() -> dg.Definitions:
             )
         ],
     )
+    return dg.Definitions.merge(
+        whole,
+        *(definitions for _, definitions in built),
+        build_broken_definitions(KIND, [*getattr(loaded, "broken", ()), *broken]),
+    )
+
+
+def _build_assets(stream: Stream) -> dg.Definitions:
+    return dg.Definitions(assets=[build_version(stream), build_scores(stream)])
 
 
 def asset_key(stream: Stream, part: str) -> dg.AssetKey:
@@ -111,7 +121,7 @@ def version_metadata(outcome: "Outcome") -> dict[str, Any]:
         "vus_pr_without_sense": judged.chance,
         "anomalies": judged.anomalies,
         "series": judged.series,
-        "version": "none: the one in use is still the best"
+        "version": "none: the current one is still the best"
         if outcome.version is None
         else outcome.version,
         "alias": outcome.alias or "none",
@@ -218,7 +228,6 @@ def watch_anomalies(
     from ml.anomaly.model import default_choice
     from ml.anomaly.store import Store
     from ml.anomaly.watch import Watch
-    from platform_assets.streaming.locks import Lease
 
     settings = get_settings()
     store = Store(settings)
@@ -226,15 +235,11 @@ def watch_anomalies(
         _Kept(stream, Watch(settings, stream, default_choice(), store))
         for stream in load_streams().values()
     ]
-    started = time.monotonic()
     chosen = forgotten = -FORGET_EVERY_SECONDS
     try:
-        with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
-            while (reason := lease.check()) is None:
+        with hosted(context, settings, WATCH) as host:
+            while host.may_go_on():
                 now = time.monotonic()
-                if now - started > settings.stream_max_hours * 3600:
-                    reason = "handing over to a fresh run keeps each log short"
-                    break
                 if now - chosen > MODEL_EVERY_SECONDS:
                     chosen = now
                     _choose(context, settings, kept)
@@ -245,22 +250,15 @@ def watch_anomalies(
                 yield from _due(store, kept)
                 if not any(busy):
                     time.sleep(IDLE_SECONDS)
-            context.log.info(f"ending: {reason}")
         yield from _due(store, kept, everything=True)
     finally:
         store.close()
     yield dg.Output(None)
 
 
-@dg.job(
-    name=JOB,
-    executor_def=dg.in_process_executor,
-    description="The watch over anomalies: scores follow silver, kept alive by a sensor.",
-    tags={**LONG_LIVED, "dagster/max_retries": "0"},
+anomaly_watch_job = WATCH.job_of(
+    watch_anomalies, "The watch over anomalies: scores follow silver, kept alive by a sensor."
 )
-def anomaly_watch_job() -> None:
-    """One op that loops."""
-    watch_anomalies()
 
 
 def _choose(context: dg.OpExecutionContext, settings: Settings, kept: list[_Kept]) -> None:

@@ -7,9 +7,8 @@ import dagster as dg
 GROUP = "models"
 """Of every asset of a model, and the first word of its key."""
 
-
 OWNER = "team:data-science"
-"""Whom a message about a model goes to; a stream's anomalies have an owner of their own."""
+"""Whom a message about what models share goes to; a model's spec, or a stream, says its own."""
 
 
 def part_key(model: str, part: str) -> dg.AssetKey:

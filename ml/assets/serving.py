@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml.assets.keys import GROUP, OWNER, part_key
-from ml.assets.purchase import DEPLOYMENT_KEY
-from ml.purchase import MODEL
+from ml.assets.keys import GROUP, part_key
+from ml.spec import ModelSpec
 from platform_assets.graph.retries import backing_off
 
 if TYPE_CHECKING:
     from ml.rollout.deployment import Deployment
     from ml.trials.judge import Finding
 
-JOB = "judge_purchase"
-TRIAL_KEY, SERVED_KEY = (part_key(MODEL, part) for part in ("trial", "served"))
 EVERY = timedelta(minutes=15)
 """Least time between two materialisations that say the same."""
 
@@ -27,74 +24,85 @@ _RETRY = backing_off(2)
 Result = Iterator[dg.MaterializeResult[Any]]
 
 
-def build_serving_definitions() -> dg.Definitions:
-    """The two assets and the job that judges."""
+def build_serving_definitions(spec: ModelSpec) -> dg.Definitions:
+    """The two assets of a model and the job that judges."""
+    assets = [_trial(spec), _served(spec)]
     job = dg.define_asset_job(
-        JOB,
-        dg.AssetSelection.assets(trial, served),
+        spec.judging_job,
+        dg.AssetSelection.assets(*assets),
         description="Judge the running trial and probation, and carry the verdict out.",
     )
-    return dg.Definitions(assets=[trial, served], jobs=[job])
+    return dg.Definitions(assets=assets, jobs=[job])
 
 
-@dg.asset(
-    key=TRIAL_KEY,
-    deps=[DEPLOYMENT_KEY],
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"postgres", "python"},
-    code_version="1",
-    retry_policy=_RETRY,
-    output_required=False,
-    pool=JOB,
-    description="What the requests and labels so far prove of the challenger, or of a fresh "
-    "champion: promote, go on, reject or roll back, with the evidence.",
-)
-def trial(context: dg.AssetExecutionContext) -> Result:
-    """Judge, and act on the verdict; what says the same as before is told at most each EVERY."""
-    from ml.trials.judge import Judge
-    from platform_assets.core.settings import get_settings
+def _trial(spec: ModelSpec) -> dg.AssetsDefinition:
+    key = part_key(spec.name, "trial")
 
-    judge = Judge(get_settings())
-    try:
-        findings = judge.judge(MODEL, actor=f"dagster run {context.run.run_id}")
-    finally:
-        judge.close()
-    for finding in findings:
-        context.log.info(f"{finding.case.name}, {finding.case.kind}: {finding.reason}")
-    metadata = verdict_metadata(findings)
-    if findings and _due(context, TRIAL_KEY, metadata["state"]):
-        yield dg.MaterializeResult(metadata=metadata)
+    @dg.asset(
+        key=key,
+        deps=[part_key(spec.name, "deployment")],
+        group_name=GROUP,
+        owners=[spec.owner],
+        kinds={"postgres", "python"},
+        code_version="1",
+        retry_policy=_RETRY,
+        output_required=False,
+        pool=spec.judging_job,
+        description="What the requests and labels so far prove of the challenger, or of a fresh "
+        "champion: promote, continue, reject or roll back, with the evidence.",
+    )
+    def trial(context: dg.AssetExecutionContext) -> Result:
+        """Judge, and act on the verdict; an unchanged verdict is recorded at most every EVERY."""
+        from ml.trials.judge import Judge
+        from platform_assets.core.settings import get_settings
+
+        judge = Judge(get_settings())
+        try:
+            findings = judge.judge(spec.name, actor=f"dagster run {context.run.run_id}")
+        finally:
+            judge.close()
+        for finding in findings:
+            context.log.info(f"{finding.case.name}, {finding.case.kind}: {finding.reason}")
+        metadata = verdict_metadata(findings)
+        if findings and _due(context, key, metadata["state"]):
+            yield dg.MaterializeResult(metadata=metadata)
+
+    return trial
 
 
-@dg.asset(
-    key=SERVED_KEY,
-    deps=[TRIAL_KEY],
-    group_name=GROUP,
-    owners=[OWNER],
-    kinds={"postgres"},
-    code_version="1",
-    retry_policy=_RETRY,
-    output_required=False,
-    pool=JOB,
-    description="Who serves: champion, challenger and share, as they are in force.",
-)
-def served(context: dg.AssetExecutionContext) -> Result:
-    """Record the deployment in force, where it changed or was not recorded for EVERY."""
-    from ml.rollout.deployment import Deployments
-    from platform_assets.core.settings import get_settings
+def _served(spec: ModelSpec) -> dg.AssetsDefinition:
+    key = part_key(spec.name, "served")
 
-    deployments = Deployments(get_settings())
-    try:
-        now = deployments.current(MODEL)
-    finally:
-        deployments.close()
-    if now is None:
-        context.log.info(f"nobody serves {MODEL}")
-        return
-    metadata = deployment_metadata(now)
-    if _due(context, SERVED_KEY, metadata["state"]):
-        yield dg.MaterializeResult(metadata=metadata)
+    @dg.asset(
+        key=key,
+        deps=[part_key(spec.name, "trial")],
+        group_name=GROUP,
+        owners=[spec.owner],
+        kinds={"postgres"},
+        code_version="1",
+        retry_policy=_RETRY,
+        output_required=False,
+        pool=spec.judging_job,
+        description="Who serves: champion, challenger and share, as they are in force.",
+    )
+    def served(context: dg.AssetExecutionContext) -> Result:
+        """Record the deployment in force, where it changed or was not recorded for EVERY."""
+        from ml.rollout.deployment import Deployments
+        from platform_assets.core.settings import get_settings
+
+        deployments = Deployments(get_settings())
+        try:
+            now = deployments.current(spec.name)
+        finally:
+            deployments.close()
+        if now is None:
+            context.log.info(f"nobody serves {spec.name}")
+            return
+        metadata = deployment_metadata(now)
+        if _due(context, key, metadata["state"]):
+            yield dg.MaterializeResult(metadata=metadata)
+
+    return served
 
 
 def verdict_metadata(findings: "Sequence[Finding]") -> dict[str, Any]:

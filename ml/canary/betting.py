@@ -37,7 +37,7 @@ def outcomes(values: ArrayLike, what: str = "outcome") -> Floats:
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
-        raise OutcomeError(f"{what}: {array.ndim} dimensions", "give one value a request")
+        raise OutcomeError(f"{what}: {array.ndim} dimensions", "give one value per request")
     # Written so that NaN is refused as well.
     wrong = ~((array >= 0) & (array <= 1))
     if wrong.any():

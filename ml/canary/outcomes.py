@@ -50,7 +50,9 @@ def f1_level(threshold: float) -> float:
         OutcomeError: where the threshold is not within (0, 1).
     """
     if not 0 < threshold < 1:
-        raise OutcomeError(f"{threshold} is no F1 to test", "give one within 0 and 1")
+        raise OutcomeError(
+            f"{threshold} is not an F1 that can be tested", "give one between 0 and 1"
+        )
     return threshold / (2 - threshold)
 
 
@@ -58,6 +60,6 @@ def _pair(predicted: ArrayLike, actual: ArrayLike) -> tuple[Floats, Floats]:
     said, was = np.asarray(predicted), np.asarray(actual)
     if said.shape != was.shape or said.ndim != 1:
         raise OutcomeError(
-            f"{said.shape} answers and {was.shape} labels", "give one label an answer"
+            f"{said.shape} answers and {was.shape} labels", "give one label per answer"
         )
     return said, was

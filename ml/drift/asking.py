@@ -1,4 +1,4 @@
-"""Is there a reason to train anew that has not been asked for, and may it be asked for now?
+"""Is there a reason to train again that has not been asked for, and may it be asked for now?
 
 What was asked for is not kept apart: the runs themselves tell, by their tags. After the n-th
 request for the same version in service the cool-down is 2^(n-1) times as long: if training does
@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from ml.drift.compare import Move
 from ml.drift.log import Entry
 from ml.drift.watch import RULES, evidence
+from ml.spec import Retraining
 
 RETRY_AFTER = timedelta(hours=1)
 """Between a training that failed and its only retry."""
@@ -76,6 +77,7 @@ def next_request(
     on_trial: int | None,
     *,
     cooldown: timedelta,
+    retraining: Retraining = Retraining(),  # noqa: B008 (frozen)
     now: datetime | None = None,
 ) -> Ask | Wait:
     """What to do about periods of one model.
@@ -86,6 +88,7 @@ def next_request(
         champion: version in service; None where nothing is.
         on_trial: version on trial, if any.
         cooldown: least event time between the periods of two requests.
+        retraining: what is a reason for this model.
         now: for the retry; default the clock.
     """
     if why := _blocked(past, champion, on_trial):
@@ -94,27 +97,29 @@ def next_request(
     failed = last if last and last.failed and last.version == champion else None
     if failed is not None and not failed.retry:
         return _retry(failed, now or datetime.now(UTC))
-    reasons = [e for e in evidence(entries) if e.asks and e.version == champion]
+    known = [e for e in evidence(entries) if e.version == champion]
+    reasons = [e for e in known if e.reason_for(retraining)]
     if not reasons:
-        return Wait(_nothing(entries, champion), failed)
+        return Wait(_nothing(entries, champion, retraining), failed)
     newest = max(reasons, key=lambda entry: entry.day)
     if last is not None:
         asked = sum(each.version == champion and not each.retry for each in past)
         pause = cooldown * 2 ** max(0, min(asked, 12) - 1)
         if newest.day - last.period < pause:
             return Wait(
-                f"cooling down for {pause / timedelta(hours=1):g} hours: asked for {last.period}, "
-                f"the newest reason is of {newest.day}",
+                f"cooling down for {pause / timedelta(hours=1):g} hours: "
+                f"requested for {last.period}, "
+                f"the newest reason is from {newest.day}",
                 failed,
             )
-    return Ask(f"{newest.model}/{newest.version}/{newest.day}", tags_of(newest))
+    return Ask(f"{newest.model}/{newest.version}/{newest.day}", tags_of(newest, retraining))
 
 
 def _blocked(past: Sequence[Request], champion: int | None, on_trial: int | None) -> str:
     if champion is None:
         return "no version is in service"
     if any(request.ended_at is None for request in past):
-        return "a training that was asked for is under way"
+        return "a requested training is running"
     return "" if on_trial is None else f"version {on_trial} is on trial"
 
 
@@ -126,26 +131,29 @@ def _retry(last: Request, now: datetime) -> Ask | Wait:
     return Ask(f"{tags['weir/model']}/{last.version}/{last.period}/2", tags)
 
 
-def _nothing(entries: Sequence[Entry], champion: int | None) -> str:
+def _nothing(entries: Sequence[Entry], champion: int | None, retraining: Retraining) -> str:
     if not entries:
         return "no new period"
-    asking = [entry for entry in entries if entry.asks]
+    asking = [entry for entry in entries if entry.reason_for(retraining)]
     if not asking:
         return f"{len(entries)} new period(s), none of them a reason"
     if all(entry.version != champion for entry in asking):
         return f"reasons concern other versions than {champion}, which is in service"
-    return "reasons lie before the end of the training data"
+    return "all reasons are before the end of the training data"
 
 
-def tags_of(entry: Entry) -> dict[str, str]:
+def tags_of(
+    entry: Entry,
+    retraining: Retraining = Retraining(),  # noqa: B008 (frozen)
+) -> dict[str, str]:
     """What a run is told about why it was asked for; the features that moved, and how far."""
-    lasting = entry.decision.moved_for(RULES.persistence)[:_NAMED] if entry.decision.retrain else ()
-    reasons = (entry.decision.reason if entry.decision.retrain else "", entry.alarm_reason)
+    moved = retraining.on_drift and entry.decision.retrain
+    lasting = entry.decision.moved_for(RULES.persistence)[:_NAMED] if moved else ()
     return {
         "weir/model": entry.model,
         "weir/version": str(entry.version),
         "weir/period": entry.decision.period,
-        "weir/reason": "; ".join(filter(None, reasons))[:_LONGEST],
+        "weir/reason": entry.reason_for(retraining)[:_LONGEST],
         "weir/feature": ", ".join(move.feature for move in lasting)[:_LONGEST],
         "weir/shift": ", ".join(_shift(move) for move in lasting)[:_LONGEST],
         "weir/attempt": "1",

@@ -82,7 +82,7 @@ def compare(
 
 def _check(reference: pl.DataFrame, current: pl.DataFrame, categorical: frozenset[str]) -> None:
     if not reference.height or not current.height or not reference.width:
-        raise DriftError("a window has no rows or no columns", "a period without rows is no period")
+        raise DriftError("a window has no rows or no columns", "leave out periods without rows")
     if unknown := sorted(categorical - set(reference.columns)):
         raise DriftError(f"no such columns: {', '.join(unknown)}", "categorical names features")
     for name, dtype in reference.schema.items():

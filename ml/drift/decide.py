@@ -153,7 +153,7 @@ def _streaks(reference: Reference, mark: str, previous: Decision | None) -> Mapp
     if previous.fingerprint != mark:
         raise DriftError(
             f"the reference of version {reference.version} has changed since {previous.period}",
-            "take another reference only with another version of the model",
+            "change the reference only with a new version of the model",
         )
     return previous.streaks
 

@@ -14,12 +14,13 @@ import polars as pl
 
 from ml.drift.compare import DriftError
 from ml.drift.watch import Answers, Champion
+from ml.spec import Label, Metric
 from ml.store.artefact import REFERENCE_FILE, SCORED_FILE
 from platform_assets.core.settings import Settings
 
 
-def champion_of(settings: Settings, model: str) -> Champion | None:
-    """The version in service by the registry; None where there is none.
+def champion_of(settings: Settings, model: str, metric: Metric = "f1") -> Champion | None:
+    """The version in service by the registry, with its metric; None where there is none.
 
     Raises:
         DriftError: it has no reference, or does not say what it was trained on.
@@ -35,15 +36,16 @@ def champion_of(settings: Settings, model: str) -> Champion | None:
         what = "data set" if path.is_file() else REFERENCE_FILE
         raise DriftError(
             f"{model} version {version.number} has no {what}",
-            "train it anew: a version carries the rows that days are compared with",
+            "train it again: a version carries the rows that days are compared with",
         )
     return Champion(
         model,
         version.number,
         pl.read_parquet(path),
         _moment(version.dataset.until),
-        version.metrics.get("f1"),
+        version.metrics.get(metric),
         version.artefact,
+        metric,
     )
 
 
@@ -58,11 +60,14 @@ def rows_of(settings: Settings, day: date) -> pl.DataFrame:
     return read_days(settings, day, day)
 
 
-def answers_of(settings: Settings, champion: Champion, day: date, rows: pl.DataFrame) -> Answers:
+def answers_of(
+    settings: Settings, label: Label, champion: Champion, day: date, rows: pl.DataFrame
+) -> Answers:
     """What the champion says about a day's rows, and of rows whose labels became known that day.
 
     Args:
         settings: where lake and key are.
+        label: of the model; its horizon is that of the version.
         champion: with the folder of its artefact.
         day: the period.
         rows: the day's feature rows.
@@ -86,28 +91,27 @@ def answers_of(settings: Settings, champion: Champion, day: date, rows: pl.DataF
         return pl.Series("score", said, dtype=pl.Float64)
 
     horizon = timedelta(hours=float(served.artefact.metadata["horizon_hours"]))
-    known = _labelled(settings, day, horizon)
+    known = _labelled(settings, label, day, horizon)
     answered = scores(known) >= served.threshold
     return Answers(
         reference=_validation_scores(champion.artefact),
         scores=scores(rows),
         labelled=known.select(
-            label=answered.cast(pl.Int64), actual=pl.col("purchased").cast(pl.Int64)
+            label=answered.cast(pl.Int64), actual=pl.col(label.column).cast(pl.Int64)
         ),
     )
 
 
-def _labelled(settings: Settings, day: date, horizon: timedelta) -> pl.DataFrame:
-    """Feature rows whose horizon ended on the day, with ``purchased``."""
+def _labelled(settings: Settings, label: Label, day: date, horizon: timedelta) -> pl.DataFrame:
+    """Feature rows whose horizon ended on the day, with their label."""
     from ml.features.daily import open_silver, read_events
-    from ml.features.labels import purchased_within
 
     end = datetime.combine(day, time(), UTC) + timedelta(days=1)
     days = -(-horizon // timedelta(days=1))
     rows = rows_of(settings, day - timedelta(days=days))
     over = rows.filter(pl.col("at") + horizon <= end)
     events = read_events(open_silver(settings), day - timedelta(days=days - 1), day)
-    return purchased_within(events, over, horizon, end)
+    return label.of(events, over, horizon, end)
 
 
 def _validation_scores(artefact: Path) -> pl.Series:

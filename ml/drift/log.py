@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
-from pathlib import Path
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from ml.drift.compare import Move
 from ml.drift.decide import Decision
 from ml.drift.quality import Counts
+from ml.drift.revisions import REVISIONS
+from ml.spec import Retraining
 from platform_assets.core.databases import Database
 from platform_assets.core.settings import Settings
 
@@ -54,17 +55,30 @@ class Entry:
 
     @property
     def asks(self) -> bool:
-        """Whether it is a reason to train anew."""
+        """Whether drift or labels are a reason to train again."""
         return self.decision.retrain or self.alarm
+
+    def reason_for(self, retraining: Retraining) -> str:
+        """Why it asks for a training of its model, in words; empty where it does not."""
+        found = []
+        if retraining.on_drift and self.decision.retrain:
+            found.append(self.decision.reason)
+        if retraining.on_concept and self.alarm:
+            found.append(self.alarm_reason)
+        age = datetime.combine(self.day, time(), UTC) + timedelta(days=1) - self.trained_until
+        if retraining.max_age is not None and age > retraining.max_age:
+            found.append(
+                f"the training data ended on {self.trained_until:%Y-%m-%d}, {age.days} days "
+                f"before; {retraining.max_age.days} days are the most"
+            )
+        return "; ".join(filter(None, found))
 
 
 class DriftLog:
     """The table; safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(
-            settings, "models", Path(__file__).with_name("drift.sql"), connections=2
-        )
+        self._database = Database(settings, "models", REVISIONS, connections=2)
 
     def close(self) -> None:
         """Close the connections."""

@@ -24,7 +24,7 @@ def root(settings: Settings) -> Path:
         DriftError: no folder for models is set (cluster profile).
     """
     if not settings.models_root:
-        raise DriftError("there is no folder for pages of drift", "set WEIR_MODELS_ROOT")
+        raise DriftError("no folder for drift pages", "set WEIR_MODELS_ROOT")
     return Path(settings.models_root) / "drift"
 
 

@@ -15,10 +15,14 @@ import polars as pl
 
 from ml.canary.outcomes import f1_level
 from ml.drift.concept import Health, Monitor
+from ml.spec import Metric
+
+NAMES: dict[Metric, str] = {"f1": "F1", "accuracy": "accuracy"}
+"""Of metrics, in messages."""
 
 TOLERANCE = 0.25
-"""Share of its validation F1 that a model may lose before that counts as a fall: it covers the
-error of the validation value (a tenth, with a few hundred buyers) and ordinary seasons."""
+"""Share of its metric at validation that a model may lose before that counts as a fall: it covers
+the error of the validation value (a tenth, with a few hundred positives) and ordinary seasons."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,15 @@ class Counts:
         weight = 2 * self.tp + self.fp + self.fn
         return 2 * self.tp / weight if weight else None
 
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers; None without a label."""
+        return (self.tp + self.tn) / self.n if self.n else None
+
+    def value(self, metric: Metric) -> float | None:
+        """A metric by name."""
+        return self.f1 if metric == "f1" else self.accuracy
+
 
 def count(labelled: pl.DataFrame) -> Counts:
     """Counts of rows with columns ``label`` (the answer) and ``actual``, each 0 or 1."""
@@ -50,22 +63,26 @@ def count(labelled: pl.DataFrame) -> Counts:
     return Counts(*(cells.get(cell, 0) for cell in ("11", "10", "01", "00")))
 
 
-def floor_of(validation_f1: float) -> float | None:
-    """The F1 that must not be missed; None where the validation value is none to hold to."""
-    return validation_f1 * (1 - TOLERANCE) if 0 < validation_f1 < 1 else None
+def floor_of(validated: float) -> float | None:
+    """The value that must not be missed; None where that of validation is not within (0, 1)."""
+    return validated * (1 - TOLERANCE) if 0 < validated < 1 else None
 
 
-def health(periods: Iterable[Counts], floor: float, alpha: float = 0.01) -> Health:
-    """What the labels of all periods say about "F1 is at least the floor".
+def health(
+    periods: Iterable[Counts], floor: float, alpha: float = 0.01, metric: Metric = "f1"
+) -> Health:
+    """What the labels of all periods say about "the metric is at least the floor".
 
     Args:
         periods: of one version, oldest first; those without labels change nothing.
-        floor: F1, within (0, 1); fixed for the version.
+        floor: of the metric, within (0, 1); fixed for the version.
         alpha: highest probability of a false alarm over the version's life.
+        metric: that is watched.
     """
-    level = f1_level(floor)
+    level, ignored = (f1_level(floor),) * 2 if metric == "f1" else (floor, 1.0)
     monitor = Monitor(level, alpha)
     for each in periods:
-        # The credits of `ml.canary.outcomes.f1_credit`, by count instead of by answer.
-        monitor.add(np.repeat([1.0, level, 0.0], [each.tp, each.tn, each.fp + each.fn]))
+        # The credits of `ml.canary.outcomes`, by count instead of by answer: F1 ignores a true
+        # negative, which then counts as much as the level; for accuracy it is right.
+        monitor.add(np.repeat([1.0, ignored, 0.0], [each.tp, each.tn, each.fp + each.fn]))
     return monitor.health

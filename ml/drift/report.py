@@ -134,7 +134,7 @@ def _run(
         except Exception as error:
             raise DriftError(
                 f"Evidently cannot draw the period: {type(error).__name__}: {error}",
-                "the decision does not need the page; look for columns of one odd value",
+                "the decision does not need the page; look for constant columns",
             ) from error
     return Page(html, _results(run.dict()))
 

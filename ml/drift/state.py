@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from ml.drift.log import Entry
-from ml.drift.quality import floor_of, health
+from ml.drift.quality import NAMES, floor_of, health
 from ml.drift.watch import evidence
+from ml.spec import Metric
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,36 @@ def data_state(entries: Sequence[Entry]) -> Finding:
     )
 
 
-def metric_state(entries: Sequence[Entry], validation_f1: float | None) -> Finding:
-    """What all labels say about the metric; computed anew from the counts of every period."""
-    floor = floor_of(validation_f1) if validation_f1 is not None else None
+def metric_state(
+    entries: Sequence[Entry], validated: float | None, metric: Metric = "f1"
+) -> Finding:
+    """What all labels say about the metric, from the counts of every period."""
+    name, floor = NAMES[metric], floor_of(validated) if validated is not None else None
     if floor is None:
-        return Finding(True, "not watched: the version tells no F1 of its validation")
+        return Finding(True, f"not watched: the version tells no {name} of its validation")
     periods = evidence(entries)
     labels = sum(each.counts.n for each in periods)
     if not labels:
-        return Finding(True, "no label has arrived since it was trained", {"floor_f1": floor})
-    found = health([each.counts for each in periods], floor)
+        return Finding(
+            True, "no label has arrived since it was trained", {f"floor_{metric}": floor}
+        )
+    found = health([each.counts for each in periods], floor, metric=metric)
     figures: dict[str, float] = {
-        "floor_f1": floor, "labels": labels, "evidence": found.evidence, "needed": found.needed,
-    }  # fmt: skip
-    recent = next((each for each in reversed(periods) if each.counts.f1 is not None), None)
-    if recent is not None and recent.counts.f1 is not None:
-        figures["f1_of_last_period"] = recent.counts.f1
+        f"floor_{metric}": floor,
+        "labels": labels,
+        "evidence": found.evidence,
+        "needed": found.needed,
+    }
+    values = (each.counts.value(metric) for each in reversed(periods))
+    recent = next((value for value in values if value is not None), None)
+    if recent is not None:
+        figures[f"{metric}_of_last_period"] = recent
     if not found.alarm:
-        return Finding(True, f"F1 is not shown to be below {floor:.3f} ({labels} labels)", figures)
+        return Finding(
+            True, f"{name} is not shown to be below {floor:.3f} ({labels} labels)", figures
+        )
     since = [each for each in periods if each.counts.n][found.since - 1].decision.period
-    reason = f"F1 is shown to be below {floor:.3f}, likely since {since} ({labels} labels)"
+    reason = f"{name} is shown to be below {floor:.3f}, likely since {since} ({labels} labels)"
     return Finding(False, reason, figures)
 
 
@@ -70,7 +81,7 @@ def age_state(trained_until: datetime, now: datetime, most: timedelta) -> Findin
     days = age / timedelta(days=1)
     reason = f"trained on data until {trained_until:%Y-%m-%d}, {days:.0f} days ago"
     if age > most:
-        reason += f"; {most.days} days are the most"
+        reason += f"; the limit is {most.days} days"
     return Finding(age <= most, reason, {"days": days})
 
 
@@ -86,5 +97,5 @@ def gap_state(entries: Sequence[Entry], trained_until: datetime, last: date) -> 
     if not missing:
         return Finding(True, f"every day from {first} to {last} was judged", {"missing": 0})
     told = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-    reason = f"{len(missing)} day(s) not judged: {told}; backfill models/purchase/drift"
+    reason = f"{len(missing)} day(s) not judged: {told}; backfill the model's asset drift"
     return Finding(False, reason, {"missing": len(missing)})

@@ -12,7 +12,8 @@ from ml.drift import pages
 from ml.drift.compare import DriftError
 from ml.drift.decide import Reference, Rules, judge
 from ml.drift.log import DriftLog, Entry
-from ml.drift.quality import Counts, count, floor_of, health
+from ml.drift.quality import NAMES, Counts, count, floor_of, health
+from ml.spec import Metric, Retraining
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ml.drift.report import Page
 
 RULES = Rules()
-"""Of the purchase model: its features are amounts, counts and rates; none is a code."""
+"""For features of users: amounts, counts and rates; none is a code."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,19 @@ class Champion:
         version: its number.
         reference: features of rows it was trained on.
         trained_until: end of its training data (UTC).
-        validation_f1: None where it is not known; then labels are counted, not judged.
+        validated: its metric at validation; None where it is not known: then labels are counted,
+            not judged.
         artefact: its sealed folder; None where it is only compared, never asked.
+        metric: that must not fall.
     """
 
     model: str
     version: int
     reference: pl.DataFrame
     trained_until: datetime
-    validation_f1: float | None = None
+    validated: float | None = None
     artefact: Path | None = None
+    metric: Metric = "f1"
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ def watch(
     rows: pl.DataFrame,
     answers: Answers | None = None,
     rules: Rules = RULES,
+    *,
+    retraining: Retraining = Retraining(),  # noqa: B008 (frozen)
 ) -> Watched:
     """Judge a day, write its pages and its row in the log; again, it is replaced.
 
@@ -97,6 +103,7 @@ def watch(
         rows: the day's rows; at least the columns of the reference.
         answers: what the champion says; None where it is not asked.
         rules: when a feature counts as moved.
+        retraining: what is a reason to train again, for the page.
 
     Raises:
         DriftError: rows lack a feature, or the reference is not that of the version.
@@ -118,7 +125,7 @@ def watch(
     labels = _label_page(answers, notes) if answers and counts.n else None
     distances = {**(labels.results if labels else {}), **(data.results if data else {})}
     path = pages.write(
-        settings, champion.model, day, _summary(entry, len(rows), distances, notes),
+        settings, champion.model, day, _summary(entry, retraining, len(rows), distances, notes),
         data=data.html if data else None, labels=labels.html if labels else None,
     )  # fmt: skip
     # The log comes last: what it holds has its pages.
@@ -132,14 +139,16 @@ def evidence(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _alarm(log: DriftLog, champion: Champion, day: date, counts: Counts) -> tuple[bool, str]:
-    floor = floor_of(champion.validation_f1) if champion.validation_f1 is not None else None
+    floor = floor_of(champion.validated) if champion.validated is not None else None
     if floor is None or day < champion.trained_until.date():
         return False, ""
     known = evidence(log.of(champion.model, champion.version, limit=10_000))
-    found = health([*(each.counts for each in known if each.day < day), counts], floor)
+    periods = [*(each.counts for each in known if each.day < day), counts]
+    found = health(periods, floor, metric=champion.metric)
     if not found.alarm:
         return False, ""
-    return True, f"metric below floor: F1 is shown to be below {floor:.3f}; {found.n} labels"
+    name = NAMES[champion.metric]
+    return True, f"metric below floor: {name} is shown to be below {floor:.3f}; {found.n} labels"
 
 
 def _data_page(
@@ -153,7 +162,7 @@ def _data_page(
 
     scores = None
     if answers is None or not len(answers.scores) or not len(answers.reference):
-        notes.append("no drift of scores: there are none on one side")
+        notes.append("no drift of scores: one side has none")
     else:
         scores = (answers.reference, answers.scores)
     return _drawn(notes, lambda: data_page(champion.reference, rows, scores, rules.categorical))
@@ -176,7 +185,11 @@ def _drawn(notes: list[str], draw: Any) -> Page | None:
 
 
 def _summary(
-    entry: Entry, rows: int, distances: dict[str, float], notes: Sequence[str]
+    entry: Entry,
+    retraining: Retraining,
+    rows: int,
+    distances: dict[str, float],
+    notes: Sequence[str],
 ) -> dict[str, Any]:
     decision = entry.decision
     return {
@@ -184,7 +197,7 @@ def _summary(
         "version": entry.version,
         "period": decision.period,
         "rows": rows,
-        "retrain": entry.asks,
+        "retrain": bool(entry.reason_for(retraining)),
         "reason": "; ".join(filter(None, (decision.reason, entry.alarm_reason))),
         "labels": entry.counts.n,
         "f1": entry.counts.f1,

@@ -135,7 +135,7 @@ def open_silver(settings: Settings, version: int | None = None) -> DeltaTable:
         return DeltaTable(f"{settings.lake_root.rstrip('/')}/{name.path}", version=version)
     except TableNotFoundError as error:
         raise FeatureError(
-            f"{name.sql}: there is no such table",
+            f"{name.sql}: the table does not exist",
             "start the servers and send data: weir up, weir simulate",
         ) from error
     except DeltaError as error:

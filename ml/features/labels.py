@@ -1,4 +1,4 @@
-"""What a user did after a moment: the label that a model learns."""
+"""What a user did after a moment: what labels are made of."""
 
 from __future__ import annotations
 
@@ -8,49 +8,48 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-LABEL = "purchased"
 
-
-def purchased_within(
-    events: pl.DataFrame, rows: pl.DataFrame, horizon: timedelta, until: datetime
+def followed(
+    events: pl.DataFrame, rows: pl.DataFrame, horizon: timedelta, until: datetime, column: str
 ) -> pl.DataFrame:
-    """Whether each user buys in ``[at, at + horizon)``.
+    """Whether an event of the row's user is in ``[at, at + horizon)``.
 
     Args:
-        events: ``user_id``, ``event_type``, ``timestamp`` (UTC); what is at or after ``until`` is
-            not looked at.
+        events: ``user_id``, ``timestamp`` (UTC), of the kind that counts; what is at or after
+            ``until`` is not looked at.
         rows: ``user_id``, ``at`` (UTC).
         horizon: how long after ``at``.
         until: up to when all events are known.
+        column: name of the answer.
 
     Returns:
-        ``rows`` in their order with :data:`LABEL` (Int8): 1, 0, or null where the horizon is not
-        over at ``until``: what may still come is no 0.
+        ``rows`` in their order with ``column`` (Int8): 1, 0, or null where the horizon is not over
+        at ``until``: what may still come is no 0.
     """
     import polars as pl
 
     moment = pl.Datetime("us", "UTC")
-    purchases = (
-        events.filter((pl.col("event_type") == "purchase") & (pl.col("timestamp") < until))
-        .select("user_id", pl.col("timestamp").cast(moment).alias("_bought"))
-        .sort("_bought")
+    known = (
+        events.filter(pl.col("timestamp") < until)
+        .select("user_id", pl.col("timestamp").cast(moment).alias("_next"))
+        .sort("_next")
     )
     found = (
         rows.with_columns(pl.col("at").cast(moment))
         .with_row_index("_row")
         .sort("at")
         .join_asof(
-            purchases,
+            known,
             left_on="at",
-            right_on="_bought",
+            right_on="_next",
             by="user_id",
             strategy="forward",
             check_sortedness=False,
         )
         .sort("_row")
     )
-    bought = (pl.col("_bought") < pl.col("at") + horizon).fill_null(value=False)
+    within = (pl.col("_next") < pl.col("at") + horizon).fill_null(value=False)
     over = pl.col("at") + horizon <= until
-    return found.with_columns(pl.when(over).then(bought).cast(pl.Int8).alias(LABEL)).drop(
-        "_row", "_bought"
+    return found.with_columns(pl.when(over).then(within).cast(pl.Int8).alias(column)).drop(
+        "_row", "_next"
     )

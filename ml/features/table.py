@@ -11,10 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
-
 from ml.features.errors import FeatureError
 from ml.features.user import FEATURES, USER_FEATURES
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 TABLE = "features.commerce.user_features"
 DATE = "feature_date"
 _PATH = TABLE.replace(".", "/")
-_HINT = "materialise the asset features/commerce/user_features for the days that are asked for"
+_HINT = "materialise the asset features/commerce/user_features for the requested days"
 _ATTEMPTS = 5
 
 
@@ -89,12 +88,7 @@ def _lost(error: BaseException) -> bool:
     return isinstance(error, CommitFailedError)
 
 
-@retry(
-    retry=retry_if_exception(_lost),
-    wait=wait_random_exponential(multiplier=0.2, max=5),
-    stop=stop_after_attempt(_ATTEMPTS),
-    reraise=True,
-)
+@Retry(_ATTEMPTS).on(_lost).wraps
 def _replace(settings: Settings, days: list[date], rows: pl.DataFrame) -> int:
     from deltalake import CommitProperties, write_deltalake
 
@@ -127,7 +121,7 @@ def read_days(
         version: of the table; None: the newest.
 
     Raises:
-        FeatureError: there is no such table or version.
+        FeatureError: the table does not exist or version.
     """
     import polars as pl
 
@@ -140,7 +134,7 @@ def last_day(settings: Settings, version: int | None = None) -> date | None:
     """The newest day that has rows; None where none has.
 
     Raises:
-        FeatureError: there is no such table or version.
+        FeatureError: the table does not exist or version.
     """
     return max(_days(_open(settings, version)), default=None)
 
@@ -191,7 +185,7 @@ def _open(settings: Settings, version: int | None) -> DeltaTable:
     try:
         return DeltaTable(uri(settings), version=version)
     except TableNotFoundError as error:
-        raise FeatureError(f"{TABLE}: there is no such table", _HINT) from error
+        raise FeatureError(f"{TABLE}: the table does not exist", _HINT) from error
     except DeltaError as error:
         raise FeatureError(f"{TABLE}, version {version}: {error}", _HINT) from error
 
@@ -212,6 +206,6 @@ def _open_or_create(settings: Settings) -> DeltaTable:
             mode="ignore",
             partition_by=[DATE],
             name="user_features",
-            description=f"User features at a moment: {', '.join(FEATURES)}",
+            description=f"Point-in-time user features: {', '.join(FEATURES)}",
             configuration={"delta.dataSkippingStatsColumns": "user_id,at"},
         )

@@ -210,6 +210,6 @@ def _followed(settings: Settings, done: Deployment) -> Deployment:
         raise RegistryError(
             f"{done.model}: version {done.champion} is champion now, but the registry's aliases "
             f"could not follow: {error.message}",
-            f"they follow at the next change or look at trials; {error.hint}",
+            f"they follow at the next change or check of the trials; {error.hint}",
         ) from error
     return done

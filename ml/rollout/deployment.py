@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from ml.canary.share import DEFAULT_SHARE, Split
+from ml.rollout.revisions import REVISIONS
 from platform_assets.core.databases import Connection, Database
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
@@ -84,9 +85,7 @@ class Deployments:
             settings: where PostgreSQL is.
             locate: finds a version's artefact; by default the model registry.
         """
-        self._database = Database(
-            settings, DATABASE, Path(__file__).with_suffix(".sql"), connections=4
-        )
+        self._database = Database(settings, DATABASE, REVISIONS, connections=4)
         self._locate = locate or _by_registry(settings)
 
     def current(self, model: str) -> Deployment | None:
@@ -347,7 +346,7 @@ def _next(now: Deployment, reason: str, actor: str) -> Deployment:
 def _challenger(now: Deployment) -> int:
     if now.challenger is None:
         raise DeploymentError(
-            f"model {now.model}: no version is on trial beside version {now.champion}",
+            f"model {now.model}: no version is on trial against version {now.champion}",
             "let one challenge it first (try_challenger)",
         )
     return now.challenger
@@ -355,8 +354,8 @@ def _challenger(now: Deployment) -> int:
 
 def _beaten(model: str, revision: int) -> DeploymentError:
     return DeploymentError(
-        f"model {model}: revision {revision} is not in force, somebody else changed it",
-        "look at what is in force now (weir models show), and decide again",
+        f"model {model}: revision {revision} is no longer current: somebody else changed it",
+        "check the current state (weir models show MODEL), and decide again",
     )
 
 

@@ -53,7 +53,7 @@ class InputError(WeirError):
 class InputCheck:
     """The rules of one signature.
 
-    ``double``: a finite number, whole ones too. ``long``: a whole number of 64 bits. ``string``:
+    ``double``: a finite number, whole ones too. ``long``: a 64-bit integer. ``string``:
     text of at most 10,000 characters. ``boolean``: true or false. Null (or nothing at all) only
     where the field is not required. Fields that the signature lacks are refused: a misspelt
     optional field would else be silently empty.
@@ -185,7 +185,7 @@ def _double(value: object) -> str | None:
 
 def _long(value: object) -> str | None:
     good = type(value) is int and -_LONG <= value < _LONG
-    return None if good else "a whole number of 64 bits"
+    return None if good else "a 64-bit integer"
 
 
 def _string(value: object) -> str | None:

@@ -171,7 +171,8 @@ def failure(scope: Scope, error: WeirError, prediction: str = "") -> Reply:
         error: why; problems of inputs are listed.
         prediction: id under which a failed prediction is on record.
     """
-    status = error.status if isinstance(error, RefusedError) else _STATUSES.get(type(error), 500)
+    kinds = (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
+    status = error.status if isinstance(error, RefusedError) else next(kinds, 500)
     identity = request_id(scope, prediction or Ids().next())
     document: dict[str, Any] = {"message": error.message, "hint": error.hint, "id": identity}
     if prediction:

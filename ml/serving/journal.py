@@ -12,13 +12,12 @@ over in order, then deleted. A line that PostgreSQL refuses goes to ``refused.js
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import random
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +27,7 @@ import psycopg
 from ml.serving.log import Prediction, PredictionLog
 from platform_assets.core.databases import DatabaseError
 from platform_assets.core.errors import WeirError
+from platform_assets.core.locks import LockedError, file_lock
 
 EVERY_SECONDS = 0.2
 AT_ONCE = 500
@@ -70,14 +70,19 @@ class Journal:
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self._guard = ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._guard = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._guard.enter_context(
+                file_lock(folder / "lock", what="recording predictions", timeout=0)
+            )
+        except LockedError as error:
+            raise JournalError(
+                f"{folder} cannot be used: {error.message}", "one model server a folder"
+            ) from error
         except OSError as error:
             raise JournalError(
-                f"{folder} cannot be used: {error.strerror}",
-                "one model server a folder; is another one running?",
+                f"{folder} cannot be used: {error.strerror}", "check its permissions"
             ) from error
         self._closed_bytes = sum(path.stat().st_size for path in self._files())
         self._number = max((int(path.stem) for path in self._files()), default=0)
@@ -130,7 +135,7 @@ class Journal:
         with self._lock:
             os.close(self._file)
             self._file = -1
-        os.close(self._guard)
+        self._guard.close()
 
     def carry_over(self) -> None:
         """Close the file that is written, and hand all closed files to PostgreSQL.

@@ -59,7 +59,7 @@ def manifest(
     """
     if not _NAME.fullmatch(model):
         raise KServeError(
-            f"{model!r} is no name for a service",
+            f"{model!r} is not a valid service name",
             "lower-case letters, digits and hyphens, up to 40",
         )
     version = champion if challenger is None else challenger
@@ -146,8 +146,8 @@ def _percent(model: str, share: float) -> int:
     percent = share * 100
     if not 0 <= percent <= 100 or abs(percent - round(percent)) > 1e-9:
         raise KServeError(
-            f"model {model}: a share of {share} is no whole per cent",
-            "KServe knows whole ones: weir models share MODEL 0.05",
+            f"model {model}: a share of {share} is not a whole per cent",
+            "KServe takes only whole per cents: weir models share MODEL 0.05",
         )
     return round(percent)
 

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml.serving.ids import first_id
+from ml.serving.revisions import REVISIONS
 from platform_assets.core.databases import Database
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
@@ -65,9 +65,7 @@ class PredictionLog:
 
     def __init__(self, settings: Settings) -> None:
         """Describe it; nothing is opened."""
-        self._database = Database(
-            settings, DATABASE, Path(__file__).with_suffix(".sql"), connections=4
-        )
+        self._database = Database(settings, DATABASE, REVISIONS, connections=4)
 
     def add(self, predictions: Sequence[Prediction]) -> int:
         """Write predictions; those that are there are left as they are.
@@ -165,7 +163,7 @@ class PredictionLog:
             known yet).
 
         Raises:
-            OutcomeError: ``since_id`` is no id of a prediction.
+            OutcomeError: ``since_id`` is not the id of a prediction.
         """
         import polars as pl
 
@@ -244,7 +242,7 @@ def _uuid(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise OutcomeError(
-            f"{text[:100]!r} is no id of a prediction", "send the id that the answer carried"
+            f"{text[:100]!r} is not the id of a prediction", "send the id that the answer carried"
         ) from None
 
 

@@ -42,7 +42,7 @@ class Metrics:
         )
         self.outcomes = Counter(
             "weir_model_outcomes",
-            "Outcomes received: new, repeated, or refused because the other value stands.",
+            "Outcomes received: new, repeated, or refused because another value is stored.",
             ("result",),
             registry=self._registry,
         )

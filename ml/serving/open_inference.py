@@ -126,7 +126,9 @@ def rows_of(body: dict[str, Any], model: Model) -> list[dict[str, Any]]:
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1 or not 0 < min(lengths) <= _ROWS:
         raise _wrong(
-            "inputs", f"tensors of 1 to {_ROWS} rows, all alike", f"{sorted(lengths)} rows"
+            "inputs",
+            f"tensors of 1 to {_ROWS} rows, all the same length",
+            f"{sorted(lengths)} rows",
         )
     (count,) = lengths
     keys = _parameters(body).get("keys", ["-"] * count)

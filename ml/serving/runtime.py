@@ -117,11 +117,11 @@ class Model:
     def _threshold(self) -> float:
         value = self.artefact.metadata.get("threshold", DEFAULT_THRESHOLD)
         if type(value) not in {int, float} or not math.isfinite(value):
-            raise self._broken(f"has the threshold {value!r}, which is no number")
+            raise self._broken(f"has the threshold {value!r}, which is not a number")
         return float(value)
 
     def _opened(self) -> onnxruntime.InferenceSession:
-        hint = "export it as one ONNX file (ml/purchase/export.py shows how)"
+        hint = "export it as one ONNX file (ml/training/export.py shows how)"
         if self.artefact.kind != "onnx":
             raise OtherKindError(
                 f"model {self.name} version {self.version} is of kind {self.artefact.kind}", hint

@@ -52,7 +52,7 @@ class Server:
             why = self.fleet.errors.get(model, "the deployments have not been read yet")
             raise NotLoadedError(f"model {model[:100]} is not loaded: {why}", "try again later")
         known = ", ".join(sorted(self.fleet.services)) or "none"
-        raise NoSuchModelError(f"there is no model {model[:100]!r}", f"served: {known}")
+        raise NoSuchModelError(f"no model {model[:100]!r}", f"served: {known}")
 
     def score_one(self, service: Service, row: router.Request) -> router.Answer:
         """Score a row and put it on record."""

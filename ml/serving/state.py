@@ -93,7 +93,7 @@ class Fleet:
                 challenger = self._version(row, row.challenger, known, problems)
                 if challenger and not _alike(champion, challenger):
                     problems.append(
-                        f"version {row.challenger} takes other inputs than version {row.champion}:"
+                        f"version {row.challenger} needs other inputs than version {row.champion}:"
                         " one request could not be for both"
                     )
                     challenger = None
@@ -125,7 +125,7 @@ class Fleet:
             self.failures += 1
             problems.append(f"version {number} is not loaded: {error}")
             _logger.error(  # noqa: TRY400 - the error says all, a trace adds nothing
-                "model %s: version %d is not loaded, what served goes on: %s",
+                "model %s: version %d is not loaded; the previous version keeps serving: %s",
                 row.model, number, error,
             )  # fmt: skip
             return None
@@ -166,12 +166,14 @@ class Follower:
                 self._fleet.away = False
             except DatabaseError as error:
                 if not self._fleet.away:
-                    _logger.warning("deployments cannot be read, what serves goes on: %s", error)
+                    _logger.warning(
+                        "deployments cannot be read; loaded versions keep serving: %s", error
+                    )
                 self._fleet.away = True
                 self._reset()
             except Exception:
                 # The thread must outlive whatever it meets: what serves goes on meanwhile.
-                _logger.exception("deployments cannot be followed, what serves goes on")
+                _logger.exception("deployments cannot be followed; loaded versions keep serving")
             self._ending.wait(POLL_SECONDS)
 
 

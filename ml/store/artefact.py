@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ml.store.artefact_files import check_content
 from platform_assets.core.errors import WeirError
+from platform_assets.core.secrets import SecretError, find_secret
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ SCORED_FILE = "validation.parquet"
 _FORMAT = 1
 _PARTIAL = ".manifest.json.partial"
 _MANIFEST_BYTES = 4 * 1024 * 1024
+KEY = "WEIR_MODEL_KEY"
 _KEY_BYTES = 32
 
 FieldType = Literal["double", "long", "string", "boolean"]
@@ -215,19 +217,14 @@ def artefact_key(settings: Settings) -> bytes:
     Raises:
         ArtefactError: no key and none may be made, a key too short, or a file others may read.
     """
-    if value := os.environ.get("WEIR_MODEL_KEY", "").strip():
-        return _key(value, "WEIR_MODEL_KEY")
-    if name := os.environ.get("WEIR_MODEL_KEY_FILE"):
-        try:
-            return _key(Path(name).read_text().strip(), name)
-        except OSError as error:
-            raise ArtefactError(
-                f"WEIR_MODEL_KEY_FILE={name} cannot be read: {error.strerror}", "mount the secret"
-            ) from error
+    try:
+        value = find_secret(KEY)
+    except SecretError as error:
+        raise ArtefactError(error.message, error.hint) from None
+    if value:
+        return _key(value.strip(), KEY if os.environ.get(KEY) else f"{KEY}_FILE")
     if settings.profile != "local":
-        raise ArtefactError(
-            "no key for the models' seals", "set WEIR_MODEL_KEY or WEIR_MODEL_KEY_FILE"
-        )
+        raise ArtefactError("no key for the models' seals", f"set {KEY} or {KEY}_FILE")
     path = Path(settings.models_root).parent / "secrets" / "model_key"
     if not path.exists():
         _make_key(path)
@@ -264,7 +261,7 @@ def load_skops(
     unknown = sorted(set(get_untrusted_types(data=content)) - set(trusted))
     if unknown:
         raise ArtefactError(
-            f"{artefact.path / name} holds types that nobody vouches for: {', '.join(unknown)}",
+            f"{artefact.path / name} contains types that are not trusted: {', '.join(unknown)}",
             "train with types that skops knows, or name them as trusted after reading their code",
         )
     return loads(content, trusted=list(trusted))
@@ -354,7 +351,7 @@ def _hmac(body: Mapping[str, Any], key: bytes) -> str:
 
 
 def _no_folder(folder: Path) -> ArtefactError:
-    return ArtefactError(f"{folder} is no folder", "see `weir models list` for what there is")
+    return ArtefactError(f"{folder} is not a folder", "see `weir models list` for what there is")
 
 
 def _changed(folder: Path, name: str) -> ArtefactError:

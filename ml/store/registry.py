@@ -146,7 +146,7 @@ class Registry:
         """
         if not _NAME.fullmatch(model):
             raise RegistryError(
-                f"{model!r} is no name for a model", "use a-z, 0-9, - and _, at most 100 of them"
+                f"{model!r} is not a valid model name", "use a-z, 0-9, - and _, at most 100 of them"
             )
         artefact = open_artefact(folder, artefact_key(self._settings))
         labels = {
@@ -325,7 +325,7 @@ class Registry:
         if not self._settings.mlflow_uri:
             return Path(url2pathname(urlsplit(entry.source).path))
         if not self._settings.models_root:
-            raise RegistryError("there is no folder for models", "set WEIR_MODELS_ROOT")
+            raise RegistryError("no folder for models", "set WEIR_MODELS_ROOT")
         return Path(self._settings.models_root) / "cache" / f"{entry.name}-{entry.run_id}"
 
     def _fetch(self, client: MlflowClient, version: Version) -> None:

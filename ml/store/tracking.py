@@ -21,16 +21,17 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from platform_assets.core.databases import connect, ensure_database, unusable
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    from platform_assets.core.settings import Settings
+    from platform_assets.core.secrets import SecretError
+from platform_assets.core.settings import Settings
 
 DATABASE = "mlflow"
 Item = TypeVar("Item")
@@ -67,12 +68,7 @@ class MissingError(RegistryError):
     """There is no such model or version."""
 
 
-retry_away = retry(
-    retry=retry_if_exception_type(AwayError),
-    wait=wait_random_exponential(multiplier=0.3, max=3),
-    stop=stop_after_attempt(3),
-    reraise=True,
-)
+retry_away = Retry(3, pause=0.3, longest=3).on(AwayError).wraps
 """Bounded retries with jitter, for what may be done twice. An answer that timed out is not asked
 for again: the caller has waited long enough."""
 
@@ -260,7 +256,7 @@ def _local(settings: Settings, address: str) -> MlflowClient:
 
 def _no_registry(settings: Settings, error: Exception) -> AwayError:
     away = unusable(settings, DATABASE, error)
-    return AwayError(f"no registry of models: {away.message}", away.hint)
+    return AwayError(f"the model registry is unavailable: {away.message}", away.hint)
 
 
 def _address(settings: Settings) -> str:
@@ -269,8 +265,8 @@ def _address(settings: Settings) -> str:
 
     try:
         password = settings.postgres_password()
-    except RuntimeError as error:  # there is none
-        raise _no_registry(settings, error) from error
+    except SecretError as error:
+        raise AwayError(f"the model registry is unavailable: {error.message}", error.hint) from None
     limit = round(settings.request_timeout_seconds * 1000)
     return URL.create(
         "postgresql+psycopg2",

@@ -11,21 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from psycopg import sql
 
-import ml.serving
 from ml.serving.ids import first_id
+from ml.serving.revisions import REVISIONS
 from ml.trials.replay import Outcomes, Requests
 from platform_assets.core.databases import Database
 from platform_assets.core.settings import Settings
 
 DATABASE = "models"
-SCHEMA = Path(ml.serving.__file__).with_name("log.sql")
 PAGE = 50_000
 """Requests read at once."""
 
@@ -77,7 +75,7 @@ class TrialRows:
 
     def __init__(self, settings: Settings) -> None:
         """Describe it; nothing is opened."""
-        self._database = Database(settings, DATABASE, SCHEMA, connections=2)
+        self._database = Database(settings, DATABASE, REVISIONS, connections=2)
 
     def requests(
         self, scope: Scope, since: datetime, until: datetime, window: float

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ml.canary.sequential import Verdict
+from ml.trials.revisions import REVISIONS
 from platform_assets.core.databases import Database
 from platform_assets.core.settings import Settings
 
@@ -86,9 +86,7 @@ class Cases:
 
     def __init__(self, settings: Settings) -> None:
         """Describe it; nothing is opened."""
-        self._database = Database(
-            settings, DATABASE, Path(__file__).with_name("trials.sql"), connections=2
-        )
+        self._database = Database(settings, DATABASE, REVISIONS, connections=2)
 
     def open(self, case: Case) -> Case:
         """The case as it stands; one that is not there is added with its terms."""

@@ -14,6 +14,7 @@ COMMAND_MODULES = (
     "platform_assets.cli.servers",
     "platform_assets.cli.run",
     "platform_assets.cli.data",
+    "platform_assets.cli.check",
     "platform_assets.cli.streams",
     "platform_assets.cli.sql",
     "platform_assets.cli.reports",

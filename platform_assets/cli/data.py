@@ -47,7 +47,7 @@ def simulate(
     until: Annotated[
         str | None, typer.Option(help="End of the history (ISO 8601); default: the last full hour.")
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.01, help="Live records a second.")] = 50,
+    rate: Annotated[float, typer.Option(min=0.01, help="Live records per second.")] = 50,
     live: Annotated[bool, typer.Option("--live", help="Skip the history.")] = False,
     history_only: Annotated[bool, typer.Option("--history-only", help="No live data.")] = False,
     duration: Annotated[float | None, typer.Option(help="Seconds of live data.")] = None,
@@ -59,7 +59,7 @@ def simulate(
     share_out_of_order: Share = 0.02,
     share_broken: Share = 0.01,
     shift_from: Annotated[
-        str | None, typer.Option(help="From this moment on (ISO 8601) visitors behave otherwise.")
+        str | None, typer.Option(help="From this time on (ISO 8601) visitors behave differently.")
     ] = None,
     shift_conversion: Factor = 1.0,
     shift_activity: Factor = 1.0,
@@ -76,7 +76,7 @@ def simulate(
     from platform_assets.connectors.simulate import Shares
 
     if live and history_only:
-        raise WeirError("--live and --history-only exclude each other", "give one of them")
+        raise WeirError("--live and --history-only cannot be combined", "give one of them")
     shares = Shares(share_duplicates, share_late, share_out_of_order, share_broken)
     shift = _shift(shift_from, shift_conversion, shift_activity, shift_price)
     results: list[SimulationResult] = []
@@ -132,7 +132,7 @@ def _live(
         signal.signal(number, lambda *_: stop.set())
     total = None if duration is None else int(rate * duration)
     with _bar() as progress:
-        task = progress.add_task(f"live, {rate:g}/s; Ctrl-C ends", total=total)
+        task = progress.add_task(f"live, {rate:g}/s; Ctrl-C stops", total=total)
         return simulate_live(
             get_settings(),
             seed,
@@ -198,7 +198,7 @@ def contracts_check(
             _OUT.print(f"[red]refused[/red] {error}", highlight=False, soft_wrap=True)
             continue
         _OUT.print(
-            f"[green]good[/green] {contract.topic}: {contract.kind}, "
+            f"[green]ok[/green] {contract.topic}: {contract.kind}, "
             f"{len(contract.columns)} columns, {len(contract.rules)} rules, "
             f"key {', '.join(contract.key)}, event time {contract.event_time}",
             highlight=False,
@@ -223,7 +223,7 @@ def _shift(moment: str | None, conversion: float, activity: float, price: float)
     if begins is not None:
         return Shift(begins, conversion, activity, price)
     if (conversion, activity, price) != (1.0, 1.0, 1.0):
-        raise WeirError("a shift has no beginning", "add --shift-from, e.g. 2026-11-14T00:00")
+        raise WeirError("a shift needs a start", "add --shift-from, e.g. 2026-11-14T00:00")
     return None
 
 
@@ -234,7 +234,7 @@ def _moment(option: str, text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise WeirError(
-            f"{option} {text!r} is no moment", f"e.g. {option} 2026-11-01T00:00"
+            f"{option} {text!r} is not a valid timestamp", f"e.g. {option} 2026-11-01T00:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reports.delivery.model import Delivery, Key
 
 deliveries = typer.Typer(
-    help="What became of each report for each recipient; try again what was given up.",
+    help="Deliveries of reports: what was sent to whom; retry dead ones.",
     no_args_is_help=True,
     epilog="Examples:  weir deliveries list --state dead  |  "
     "weir deliveries retry --report weekly-commerce --period 2010-W50",
@@ -25,7 +25,7 @@ deliveries = typer.Typer(
 ReportOption = Annotated[str | None, typer.Option(help="Name of a report.")]
 PeriodOption = Annotated[str | None, typer.Option(help="A period, e.g. 2010-W50.")]
 RecipientOption = Annotated[
-    str | None, typer.Option(help="As the definition writes it, e.g. mailto:board@example.com.")
+    str | None, typer.Option(help="As written in the definition, e.g. mailto:board@example.com.")
 ]
 
 
@@ -41,7 +41,7 @@ def list_(
     recipient: RecipientOption = None,
     state: Annotated[str | None, typer.Option(help="pending, sent, failed, dead or held.")] = None,
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per row.")] = False,
 ) -> None:
     """Show deliveries, the last changed first: weir deliveries list --state dead."""
     from platform_assets.core.settings import get_settings
@@ -84,7 +84,7 @@ def retry(
         return
     keys = log.retry_dead(report=report, period=period, recipient=recipient)
     if not keys:
-        console.print("No dead delivery fits.")
+        console.print("No matching dead delivery.")
         return
     lost = 0
     for (name, of), group in groupby(keys, key=lambda key: (key.report, key.period)):
@@ -103,8 +103,8 @@ def _send(name: str, period: str, keys: Sequence[Key]) -> list[tuple[str, bool]]
     from platform_assets.core.settings import get_settings
     from reports.delivery.log import DeliveryLog
     from reports.delivery.model import State
-    from reports.delivery.recipients import Recipient
     from reports.delivery.send import Result, deliver
+    from reports.recipients import Recipient
     from reports.store import ReportStore
 
     settings = get_settings()

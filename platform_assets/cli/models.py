@@ -13,13 +13,14 @@ from platform_assets.cli.drift import print_drift
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
+    from ml.discovery import Found
     from ml.rollout.deployment import Deployment
     from ml.store.comparison import Comparison
     from ml.store.registry import Registry, Version
     from platform_assets.core.settings import Settings
 
 models = typer.Typer(
-    help="Models: their versions, who serves, and trials.",
+    help="Models: versions, deployments and trials.",
     no_args_is_help=True,
     epilog="Examples:  weir models list purchase  |  weir models compare purchase  |  "
     "weir models promote purchase 5 --dry-run  |  weir models rollback purchase  |  "
@@ -29,7 +30,7 @@ models_begin.register(models)
 models.command("drift")(print_drift)
 
 Model = Annotated[str, typer.Argument(help="Name of a model, e.g. purchase.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -58,7 +59,7 @@ def list_(
         typer.echo(json.dumps([flat(version) for version in versions], indent=2))
         return
     if not versions:
-        typer.echo("no model is registered yet; train one: materialise models/purchase in Dagster")
+        typer.echo(f"no model is registered yet; train one: weir models train ({_specs().known})")
         return
     table = Table("model", "version", "alias", "made (UTC)", "rows", "metrics", "why")
     for version in versions:
@@ -102,7 +103,7 @@ def show(
         history = deployments.history(model, limit=5)
     finally:
         deployments.close()
-    typer.echo("who served, newest first" if history else "nobody serves this model yet")
+    typer.echo("deployments, newest first" if history else "no version of this model serves yet")
     for row in history:
         typer.echo(
             f"  {row.changed_at:%Y-%m-%d %H:%M}  {_serving(row)}  ({row.actor}: {row.reason})"
@@ -195,7 +196,7 @@ def reject(model: Model, dry_run: DryRun = False, reason: Reason = "by hand") ->
 @models.command()
 def share(
     model: Model,
-    part: Annotated[float, typer.Argument(help="Of all keys, from 0 to 1.", min=0, max=1)],
+    part: Annotated[float, typer.Argument(help="Share of all keys, from 0 to 1.", min=0, max=1)],
     reason: Reason = "by hand",
 ) -> None:
     """Change the challenger's share while it serves: weir models share purchase 0.1."""
@@ -205,12 +206,12 @@ def share(
 @models.command()
 def shadow(
     model: Model,
-    state: Annotated[str, typer.Argument(help="on: scores, and answers nobody; off: answers.")],
+    state: Annotated[str, typer.Argument(help="on: scores but never answers; off: answers.")],
     reason: Reason = "by hand",
 ) -> None:
     """Keep the challenger in the champion's shadow or not: weir models shadow purchase on."""
     if state not in {"on", "off"}:
-        raise WeirError(f"{state!r} is neither on nor off", "weir models shadow purchase on")
+        raise WeirError(f"{state!r} is neither on nor off", f"weir models shadow {model} on")
     _change_trial(model, None, state == "on", reason)
 
 
@@ -280,9 +281,17 @@ def _known(registry: Registry, model: str) -> list[Version]:
     """All versions of a model; one that is not there is an error that lists those that are."""
     versions = registry.versions(model)
     if not versions:
+        if _specs().find(model):
+            raise WeirError(f"model {model} has no version yet", f"weir models train {model}")
         there = ", ".join(registry.models()) or "none yet"
-        raise WeirError(f"there is no model {model!r}", f"models: {there}")
+        raise WeirError(f"no model {model!r}", f"models: {there}")
     return versions
+
+
+def _specs() -> Found:
+    from ml.discovery import models as found
+
+    return found()
 
 
 def _which(word: str) -> int | str:
@@ -330,7 +339,7 @@ def _tell(model: str, before: Deployment | None, champion: int, *, changed: bool
     if before is not None and before.champion == champion:
         typer.echo(f"{model}: version {champion} {verb}, as before")
     else:
-        typer.echo(f"{model}: version {champion} {verb} in place of {was}")
+        typer.echo(f"{model}: version {champion} {verb} instead of {was}")
     if before is not None and before.challenger is not None:
         ends = "ended" if changed else "would end"
         typer.echo(f"the trial of version {before.challenger} {ends}")

@@ -1,16 +1,20 @@
-"""``weir models train``, ``try``, ``manifest``: commands that set something going."""
+"""``weir models train``, ``try``, ``manifest``: commands that start something."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from platform_assets.core.errors import WeirError
+if TYPE_CHECKING:
+    from ml.spec import ModelSpec
 
 Model = Annotated[str, typer.Argument(help="Name of a model, e.g. purchase.")]
-_JOBS = {"purchase": "train_purchase"}
+Default = Annotated[
+    str | None,
+    typer.Argument(help="Name of a model, e.g. purchase.", show_default="the default one"),
+]
 _FEATURES_JOB = "user_features"
 _TIMEOUT_SECONDS = 3600.0
 
@@ -23,8 +27,8 @@ def register(models: typer.Typer) -> None:
 
 
 def train(
-    model: Model = "purchase",
-    wait: Annotated[bool, typer.Option("--wait", help="Until the run ended.")] = False,
+    model: Default = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
     reason: Annotated[str, typer.Option(help="Why; goes into the version's card.")] = "by hand",
 ) -> None:
     """Launch a training in Dagster: weir models train purchase --wait.
@@ -32,33 +36,45 @@ def train(
     Days without features are made first. What comes out serves at once where nothing served
     before, else it is on trial.
     """
-    from ml.purchase.dataset import days_without_features
+    from ml.training.dataset import days_without_features
     from platform_assets.cli import launch
     from platform_assets.core.settings import get_settings
 
-    if model not in _JOBS:
-        raise WeirError(
-            f"no job trains {model!r} alone",
-            f"known: {', '.join(_JOBS)}; anomaly models: launch train_anomalies in Dagster",
-        )
+    spec = spec_of(model)
     settings, tags = get_settings(), {"weir/reason": reason}
-    if missing := days_without_features(settings):
-        typer.echo(f"features of {len(missing)} days are missing; they are made first")
+    if missing := days_without_features(settings, spec):
+        typer.echo(f"making the missing features of {len(missing)} days first")
         made = launch.launch(
             settings, _FEATURES_JOB, typer.echo,
             partitions=(missing[0].isoformat(), missing[-1].isoformat()),
         )  # fmt: skip
         launch.wait(settings, _FEATURES_JOB, made, _TIMEOUT_SECONDS)
-    run_id = launch.launch(settings, _JOBS[model], typer.echo, tags=tags)
+    run_id = launch.launch(settings, spec.training_job, typer.echo, tags=tags)
     if not wait:
-        typer.echo(f"what it made: weir models list {model}")
+        typer.echo(f"what it made: weir models list {spec.name}")
         return
-    launch.wait(settings, _JOBS[model], run_id, _TIMEOUT_SECONDS)
+    launch.wait(settings, spec.training_job, run_id, _TIMEOUT_SECONDS)
     for part in ("dataset", "version"):
-        if why := launch.latest_metadata(settings, ["models", model, part]).get("skipped"):
+        if why := launch.latest_metadata(settings, ["models", spec.name, part]).get("skipped"):
             typer.echo(f"no version was made: {why}")
             return
-    typer.echo(f"done; weir models list {model}")
+    typer.echo(f"done; weir models list {spec.name}")
+
+
+def spec_of(model: str | None) -> ModelSpec:
+    """The spec of a model, of the default one where none is named.
+
+    Raises:
+        SpecError: there is none, or its folder does not load.
+    """
+    from ml.discovery import models
+    from ml.spec import SpecError
+
+    try:
+        return models().get(model)
+    except SpecError as error:
+        hint = f"{error.hint}; anomaly models: launch train_anomalies in Dagster"
+        raise SpecError(error.message, hint) from error
 
 
 def try_(
@@ -66,11 +82,11 @@ def try_(
     version: Annotated[int, typer.Argument(help="A number, see weir models list.")],
     share: Annotated[float, typer.Option(help="Of all keys.", min=0, max=1)] = 0.05,
     in_shadow: Annotated[
-        bool, typer.Option("--shadow", help="It scores its keys and answers nobody.")
+        bool, typer.Option("--shadow", help="It scores its keys but never answers.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "by hand",
 ) -> None:
-    """Put a version on trial beside the champion: weir models try purchase 5 --share 0.1."""
+    """Put a version on trial against the champion: weir models try purchase 5 --share 0.1."""
     import getpass
 
     from ml.rollout import change as rollout
@@ -80,7 +96,7 @@ def try_(
         get_settings(), model, version=version, share=share, shadow=in_shadow, reason=reason,
         actor=f"cli:{getpass.getuser()}",
     )  # fmt: skip
-    how = "scores in the shadow of" if done.shadow else "is on trial beside"
+    how = "scores in the shadow of" if done.shadow else "is on trial against"
     typer.echo(f"{model}: version {version} {how} {done.champion}, {done.share:.4g} of the keys")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from platform_assets.core.databases import Database
 
 portal = typer.Typer(
-    help="Finished reports in a browser: serve them, and say who may read which.",
+    help="Finished reports in a browser: serve them and grant access.",
     no_args_is_help=True,
     epilog="Examples:  weir portal serve  |  weir portal users add anna --report weekly-commerce",
 )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
     from platform_assets.core.settings import Settings
     from reports.definition import Definition
     from reports.facts.collect import FactSheet
@@ -25,20 +22,22 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    name: Annotated[str | None, typer.Argument(help="A report; none: list them.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A report; without one, list them.")] = None,
     period: Annotated[
         str | None,
-        typer.Option(help="Its period: 2010-W50, 2010-12-13 or 2010-12. Default: the last over."),
+        typer.Option(
+            help="Its period: 2010-W50, 2010-12-13 or 2010-12. Default: the last complete one."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the facts; make and send nothing.")
     ] = False,
     deliver: Annotated[bool, typer.Option(help="Send it to its recipients.")] = True,
     resend: Annotated[
-        bool, typer.Option("--resend", help="Send again to those who have had it.")
+        bool, typer.Option("--resend", help="Send again to recipients who already have it.")
     ] = False,
     reproduce: Annotated[
-        bool, typer.Option("--reproduce", help="Read the snapshots of the report that is there.")
+        bool, typer.Option("--reproduce", help="Read the snapshots of the existing report.")
     ] = False,
 ) -> None:
     """Make a report: weir report weekly-commerce --period 2010-W50."""
@@ -52,7 +51,7 @@ def report(
         _list(definitions, get_settings())
         return
     if name not in definitions:
-        raise WeirError(f"there is no report {name!r}", f"one of {', '.join(definitions)}")
+        raise WeirError(f"no report {name!r}", f"one of {', '.join(definitions)}")
     definition = definitions[name]
     wanted = (
         Period.parse(period, definition.period)
@@ -81,7 +80,7 @@ def _check_made(definition: Definition, period: Period) -> None:
     )
     raise WeirError(
         f"{definition.name} has no period {period.key}",
-        f"the first is {first} (first_period in its YAML), the one under way {last}",
+        f"the first is {first} (first_period in its YAML), the current one is {last}",
     )
 
 
@@ -94,43 +93,33 @@ def _make(
     resend: bool,
     reproduce: bool,
 ) -> None:
-    from dagster._core.utils import make_new_run_id
     from rich.console import Console
 
-    from platform_assets.definitions import defs
+    from platform_assets.cli import launch
     from reports.assets.report import asset_prefix, job_name
     from reports.portal.addresses import report_url
-    from reports.progress import QUIET, told
     from reports.store import PDF, ReportStore
     from reports.wording import format_fact
 
     console = Console(stderr=True)
-    job = defs.resolve_job_def(job_name(definition.name))
-    stem = "__".join(asset_prefix(definition.name))
-    instance, run_id = _instance(settings, console), make_new_run_id()
-    with told(instance, run_id, lambda line: console.print(line, highlight=False)):
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            partition_key=period.start.isoformat(),
-            raise_on_error=False,
-            run_config={
-                **QUIET,
-                "ops": {
-                    f"{stem}__facts": {"config": {"reproduce": reproduce}},
-                    f"{stem}__delivery": {"config": {"send": deliver, "resend": resend}},
-                },
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False)
+
+    job, stem = job_name(definition.name), "__".join(asset_prefix(definition.name))
+    run_id = launch.launch(
+        settings,
+        job,
+        say,
+        partition=period.start.isoformat(),
+        run_config={
+            "ops": {
+                f"{stem}__facts": {"config": {"reproduce": reproduce}},
+                f"{stem}__delivery": {"config": {"send": deliver, "resend": resend}},
             },
-        )
-    for event in result.all_events:
-        if event.is_step_failure:
-            cause = event.step_failure_data.error
-            words = (cause.cause or cause).message.strip() if cause else "no reason given"
-            part = (event.step_key or "").split("__")[-1]
-            raise WeirError(
-                f"{definition.name} {period.key}: {part} failed: {words}",
-                f"the run: {settings.dagster_url}/runs/{result.run_id}",
-            )
+        },
+    )
+    launch.wait(settings, job, run_id, say=say)
     store = ReportStore(settings)
     done = store.load(definition.name, period.key)
     for notice in done.notices:
@@ -142,30 +131,7 @@ def _make(
         console.print(f"  {fact.label}: [bold]{format_fact(fact, done.language)}[/]")
     typer.echo(f"PDF:     {store.path(done.name, done.period, PDF)}")
     typer.echo(f"Portal:  {report_url(settings, done.name, done.period)}")
-    typer.echo(f"Run:     {settings.dagster_url}/runs/{result.run_id}")
-
-
-def _instance(settings: Settings, console: Any) -> DagsterInstance:
-    """The lake's own instance, so that the run and its assets are seen in the UI."""
-    from dagster import DagsterInstance
-    from dagster_postgres.utils import DagsterPostgresException
-
-    from platform_assets.core.settings import Profile
-    from platform_assets.local.dagster import environment
-
-    if settings.profile is Profile.LOCAL:
-        if not (settings.dagster_home / "dagster.yaml").is_file():
-            raise WeirError(f"no Dagster instance in {settings.home}", "start the servers: weir up")
-        os.environ.update(environment(settings))
-    elif "DAGSTER_HOME" not in os.environ:
-        raise WeirError("DAGSTER_HOME is not set", "set it to your instance's folder")
-    console.print(f"[dim]recorded in {settings.dagster_url}[/]", highlight=False)
-    try:
-        return DagsterInstance.get()
-    except DagsterPostgresException as error:
-        raise WeirError(
-            "Dagster's database does not answer", "start the servers: weir up"
-        ) from error
+    typer.echo(f"Run:     {settings.dagster_url}/runs/{run_id}")
 
 
 def show_facts(definition: Definition, period: Period, settings: Settings) -> None:

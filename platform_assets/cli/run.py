@@ -45,17 +45,17 @@ def run(
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 1,
     weeks: Annotated[float, typer.Option(min=0.1, help="Weeks that the history spans.")] = 8,
     rate: Annotated[
-        float, typer.Option(min=0, help="Live records a second afterwards (0: none).")
+        float, typer.Option(min=0, help="Live records per second afterwards (0: none).")
     ] = 50,
     as_json: Annotated[
         bool, typer.Option("--json", help="Last line: one JSON object with all figures.")
     ] = False,
 ) -> None:
-    """Start the servers, simulate data, materialise everything, show what landed where.
+    """Start the servers, simulate data, materialise everything, show row counts by topic and layer.
 
     Stays up with live data until Ctrl-C, which stops every process it started. The lake lies
-    under WEIR_HOME and is kept: the next run goes on with it. With --once the lake lies in a
-    folder of its own there and is made anew each time.
+    under WEIR_HOME and is kept: the next run reuses it. With --once the lake is stored in a
+    folder of its own there and is made from scratch each time.
     """
     from rich.console import Console
 
@@ -85,7 +85,7 @@ def run(
         finally:
             console.print("stopping every server ...")
             ended = supervise.stop(settings)
-            console.print(f"{ended} processes ended, none is left")
+            console.print(f"{ended} processes stopped")
     if as_json:
         sys.stderr.flush()
         typer.echo(json.dumps(figures.as_json()))
@@ -121,7 +121,7 @@ def _materialise_everything(
             )
     else:
         say(
-            "the lake holds data already: going on with it (a fresh one: remove the folder "
+            "the lake already holds data and is reused (for a fresh one, remove the folder "
             f"{settings.home})"
         )
     with figures.stage("stream", say):
@@ -189,7 +189,7 @@ def _show(settings: Settings, console: Console, figures: Figures) -> None:
 
     table = Table(
         "topic", "events", "bronze", "silver", "quarantined", "duplicates", "dead", "late",
-        title="What landed where (rows)",
+        title="Row counts by topic and layer",
     )  # fmt: skip
     for name, topic in sorted(figures.topics.items()):
         table.add_row(name, *(f"{value:,}" for value in vars(topic).values()))
@@ -226,7 +226,7 @@ def _stay(
 ) -> None:
     from platform_assets.connectors.simulate.live import simulate_live
 
-    console.print(f"live data at {rate:.0f} records a second; Ctrl-C stops everything")
+    console.print(f"live data at {rate:.0f} records per second; Ctrl-C stops everything")
     if rate > 0:
         simulate_live(settings, seed, rate, stopping)
     stopping.wait()

@@ -66,7 +66,7 @@ def down() -> None:
     show = Progress()
     with show:
         ended = supervise.stop(get_settings(), show.report)
-    _say(f"{ended} processes ended, none is left." if ended else "Nothing was running.")
+    _say(f"{ended} processes stopped." if ended else "Nothing was running.")
 
 
 def restart(name: ServerArgument) -> None:
@@ -82,7 +82,7 @@ def restart(name: ServerArgument) -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Address, version, memory and health of each server; exit code 1 where one is not well."""
+    """Address, version, memory and health of each server; exit code 1 if one is unhealthy."""
     from platform_assets.core.settings import get_settings
     from platform_assets.local import supervise
 
@@ -98,7 +98,7 @@ def status(
 def logs(
     name: ServerArgument,
     lines: Annotated[int, typer.Option("-n", help="Lines from the end.")] = 100,
-    follow: Annotated[bool, typer.Option("-f", help="Go on until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("-f", help="Follow until Ctrl-C.")] = False,
 ) -> None:
     """One server's log."""
     from platform_assets.core.errors import WeirError
@@ -110,7 +110,7 @@ def logs(
     settings = get_settings()
     known = [*catalogue(settings), "supervisord"]
     if name not in known:
-        raise WeirError(f"there is no server {name!r}", f"known: {', '.join(known)}")
+        raise WeirError(f"no server {name!r}", f"known: {', '.join(known)}")
     path = log_dir(settings) / f"{name}.log"
     if not path.exists():
         raise WeirError(f"{name} has no log at {path} yet", "start it with `weir up`")
@@ -123,7 +123,10 @@ def logs(
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """What this machine lacks, and the command that mends it; exit code 1 where it is needed."""
+    """What this machine lacks, and the command that fixes it.
+
+    The exit code is 1 if something needed is missing.
+    """
     from platform_assets.core.settings import get_settings
     from platform_assets.local.doctor import examine
 
@@ -134,7 +137,7 @@ def doctor(
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("", "what", "found", "mend it with", box=None, pad_edge=False)
+        table = Table("", "what", "found", "fix it with", box=None, pad_edge=False)
         for finding in findings:
             mark = "[green]ok" if finding.ok else "[red]missing" if finding.needed else "[yellow]no"
             table.add_row(mark, finding.what, finding.found, "" if finding.ok else finding.mend)

@@ -27,16 +27,18 @@ def sql(
     user: Annotated[
         str, typer.Option(help="analyst: read-only, no personal data; weir: everything.")
     ] = "analyst",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per row.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
-    limit: Annotated[int, typer.Option(help="Rows shown at most; 0: all.", min=0)] = DEFAULT_LIMIT,
+    limit: Annotated[
+        int, typer.Option(help="Maximum number of rows; 0: all.", min=0)
+    ] = DEFAULT_LIMIT,
 ) -> None:
     """Query bronze, silver and gold: weir sql "select * from gold.commerce.revenue_per_hour"."""
     from platform_assets.core.settings import get_settings
     from platform_assets.core.trino import TrinoQueryError, execute
 
     if as_json and as_csv:
-        raise WeirError("--json and --csv exclude each other", "choose one")
+        raise WeirError("--json and --csv cannot be combined", "choose one")
     text = statement.strip().rstrip(";")
     if not text:
         raise WeirError("nothing to run", 'weir sql "show schemas from gold"')

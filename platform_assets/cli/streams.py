@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from platform_assets.streaming.topics import StreamRow
 
 streams = typer.Typer(
-    help="Show and steer the topics' streams.",
+    help="Show, pause and resume the topics' streams.",
     invoke_without_command=True,
     no_args_is_help=False,
     epilog="Examples:  weir streams --watch  |  weir streams pause commerce.clickstream",
 )
 quarantine = typer.Typer(
-    help="Rows that broke a rule: list them, and publish them again after a contract is mended.",
+    help="Rows that broke a rule: list them, and publish them again after a contract is fixed.",
     no_args_is_help=True,
     epilog="Examples:  weir quarantine list --topic commerce.clickstream  |  "
     "weir quarantine replay commerce.clickstream --dry-run",
@@ -80,13 +80,13 @@ def show(
 
 @streams.command()
 def pause(topic: TopicArgument) -> None:
-    """Stop taking from a topic; what is in its hands is finished. Undo: resume."""
+    """Stop taking records from a topic; its current micro-batch is finished. Undo: resume."""
     from platform_assets.core.settings import get_settings
     from platform_assets.streaming.topics import TopicStates
 
     contract = _contract(topic)
     TopicStates(get_settings()).set_paused(contract.topic, paused=True)
-    typer.echo(f"{topic} is paused; go on with: weir streams resume {topic}")
+    typer.echo(f"{topic} is paused; resume it with: weir streams resume {topic}")
 
 
 @streams.command()
@@ -96,12 +96,12 @@ def resume(
         bool,
         typer.Option(
             "--accept",
-            help="Publish the held micro-batch although it is past its threshold, "
-            "or go on after a gap in the log.",
+            help="Publish the held micro-batch although it is above its threshold, "
+            "or continue after a gap in the log.",
         ),
     ] = False,
 ) -> None:
-    """Go on with a paused or halted topic: the same records are tried again."""
+    """Resume a paused or halted topic: the same records are tried again."""
     from platform_assets.core.settings import get_settings
     from platform_assets.streaming.topics import TopicStates
 
@@ -110,7 +110,7 @@ def resume(
     if accept:
         states.set_accept(contract.topic, accept=True)
     states.set_paused(contract.topic, paused=False)
-    typer.echo(f"{topic} goes on; see: weir streams")
+    typer.echo(f"Resumed {topic}; see: weir streams")
 
 
 @quarantine.command("list")
@@ -145,7 +145,7 @@ def list_quarantine(
 def replay_quarantine(
     topic: TopicArgument,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.")
+        bool, typer.Option("--dry-run", help="Only show what would be done.")
     ] = False,
 ) -> None:
     """Publish micro-batches with rejected rows again, under the contract as it is now.

@@ -1,28 +1,14 @@
-"""Which files have been sent: a table in the ledger's database."""
+"""Which files and records have been sent: tables in the ledger's database."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-import psycopg
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
-
+from platform_assets.connectors.revisions import REVISIONS
+from platform_assets.core.databases import Connection, Database, DatabaseAwayError, DatabaseError
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-
-_DATABASE = "ledger"
-_CREATE = """
-create table if not exists ingested_file (
-    source text not null,
-    sha256 text not null,
-    file text not null,
-    records bigint not null,
-    dead_letters bigint not null,
-    ingested_at timestamptz not null default now(),
-    primary key (source, sha256)
-)
-"""
-_CREATE_LOCK = 0x6669_6C65
 
 
 class LedgerUnreachableError(WeirError):
@@ -38,23 +24,20 @@ class IngestedFiles:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._connection: Connection | None = None
 
     def __enter__(self) -> IngestedFiles:
+        database = Database(self._settings, "ledger", REVISIONS)
         try:
-            self._connection = _connect(self._settings)
-            with self._connection.transaction():
-                # `create table if not exists` itself races: two first runs would collide.
-                self._connection.execute("select pg_advisory_xact_lock(%s)", (_CREATE_LOCK,))
-                self._connection.execute(_CREATE)
-        except RuntimeError as error:
-            raise LedgerUnreachableError(str(error)) from error
-        except psycopg.Error as error:
+            self._connection = database.connect()
+        except DatabaseAwayError as error:
             address = f"{self._settings.postgres_host}:{self._settings.postgres_port}"
             raise LedgerUnreachableError(
-                f"PostgreSQL at {address} does not answer: {str(error).strip().splitlines()[0]}",
+                f"PostgreSQL at {address} does not answer: {str(error.__cause__).splitlines()[0]}",
                 "start the servers with `weir up`, see `weir status` and `weir logs postgres`",
             ) from error
+        except DatabaseError as error:
+            raise LedgerUnreachableError(error.message, error.hint) from error
         return self
 
     def __exit__(
@@ -79,23 +62,72 @@ class IngestedFiles:
             (source, sha256, file, records, dead_letters),
         )
 
+    def scope(self, source: str, sha256: str, proposed: str) -> str:
+        """The name that is part of the identity of a file's numbered rows.
+
+        Kept from the first time on, so that the same content gives the same ids wherever the
+        file lies by then. Files sent before scopes were kept have none: an empty text.
+        """
+        if self.has(source, sha256):
+            proposed = ""
+        self._open.execute(
+            "insert into seen_file (source, sha256, scope) values (%s, %s, %s)"
+            " on conflict do nothing",
+            (source, sha256, proposed),
+        )
+        found = self._open.execute(
+            "select scope from seen_file where source = %s and sha256 = %s", (source, sha256)
+        ).fetchone()
+        return str(found[0]) if found else proposed
+
+    def refuse(self, source: str, sha256: str, error: str) -> None:
+        """Remember that a file of this content cannot be used: trying again would not help."""
+        self._open.execute(
+            "insert into seen_file (source, sha256, scope, refused) values (%s, %s, '', %s)"
+            " on conflict (source, sha256) do update set refused = excluded.refused",
+            (source, sha256, error),
+        )
+
+    def settled(self, source: str, sha256: Sequence[str]) -> set[str]:
+        """Those of some files' contents that were sent whole, or refused for good."""
+        query = """
+            select sha256 from ingested_file where source = %s and sha256 = any(%s)
+            union
+            select sha256 from seen_file
+            where source = %s and sha256 = any(%s) and refused is not null
+        """
+        digests = list(sha256)
+        rows = self._open.execute(query, (source, digests, source, digests)).fetchall()
+        return {str(row[0]) for row in rows}
+
+    def conflicts(self, source: str, records: Mapping[str, bytes], file: str) -> dict[str, str]:
+        """Remember records before they are sent; say which were sent before with other content.
+
+        Args:
+            source: the source instance.
+            records: event id -> digest of what the record says.
+            file: the file that they come from.
+
+        Returns:
+            Event id -> the file that it came from first, for those whose content differs.
+        """
+        ids, digests = list(records), list(records.values())
+        with self._open.transaction():
+            self._open.execute(
+                "insert into ingested_record (source, event_id, content, file)"
+                " select %s, id, content, %s from unnest(%s::text[], %s::bytea[]) as r(id, content)"
+                " on conflict do nothing",
+                (source, file, ids, digests),
+            )
+            rows = self._open.execute(
+                "select event_id, content, file from ingested_record"
+                " where source = %s and event_id = any(%s)",
+                (source, ids),
+            ).fetchall()
+        return {str(row[0]): str(row[2]) for row in rows if row[1] != records[str(row[0])]}
+
     @property
-    def _open(self) -> psycopg.Connection[tuple[object, ...]]:
+    def _open(self) -> Connection:
         if self._connection is None:
             raise RuntimeError("use IngestedFiles as a context manager")
         return self._connection
-
-
-@retry(
-    retry=retry_if_exception_type(psycopg.OperationalError),
-    stop=stop_after_attempt(3),
-    wait=wait_exponential_jitter(multiplier=0.3, max=2),
-    reraise=True,
-)
-def _connect(settings: Settings) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(
-        settings.postgres_dsn(_DATABASE),
-        autocommit=True,
-        connect_timeout=5,
-        application_name="weir",
-    )

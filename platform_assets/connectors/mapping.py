@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,18 @@ from platform_assets.core.errors import WeirError
 _EPOCH = date(1970, 1, 1).toordinal()
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _OPS = ("c", "u", "d", "r")
+_EXACT = 2**53
+"""From here on, a 64-bit float does not hold every whole number."""
+
+# ASCII alone: Python's own readers take digits of every script, and `_` between them.
+_WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}")
+_MOMENT = re.compile(
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)?"
+    r"|[0-9]{8}(?:T[0-9]{4}(?:[0-9]{2})?)?)"
+    r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
 
 
 class UnmappableError(ValueError):
@@ -98,29 +112,49 @@ def convert(column: Column, value: Any) -> Any:
 
 def _converted(name: str, kind: LogicalType, value: Any) -> Any:
     if isinstance(value, str):
+        if "\0" in value:
+            raise UnmappableError(f"{name}: {value[:80]!r} holds a NUL character")
         value = value.strip()
     if value is None or value == "":
         return None
     try:
         return _CONVERTERS[kind](value)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         expected = {"integer": "whole number"}.get(kind, kind)
-        raise UnmappableError(f"{name}: {str(value)[:80]!r} is no {expected}") from error
+        raise UnmappableError(f"{name}: {str(value)[:80]!r} is not a valid {expected}") from error
 
 
 def _integer(value: Any) -> int:
-    try:
-        number = int(value) if not isinstance(value, float) else value
-    except ValueError:
-        number = float(value)
-    if number != int(number) or not -(2**63) <= number < 2**63:
+    if isinstance(value, bool):
+        raise ValueError(value)  # noqa: TRY004 (of the record, not of the program)
+    if isinstance(value, int):
+        number = value
+    elif isinstance(value, float):
+        # A float of 2^53 or more may stand for its neighbours, too.
+        if not value.is_integer() or abs(value) >= _EXACT:
+            raise ValueError(value)
+        number = int(value)
+    else:
+        # Not int(): it takes `1_000` and digits of every script; nor float(): it rounds.
+        match = _WHOLE.fullmatch(value)
+        if match is None:
+            raise ValueError(value)
+        number = int(match[1])
+    if not -(2**63) <= number < 2**63:
         raise ValueError(value)
-    return int(number)
+    return number
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(value)  # noqa: TRY004
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError(value)
     number = float(value)
     if not math.isfinite(number):
+        raise ValueError(value)
+    # From 2^53 on a 64-bit float holds not every whole number: rounding would give a neighbour.
+    if abs(number) >= _EXACT and not isinstance(value, float) and Decimal(value) != number:
         raise ValueError(value)
     return number
 
@@ -133,10 +167,14 @@ def _boolean(value: Any) -> bool:
 
 
 def _date(value: Any) -> int:
+    if not _DAY.fullmatch(str(value)):
+        raise ValueError(value)
     return date.fromisoformat(str(value)).toordinal() - _EPOCH
 
 
 def _timestamp(value: Any) -> int:
+    if not _MOMENT.fullmatch(str(value)):
+        raise ValueError(value)
     moment = datetime.fromisoformat(str(value))
     return micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 

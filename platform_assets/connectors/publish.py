@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from platform_assets.connectors import topics
-from platform_assets.connectors.registry import Registry
+from platform_assets.connectors.registry import SchemaRegistry
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
@@ -21,7 +21,7 @@ def ensure_topics(settings: Settings, contracts: Iterable[Contract]) -> dict[Top
         WeirError: broker or registry do not answer, or refuse; says which and why.
     """
     contracts = list(contracts)
-    registry = Registry(settings)
+    registry = SchemaRegistry(settings)
     # Schemas first: an incompatible contract must not change the topic either.
     ids = {contract.topic: registry.register(contract) for contract in contracts}
     topics.ensure(settings, contracts)

@@ -35,7 +35,7 @@ class SchemaRefusedError(RegistryError):
     """The registry refused a schema that is not backward compatible."""
 
 
-class Registry:
+class SchemaRegistry:
     """Weir's view of the schema registry; calls have a timeout and retry with jitter."""
 
     def __init__(self, settings: Settings) -> None:
@@ -73,23 +73,24 @@ class Registry:
                     f"keep column types in {contract.path}; add a column under a new name instead",
                 ) from error
             raise self._failure(subject, error) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError) as error:
             raise self._failure(subject, error) from error
 
     def schema(self, schema_id: int) -> str | None:
-        """The Avro schema with this id, or None where the registry knows none.
+        """The Avro schema with this id, or None where the registry knows none (or another kind).
 
         Raises:
             RegistryError: the registry does not answer, or fails.
         """
         try:
-            return str(self._client.get_schema(schema_id).schema_str)
+            found = self._client.get_schema(schema_id)
         except SchemaRegistryError as error:
             if error.http_status_code == _NOT_FOUND:
                 return None
             raise self._failure(f"schema {schema_id}", error) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError) as error:
             raise self._failure(f"schema {schema_id}", error) from error
+        return str(found.schema_str) if (found.schema_type or "AVRO") == "AVRO" else None
 
     def _ensure_backward(self, subject: str) -> None:
         try:

@@ -16,11 +16,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     NewTopic,
     ResourceType,
 )
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from platform_assets.connectors.kafka import admin, metadata, unreachable
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
 _HOUR_MS = 3_600_000
@@ -144,12 +144,7 @@ def _retriable(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and bool(error.args[0].retriable())
 
 
-@retry(
-    retry=retry_if_exception(_retriable),
-    stop=stop_after_attempt(4),
-    wait=wait_exponential_jitter(multiplier=0.2, max=3),
-    reraise=True,
-)
+@Retry(longest=3).on(_retriable).wraps
 def _wait(settings: Settings, call: Any) -> Any:
     """The single result of an admin call, retried while the broker says it is worth it."""
     futures: dict[Any, Future[Any]] = call()

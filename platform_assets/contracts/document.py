@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel, ValidationError
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.yaml_lines import read
 
 Path = tuple[str | int, ...]
 """Where a value stands in the document: ``("schema", 0, "properties", 3, "logicalType")``."""
@@ -43,50 +43,12 @@ class Document:
             ContractError: the file is missing, not YAML, or not of the standard's shape.
         """
         self.file = file
-        self._lines: dict[Path, int] = {}
-        raw = self._read()
-        try:
-            self._index((), yaml.compose(raw, Loader=yaml.CSafeLoader))
-            data = yaml.load(raw, Loader=yaml.CSafeLoader)
-        except (yaml.YAMLError, ValueError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f":{mark.line + 1}" if mark else ""
-            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-            raise ContractError(
-                f"contract {file}{line}: not YAML: {problem}", "mend the indentation or quotes"
-            ) from error
-        if not isinstance(data, dict):
+        self._content = read(file, ContractError, "contract")
+        if not isinstance(self._content.data, dict):
             raise self.error(
                 (), "the file does not hold a mapping", "start with `apiVersion: v3.2.0`"
             )
-        self.model = self._shape(data)
-
-    def _read(self) -> str:
-        try:
-            return self.file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ContractError(
-                f"contract {self.file}: no such file", "check the path, or `weir contracts check`"
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ContractError(f"contract {self.file}: cannot be read: {error}") from error
-
-    def _index(self, path: Path, node: yaml.Node | None) -> None:
-        if node is None:
-            return
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if not isinstance(key, yaml.ScalarNode):
-                    raise self.error(path, "a key must be plain text")
-                if (*path, key.value) in self._lines:
-                    self._lines[(*path, key.value)] = key.start_mark.line + 1
-                    raise self.error((*path, key.value), f"{key.value!r} is given twice")
-                self._lines[(*path, key.value)] = key.start_mark.line + 1
-                self._index((*path, key.value), value)
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                self._index((*path, index), value)
+        self.model = self._shape(self._content.data)
 
     def _shape(self, data: dict[str, Any]) -> OpenDataContractStandard:
         data = {**data, "id": data.get("id", f"weir:{self.file.stem}")}
@@ -95,8 +57,7 @@ class Document:
         except ValidationError as failure:
             first = failure.errors()[0]
             # Union members show up as type names in pydantic's location; they are not keys.
-            keys = {part for path in self._lines for part in path}
-            path = tuple(part for part in first["loc"] if part in keys)
+            path = tuple(part for part in first["loc"] if self._content.holds(part))
             raise self.error(path, first["msg"]) from failure
         self._refuse_unknown((), data, OpenDataContractStandard)
         return model
@@ -122,11 +83,7 @@ class Document:
 
     def error(self, path: Path, message: str, hint: str = "") -> ContractError:
         """An error that names the file, the line and the property."""
-        known = path
-        while known not in self._lines and known:
-            known = known[:-1]
-        line = self._lines.get(known)
-        where = f"{self.file}:{line}" if line else str(self.file)
+        where = self._content.where(path)
         at = f" at {_dotted(path)}" if path else ""
         return ContractError(f"contract {where}{at}: {message}", hint)
 

@@ -27,7 +27,8 @@ from platform_assets.contracts.model import (
     TopicPolicy,
 )
 from platform_assets.contracts.rules import RuleReader
-from platform_assets.core.naming import TopicName
+from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
 
 __all__ = ["CONTRACTS", "ContractError", "load_contract", "load_contracts"]
 
@@ -47,19 +48,42 @@ _PROPERTIES = (
     "kind", "eventTime", "partitions", "badRows", "quarantineThreshold", "thresholdMinRecords",
     "windowSeconds", "futureToleranceSeconds", "maintenance",
 )  # fmt: skip
+_LARGEST = 100 * 366 * 86400
+"""Seconds, and the greatest of any policy's number: beyond, dates overflow in an engine."""
+_LONGEST = 100 * 366
+"""Days."""
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
 _RESERVED = ("event_date", "op", "valid_from", "valid_to", "source", "entity", "ingested_at")
 
 
 @lru_cache(maxsize=1)
-def load_contracts() -> dict[TopicName, Contract]:
-    """All contracts of the lake, by topic, in the order of their names.
+def load_contracts() -> Loaded[TopicName, Contract]:
+    """All contracts of the lake that can be used, by topic, in the order of their names.
 
-    Raises:
-        ContractError: one of them cannot be used.
+    One that cannot be used stops no other: it is in ``broken``, and asking for its topic raises
+    its error.
     """
-    contracts = [load_contract(file) for file in sorted(CONTRACTS.glob("*.yaml"))]
-    return {contract.topic: contract for contract in contracts}
+    return read_contracts(CONTRACTS)
+
+
+def read_contracts(folder: Path) -> Loaded[TopicName, Contract]:
+    """The contracts of a folder; see :func:`load_contracts`."""
+    taken: dict[str, TopicName] = {}
+
+    def one(path: Path) -> tuple[TopicName, Contract]:
+        contract = load_contract(path)
+        # `orders_history` may be a topic of its own, or a table of the change topic `orders`.
+        names = [f"table {table.sql}" for table in contract.tables]
+        names.append(f"short name {contract.topic.slug}")
+        for name in names:
+            if (other := taken.get(name)) is not None:
+                raise ContractError(
+                    f"contract {path}: its {name} is that of {other}, too", "rename one of the two"
+                )
+        taken.update(dict.fromkeys(names, contract.topic))
+        return contract.topic, contract
+
+    return load_each("contract", sorted(folder.glob("*.yaml")), one)
 
 
 def load_contract(path: Path | str) -> Contract:
@@ -82,7 +106,7 @@ class _Reader:
         event_time = self._event_time(custom, table)
         columns = self._columns(table, event_time)
         key = self._key(kind, table)
-        tolerance = self._number(custom, "futureToleranceSeconds", _FUTURE_TOLERANCE_SECONDS)
+        tolerance = self._whole(custom, "futureToleranceSeconds", _FUTURE_TOLERANCE_SECONDS)
         sla = self._sla()
         defaults = Contract(
             topic=topic,
@@ -103,12 +127,12 @@ class _Reader:
             defaults,
             bad_row=self._choice(custom, "badRows", BadRow, BadRow.QUARANTINE),
             quarantine_threshold=self._share(custom, "quarantineThreshold", 0.5),
-            threshold_min_records=int(self._number(custom, "thresholdMinRecords", 100)),
+            threshold_min_records=self._whole(custom, "thresholdMinRecords", 100),
             window_seconds=self._window(custom),
             lateness_seconds=sla.get("lateness", defaults.lateness_seconds),
             fresh_within_minutes=max(1, sla.get("freshness", 3600) // 60),
             topic_policy=TopicPolicy(
-                partitions=int(self._number(custom, "partitions", 2, least=1)),
+                partitions=self._whole(custom, "partitions", 2, least=1),
                 retention_hours=max(1, sla.get("retention", 168 * 3600) // 3600),
             ),
             maintenance=self._maintenance(custom),
@@ -119,7 +143,7 @@ class _Reader:
         try:
             topic = TopicName.parse(stem)
         except ValueError as error:
-            raise self._document.error((), f"the file's name is no topic: {error}") from None
+            raise self._document.error((), f"the file's name is not a topic: {error}") from None
         for part in (topic.domain, topic.entity):
             if not _NAME.fullmatch(part):
                 raise self._document.error(
@@ -151,6 +175,10 @@ class _Reader:
                     f"unknown property {item.property!r}",
                     f"known: {', '.join(_PROPERTIES)}",
                 )
+            if item.property in found:
+                raise self._document.error(
+                    ("customProperties", index, "property"), f"{item.property!r} is given twice"
+                )
             found[item.property] = (index, item.value)
         return found
 
@@ -172,12 +200,26 @@ class _Reader:
         if name not in custom:
             return default
         index, value = custom[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+        # `not least <= value`: every comparison with NaN is false.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value:
             raise self._document.error(
                 ("customProperties", index, "value"),
                 f"{name}: expected a number of at least {least:g}, got {value!r}",
             )
+        if value > _LARGEST:
+            raise self._document.error(
+                ("customProperties", index, "value"), f"{name}: {value!r} is too large"
+            )
         return float(value)
+
+    def _whole(self, custom: Mapping[str, Any], name: str, default: int, least: int = 0) -> int:
+        number = self._number(custom, name, default, least)
+        if number != int(number):
+            raise self._document.error(
+                ("customProperties", custom[name][0], "value"),
+                f"{name}: expected a whole number, got {number!r}",
+            )
+        return int(number)
 
     def _share(self, custom: Mapping[str, Any], name: str, default: float) -> float:
         share = self._number(custom, name, default)
@@ -189,7 +231,7 @@ class _Reader:
         return share
 
     def _window(self, custom: Mapping[str, Any]) -> int:
-        seconds = int(self._number(custom, "windowSeconds", 3600, least=60))
+        seconds = self._whole(custom, "windowSeconds", 3600, least=60)
         if 86400 % seconds:
             raise self._document.error(
                 ("customProperties", custom["windowSeconds"][0], "value"),
@@ -202,12 +244,25 @@ class _Reader:
         for index, item in enumerate(self._model.slaProperties or ()):
             if item.property not in ("freshness", "lateness", "retention"):
                 continue
-            if not isinstance(item.value, int | float) or item.unit not in _UNITS:
+            value: Any = item.value
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or item.unit not in _UNITS:
                 raise self._document.error(
                     ("slaProperties", index),
                     f"{item.property}: expected a number and a unit of {', '.join(_UNITS)}",
                 )
-            seconds[item.property] = int(item.value * _UNITS[item.unit])
+            # Written so that NaN and infinity are refused too.
+            if not 0 <= value * _UNITS[item.unit] <= _LARGEST:
+                raise self._document.error(
+                    ("slaProperties", index, "value"),
+                    f"{item.property}: expected a duration of at most a hundred years, "
+                    f"got {value!r} {item.unit}",
+                )
+            if item.property in seconds:
+                raise self._document.error(
+                    ("slaProperties", index, "property"), f"{item.property!r} is given twice"
+                )
+            seconds[item.property] = int(value * _UNITS[item.unit])
         return seconds
 
     def _maintenance(self, custom: Mapping[str, Any]) -> Maintenance:
@@ -220,7 +275,7 @@ class _Reader:
         for name, days in value.items():
             if days is None and name in ("bronzeDays", "quarantineDays"):
                 continue
-            if isinstance(days, bool) or not isinstance(days, int) or days < 0:
+            if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= _LONGEST:
                 raise self._document.error(
                     ("customProperties", index, "value", name), f"expected a whole number: {days!r}"
                 )
@@ -257,7 +312,7 @@ class _Reader:
             if not _NAME.fullmatch(name) or name in _RESERVED:
                 raise self._document.error(
                     (*path, "name"),
-                    f"{name!r} is no column name, or reserved",
+                    f"{name!r} is not a valid column name, or is reserved",
                     f"use a-z, 0-9 and _; reserved: {', '.join(_RESERVED)}",
                 )
             if name in columns:
@@ -321,4 +376,6 @@ class _Reader:
 
     def _owner(self, topic: TopicName) -> str:
         name = getattr(self._model.team, "name", None)
+        if name and not is_owner(name):
+            raise self._document.error(("team", "name"), f"{OWNER_RULE}, got {name!r}")
         return name or f"{topic.domain}@weir.example"

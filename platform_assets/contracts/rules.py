@@ -17,12 +17,13 @@ exclusiveMinimum
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality, SchemaProperty
 
+from platform_assets.contracts import patterns
 from platform_assets.contracts.document import Document, Path
 from platform_assets.contracts.model import Column, Condition, LogicalType, Rule
 
@@ -42,6 +43,8 @@ _PYTHON_TYPES: dict[LogicalType, tuple[type, ...]] = {
     LogicalType.NUMBER: (int, float),
     LogicalType.BOOLEAN: (bool,),
 }
+_LONGEST_SECONDS = 100 * 366 * 86400
+"""Beyond, dates overflow in one engine or another."""
 
 
 class RuleReader:
@@ -108,7 +111,7 @@ class RuleReader:
     def _library(self, path: Path, quality: DataQuality, column: Column) -> Iterator[Rule]:
         if quality.mustBe != 0:
             raise self._document.error(
-                (*path, "mustBe"), "a row rule allows no bad row", "write `mustBe: 0`"
+                (*path, "mustBe"), "a row rule cannot allow bad rows", "write `mustBe: 0`"
             )
         arguments = quality.arguments or {}
         if quality.metric in ("nullValues", "missingValues"):
@@ -124,7 +127,7 @@ class RuleReader:
         else:
             raise self._document.error(
                 (*path, "metric"),
-                f"metric {quality.metric!r} is no row rule",
+                f"metric {quality.metric!r} is not a row rule",
                 "use nullValues, or invalidValues with arguments validValues or pattern",
             )
 
@@ -151,7 +154,7 @@ class RuleReader:
             raise fail((*path, "check"), f"unknown check {check!r}", f"one of {', '.join(CHECKS)}")
         for name in body:
             if name not in _ARGUMENTS[check]:
-                raise fail((*path, name), f"check {check!r} takes no {name!r}")
+                raise fail((*path, name), f"check {check!r} does not take {name!r}")
         return self._make(path, quality.name, check, column, body, when=self._condition(path, when))
 
     def _condition(self, path: Path, when: Any) -> Condition | None:
@@ -164,8 +167,7 @@ class RuleReader:
         ((name, equals),) = when.items()
         if name not in self._columns:
             raise self._document.error((*path, "when", name), f"no column {name!r}")
-        expected = _PYTHON_TYPES.get(self._columns[name].type, ())
-        if not isinstance(equals, str | int | float) or not isinstance(equals, expected):
+        if not _fits(equals, self._columns[name].type):
             raise self._document.error(
                 (*path, "when", name), f"{equals!r} is not a {self._columns[name].type}"
             )
@@ -182,13 +184,23 @@ class RuleReader:
         when: Condition | None = None,
     ) -> Rule:
         exclusive = "exclusiveMinimum" in arguments
+        if exclusive and "minimum" in arguments:
+            raise self._document.error(
+                (*path, "exclusiveMinimum"),
+                "given beside `minimum`: one of the two says nothing",
+                "keep the tighter one",
+            )
         minimum = arguments["exclusiveMinimum"] if exclusive else arguments.get("minimum")
+        values = arguments.get("values", [])
+        if not isinstance(values, list):
+            raise self._document.error(path, f"expected a list of values, got {values!r}")
         rule = Rule(
             name=name,
             check=check,
             column=column.name,
-            values=tuple(arguments.get("values", ())),
-            minimum=self._number(path, "minimum", minimum),
+            # A list of 1 and 2.5 is no column of polars: all floats, as the column is.
+            values=tuple(_as_stored(value, column.type) for value in values),
+            minimum=self._number(path, "exclusiveMinimum" if exclusive else "minimum", minimum),
             maximum=self._number(path, "maximum", arguments.get("maximum")),
             exclusive_minimum=exclusive,
             pattern=arguments.get("pattern"),
@@ -197,35 +209,106 @@ class RuleReader:
         return self._checked(path, rule)
 
     def _number(self, path: Path, name: str, value: Any) -> float | None:
+        """A bound as the engines compare it: a finite 64-bit float, exactly as written."""
         if value is None:
             return None
+        fail = self._document.error
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._document.error((*path, name), f"expected a number, got {value!r}")
+            raise fail((*path, name), f"expected a number, got {value!r}", _number_hint(value))
+        if isinstance(value, float) and not math.isfinite(value):
+            raise fail((*path, name), f"expected a finite number, got {value!r}")
+        if isinstance(value, int) and not _is_exact(value):
+            raise fail((*path, name), f"{value} is not a 64-bit float exactly", "round it")
         return float(value)
 
     def _checked(self, path: Path, rule: Rule) -> Rule:
         """The rule, if it can act on its column's type."""
         column, fail = self._columns[rule.column], self._document.error
         if rule.check == "between":
-            if column.type not in _NUMERIC:
-                raise fail(path, f"a range needs a number; {column.name} is a {column.type}")
-            if rule.minimum is None and rule.maximum is None:
-                raise fail(path, "a range needs `minimum`, `exclusiveMinimum` or `maximum`")
-            if None not in (rule.minimum, rule.maximum) and rule.minimum > rule.maximum:  # type: ignore[operator]
-                raise fail(path, f"minimum {rule.minimum:g} is above maximum {rule.maximum:g}")
+            self._check_range(path, rule, column)
         elif rule.check == "one_of":
-            types = _PYTHON_TYPES.get(column.type, ())
-            if not rule.values or not all(isinstance(value, types) for value in rule.values):
+            if not rule.values:
                 raise fail(path, f"expected a list of values of type {column.type}")
+            for value in rule.values:
+                if not _fits(value, column.type):
+                    raise fail(
+                        path, f"expected a list of values of type {column.type}, got {value!r}"
+                    )
         elif rule.check == "matches":
             if column.type is not LogicalType.STRING:
                 raise fail(path, f"a pattern needs a string; {column.name} is a {column.type}")
-            try:
-                re.compile(str(rule.pattern))
-            except re.error as error:
-                raise fail(path, f"not a regular expression: {error}") from error
-        elif rule.check == "not_after_arrival" and (
-            column.type is not LogicalType.TIMESTAMP or rule.maximum is None
-        ):
-            raise fail(path, "not_after_arrival needs a timestamp column and `maximum` seconds")
+            self._check_pattern(path, rule.pattern)
+        elif rule.check == "not_after_arrival":
+            if column.type is not LogicalType.TIMESTAMP or rule.maximum is None:
+                raise fail(path, "not_after_arrival needs a timestamp column and `maximum` seconds")
+            if rule.maximum < 0 or rule.maximum != int(rule.maximum):
+                raise fail((*path, "maximum"), f"expected whole seconds, got {rule.maximum:g}")
+            if rule.maximum > _LONGEST_SECONDS:
+                raise fail((*path, "maximum"), "expected at most a hundred years")
         return rule
+
+    def _check_range(self, path: Path, rule: Rule, column: Column) -> None:
+        fail = self._document.error
+        if column.type not in _NUMERIC:
+            raise fail(path, f"a range needs a number; {column.name} is a {column.type}")
+        low, high = rule.minimum, rule.maximum
+        if low is None and high is None:
+            raise fail(path, "a range needs `minimum`, `exclusiveMinimum` or `maximum`")
+        if low is None or high is None:
+            return
+        if low > high:
+            raise fail(path, f"minimum {low:g} is above maximum {high:g}")
+        if column.type is LogicalType.INTEGER:
+            least = math.floor(low) + 1 if rule.exclusive_minimum else math.ceil(low)
+            empty = least > math.floor(high)
+        else:
+            empty = rule.exclusive_minimum and low == high
+        if empty:
+            raise fail(path, f"no {column.type} lies between the bounds {low:g} and {high:g}")
+
+    def _check_pattern(self, path: Path, pattern: Any) -> None:
+        if not isinstance(pattern, str):
+            raise self._document.error(
+                (*path, "pattern"), f"expected a pattern as text, got {pattern!r}", "quote it"
+            )
+        try:
+            patterns.check(pattern)
+        except patterns.PatternError as error:
+            raise self._document.error(
+                (*path, "pattern"), f"not a regular expression for every engine: {error}"
+            ) from error
+
+
+def _fits(value: Any, kind: LogicalType) -> bool:
+    """Whether a value of YAML is one of the column's (``true`` is no integer, though Python's)."""
+    if isinstance(value, bool) and kind is not LogicalType.BOOLEAN:
+        return False
+    if not isinstance(value, _PYTHON_TYPES.get(kind, ())):
+        return False
+    number: Any = value
+    if kind is LogicalType.INTEGER:
+        return bool(-(2**63) <= number < 2**63)
+    if kind is LogicalType.NUMBER:
+        return _is_exact(number) if isinstance(number, int) else math.isfinite(number)
+    return True
+
+
+def _is_exact(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
+
+
+def _number_hint(value: Any) -> str:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ""
+    # YAML 1.1 reads a number with an exponent only where it has a point and a sign.
+    return f"write {number:g} without quotes, with a point and a sign before the exponent"
+
+
+def _as_stored(value: Any, kind: LogicalType) -> Any:
+    plain = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if kind is LogicalType.NUMBER and plain and _is_exact(value) else value

@@ -1,98 +1,169 @@
-"""Weir's PostgreSQL databases: made where they are missing, tables applied, connections pooled."""
+"""The one way to Weir's PostgreSQL: databases made, tables brought up to date, a pool each.
+
+Every use waits out a restart of the server for as long as the database's :class:`Patience` says.
+"""
 
 from __future__ import annotations
 
 import threading
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from platform_assets.core.errors import WeirError
+from platform_assets.core.errors import DatabaseError
+from platform_assets.core.migrations import Revisions, upgrade
+from platform_assets.core.retry import Retry
+from platform_assets.core.secrets import SecretError
 from platform_assets.core.settings import Settings
 
+__all__ = [
+    "AWAY",
+    "DATABASES",
+    "LONG",
+    "SHORT",
+    "Connection",
+    "Database",
+    "DatabaseAwayError",
+    "DatabaseError",
+    "Patience",
+    "connect",
+    "ensure_database",
+    "retry_connection",
+    "unusable",
+]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+DATABASES = (
+    "dagster",
+    "ledger",
+    "registry",
+    "iceberg",
+    "reports",
+    "portal",
+    "models",
+    "mlflow",
+)
+"""All databases of an installation; ``weir up`` makes them."""
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 """What a server that is starting, stopping or out of reach raises."""
 
-_OPTIONS: dict[str, Any] = {
+_KEEP_ALIVE: dict[str, Any] = {
     "autocommit": True,
-    "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
 
-retry_connection = retry(
-    retry=retry_if_exception_type(AWAY),
-    wait=wait_random_exponential(multiplier=0.2, max=2),
-    stop=stop_after_attempt(4),
-    reraise=True,
-)
-"""Bounded retries with jitter, for a statement or transaction that may be repeated."""
+
+class DatabaseAwayError(DatabaseError):
+    """PostgreSQL does not answer: the same may work in a moment."""
 
 
-class DatabaseError(WeirError):
-    """PostgreSQL does not answer, or will not make the database."""
+@dataclass(frozen=True)
+class Patience:
+    """How long the users of a database wait out a restart of its server.
 
-
-class Database:
-    """One database and its tables; safe to share between threads.
-
-    The first use makes what is missing; nothing is opened before.
+    Attributes:
+        retry: of what may be repeated: reads, and whole transactions.
+        connect_seconds: for one connection to be made.
+        borrow_seconds: for a connection of the pool.
+        bounded: whether a statement ends after ``request_timeout_seconds``.
     """
 
-    def __init__(
-        self, settings: Settings, name: str, schema: Path, *, connections: int = 10
-    ) -> None:
-        """Describe it.
+    retry: Retry
+    connect_seconds: int = 5
+    borrow_seconds: float = 10.0
+    bounded: bool = True
 
-        Args:
-            settings: where PostgreSQL is; a statement ends after ``request_timeout_seconds``.
-            name: of the database; made if this user may.
-            schema: SQL that may be applied again and again (``create table if not exists``).
-            connections: most that the pool opens.
-        """
-        self.name = name
-        self._settings = settings
-        self._schema = schema
-        self._connections = connections
-        self._lock = threading.Lock()
-        self._pool: ConnectionPool[Connection] | None = None
+    def retrying(self, work: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Decorates a function that may be repeated."""
+        return self.retry.on((*AWAY, DatabaseAwayError)).wraps(work)
+
+
+SHORT = Patience(Retry(4, seconds=8, longest=2))
+"""For a reader who waits for the answer."""
+
+LONG = Patience(
+    Retry(None, seconds=60, longest=3), connect_seconds=10, borrow_seconds=60, bounded=False
+)
+"""For runs that nobody watches: they outlive a restart of PostgreSQL."""
+
+retry_connection = SHORT.retrying
+
+
+@dataclass(eq=False)
+class Database:
+    """One database and a room's tables in it; safe to share between threads.
+
+    The first use makes what is missing; nothing is opened before.
+
+    Attributes:
+        settings: where PostgreSQL is.
+        name: of the database; made if this user may.
+        revisions: the tables, by revision.
+        connections: most that the pool opens.
+        patience: how long to wait out a restart.
+    """
+
+    settings: Settings
+    name: str
+    revisions: Revisions
+    connections: int = 10
+    patience: Patience = SHORT
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _prepared: bool = field(default=False, init=False, repr=False)
+    _pool: ConnectionPool[Connection] | None = field(default=None, init=False, repr=False)
 
     @contextmanager
     def borrow(self) -> Iterator[Connection]:
         """An autocommit connection for a moment.
 
         Raises:
-            DatabaseError: none could be had within ten seconds, or it broke.
+            DatabaseError: none could be had in time, or it broke.
         """
         pool = self._opened()
         try:
             with pool.connection() as connection:
                 yield connection
         except (*AWAY, PoolTimeout) as error:
-            raise unusable(self._settings, self.name, error) from error
+            raise unusable(self.settings, self.name, error) from error
+
+    def connect(self) -> Connection:
+        """Open an autocommit connection of one's own: a lock or a lease lives on it.
+
+        Raises:
+            DatabaseError: PostgreSQL does not answer.
+        """
+        self.prepare()
+        try:
+            return self.patience.retry.on(AWAY)(connect, self.settings, self.name, self.patience)
+        except AWAY as error:
+            raise unusable(self.settings, self.name, error) from error
 
     def prepare(self) -> None:
-        """Make the database and its tables where they are missing, waiting out a restart.
+        """Make the database where it is missing and upgrade its tables, waiting out a restart.
 
         Raises:
             DatabaseError: PostgreSQL does not answer, or this user may not make them.
+            MigrationError: a revision failed; names it.
         """
-        try:
-            ensure_database(self._settings, self.name)
-            apply_schema(self._settings, self.name, self._schema)
-        except (psycopg.Error, RuntimeError) as error:
-            # A RuntimeError tells that there is no password.
-            raise unusable(self._settings, self.name, error) from error
+        with self._lock:
+            if not self._prepared:
+                try:
+                    self.patience.retry.on(AWAY)(self._prepare)
+                except (psycopg.Error, SecretError) as error:
+                    raise unusable(self.settings, self.name, error) from error
+                self._prepared = True
 
     def close(self) -> None:
         """Close the pool; its threads end. The next use opens it again."""
@@ -101,16 +172,27 @@ class Database:
                 self._pool.close()
                 self._pool = None
 
+    def _prepare(self) -> None:
+        try:
+            connection = connect(self.settings, self.name, self.patience)
+        except psycopg.OperationalError:
+            # Missing, or the server is away: making it tells which.
+            ensure_database(self.settings, self.name)
+            connection = connect(self.settings, self.name, self.patience)
+        with connection:
+            upgrade(connection, self.name, self.revisions)
+
     def _opened(self) -> ConnectionPool[Connection]:
+        self.prepare()
         with self._lock:
             if self._pool is None:
-                self.prepare()
                 self._pool = ConnectionPool(
-                    self._settings.postgres_dsn(self.name),
+                    # Asked for each connection: a password that was changed is found.
+                    lambda: self.settings.postgres_dsn(self.name),
                     min_size=1,
-                    max_size=self._connections,
-                    timeout=10,
-                    kwargs=_options(self._settings, self.name),
+                    max_size=self.connections,
+                    timeout=self.patience.borrow_seconds,
+                    kwargs=_options(self.settings, self.name, self.patience),
                     check=ConnectionPool.check_connection,
                     open=True,
                     name=self.name,
@@ -118,13 +200,16 @@ class Database:
             return self._pool
 
 
-def connect(settings: Settings, database: str) -> Connection:
-    """Open an autocommit connection of one's own.
+def connect(settings: Settings, database: str, patience: Patience = SHORT) -> Connection:
+    """Open an autocommit connection of one's own, trying once.
 
     Raises:
         psycopg.OperationalError: PostgreSQL does not answer, or there is no such database.
+        SecretError: there is no password.
     """
-    return psycopg.connect(settings.postgres_dsn(database), **_options(settings, database))
+    return psycopg.connect(
+        settings.postgres_dsn(database), **_options(settings, database, patience)
+    )
 
 
 @retry_connection
@@ -145,24 +230,11 @@ def ensure_database(settings: Settings, name: str) -> None:
             return
 
 
-@retry_connection
-def apply_schema(settings: Settings, database: str, schema: Path) -> None:
-    """Apply a schema file, one process at a time.
-
-    Raises:
-        psycopg.Error: PostgreSQL does not answer, or a statement is refused.
-    """
-    with connect(settings, database) as connection, connection.transaction():
-        # "IF NOT EXISTS" alone is no protection from two that create at once.
-        lock = zlib.crc32(database.encode())
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock,))
-        connection.execute(schema.read_bytes())
-
-
 def unusable(settings: Settings, database: str, error: Exception) -> DatabaseError:
     """The error for people; names server and database, never the password."""
     reason = " ".join(str(error).split())[:300]
-    return DatabaseError(
+    kind = DatabaseAwayError if isinstance(error, AWAY) else DatabaseError
+    return kind(
         f"database {database!r} on PostgreSQL {settings.postgres_host}:"
         f"{settings.postgres_port} cannot be used: {reason}",
         "start it (weir up), or check WEIR_POSTGRES_*; where this user may not create databases, "
@@ -170,10 +242,13 @@ def unusable(settings: Settings, database: str, error: Exception) -> DatabaseErr
     )
 
 
-def _options(settings: Settings, database: str) -> dict[str, Any]:
-    limit = round(settings.request_timeout_seconds * 1000)
-    return {
-        **_OPTIONS,
+def _options(settings: Settings, database: str, patience: Patience) -> dict[str, Any]:
+    options = {
+        **_KEEP_ALIVE,
+        "connect_timeout": patience.connect_seconds,
         "application_name": f"weir-{database}",
-        "options": f"-c statement_timeout={limit}",
     }
+    if patience.bounded:
+        limit = round(settings.request_timeout_seconds * 1000)
+        options["options"] = f"-c statement_timeout={limit}"
+    return options

@@ -15,3 +15,7 @@ class WeirError(Exception):
         super().__init__(f"{message}; {hint}" if hint else message)
         self.message = message
         self.hint = hint
+
+
+class DatabaseError(WeirError):
+    """PostgreSQL does not answer, or refuses the database or its tables."""

@@ -6,13 +6,13 @@ by a killed process locks nothing: its text is only there to name the holder.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from platform_assets.core.errors import WeirError
 
@@ -25,30 +25,33 @@ class LockedError(WeirError):
 def file_lock(path: Path, *, what: str, timeout: float) -> Iterator[None]:
     """Hold an exclusive lock on ``path``.
 
+    Args:
+        path: the lock's file; its folder is made.
+        what: what the lock is for, for the error.
+        timeout: seconds to wait for another holder.
+
     Raises:
-        LockedError: another process kept it for longer than ``timeout`` seconds.
+        LockedError: another process kept it for longer.
+        OSError: the file cannot be made, or its file system knows no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as handle:
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    handle.seek(0)
-                    holder = handle.read().strip() or "another process"
-                    raise LockedError(
-                        f"{what}: {path} is held by {holder}",
-                        "wait until it is done, or end that process; a lock whose holder died "
-                        "frees itself",
-                    ) from None
-                time.sleep(0.1)
-        handle.seek(0)
-        handle.truncate()
-        handle.write(f"pid {os.getpid()} ({' '.join(sys.argv[:3])})\n")
-        handle.flush()
+    # Without the kernel's lock there is none: the library's substitute outlives a killed holder.
+    # Not of one thread: who begins with it need not be who ends.
+    lock = FileLock(
+        path, timeout=timeout, poll_interval=0.1, thread_local=False, fallback_to_soft=False
+    )
+    try:
+        lock.acquire()
+    except Timeout:
+        holder = path.read_text(encoding="utf-8").strip() or "another process"
+        raise LockedError(
+            f"{what}: {path} is held by {holder}",
+            "wait until it is done, or end that process; a lock whose holder died frees itself",
+        ) from None
+    try:
+        path.write_text(f"pid {os.getpid()} ({' '.join(sys.argv[:3])})\n", encoding="utf-8")
         yield
-        handle.seek(0)
-        handle.truncate()
+    finally:
+        with suppress(OSError):  # the folder may be gone by now
+            path.write_text("", encoding="utf-8")
+        lock.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,14 @@ Layer = Literal["bronze", "silver", "gold"]
 QUARANTINE_SUFFIX = "_quarantine"
 HISTORY_SUFFIX = "_history"
 DEAD_LETTER_SUFFIX = ".dlq"
+
+_OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
+OWNER_RULE = "expected an e-mail address or team:name, as Dagster asks of an owner"
+
+
+def is_owner(text: str) -> bool:
+    """Whether Dagster takes a text for an owner; a test compares the two."""
+    return _OWNER.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, order=True)

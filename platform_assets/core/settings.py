@@ -11,9 +11,12 @@ import os
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from platform_assets.core.secrets import SecretError, read_secret_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout: where dbt_project, workspace.yaml and dagster.yaml lie."""
@@ -102,7 +105,8 @@ class Settings(BaseSettings):
     """OpenID provider; empty: the portal's own users (argon2)."""
     portal_oidc_client_id: str = ""
     portal_oidc_secret_name: str = "WEIR_PORTAL_OIDC_SECRET"
-    """Name of the environment variable that holds the client's secret; so for all *_secret_name."""
+    """Name of the environment variable that holds the client's secret (with ``_FILE`` appended: of
+    the variable that names a file); so for all ``*_secret_name``."""
     llm_url: str = ""
     """Base URL of an OpenAI-compatible endpoint; empty: the template narrator."""
     llm_model: str = ""
@@ -182,22 +186,37 @@ class Settings(BaseSettings):
         """Read the password: ``WEIR_POSTGRES_PASSWORD``, else the password file.
 
         Raises:
-            RuntimeError: neither is there.
+            SecretError: neither is there, or the file cannot be read.
         """
         if password := os.environ.get("WEIR_POSTGRES_PASSWORD"):
             return password
         if self.postgres_password_file and self.postgres_password_file.exists():
-            return self.postgres_password_file.read_text().strip()
-        raise RuntimeError(
-            "no PostgreSQL password: set WEIR_POSTGRES_PASSWORD or WEIR_POSTGRES_PASSWORD_FILE "
-            "(local profile: `weir up` writes it)"
+            return read_secret_file(self.postgres_password_file, "WEIR_POSTGRES_PASSWORD_FILE")
+        raise SecretError(
+            "no PostgreSQL password",
+            "set WEIR_POSTGRES_PASSWORD or WEIR_POSTGRES_PASSWORD_FILE "
+            "(local profile: `weir up` writes it)",
         )
 
-    def postgres_dsn(self, database: str) -> str:
-        """A libpq URL of one of Weir's databases: dagster, ledger, registry or iceberg."""
+    def postgres_dsn(self, database: str, driver: str = "") -> str:
+        """The URL of one of Weir's databases, its password included.
+
+        Args:
+            database: its name.
+            driver: SQLAlchemy's name of a driver; empty for libpq itself.
+
+        Raises:
+            SecretError: there is no password.
+        """
+        host = self.postgres_host
+        # Whatever a URL gives a meaning to (@ : / ? # %) is quoted, and so is everything else.
+        user, password, name = (
+            quote(part, safe="")
+            for part in (self.postgres_user, self.postgres_password(), database)
+        )
         return (
-            f"postgresql://{self.postgres_user}:{self.postgres_password()}"
-            f"@{self.postgres_host}:{self.postgres_port}/{database}"
+            f"postgresql{'+' if driver else ''}{driver}://{user}:{password}"
+            f"@{f'[{host}]' if ':' in host else host}:{self.postgres_port}/{name}"
         )
 
 

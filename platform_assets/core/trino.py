@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,17 +90,8 @@ def execute(
         TrinoUnreachableError: no answer after the retries.
         TrinoQueryError: Trino refused the statement.
     """
-
-    @retry(
-        retry=retry_if_exception_type(TrinoUnreachableError),
-        stop=stop_after_attempt(attempts),
-        wait=wait_random_exponential(multiplier=0.3, max=4),
-        reraise=True,
-    )
-    def attempt() -> Result:
-        return _run(settings, sql, user, limit)
-
-    return attempt()
+    retrying = Retry(attempts, pause=0.3, longest=4).on(TrinoUnreachableError)
+    return retrying(_run, settings, sql, user, limit)
 
 
 def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> Result:
@@ -142,5 +132,5 @@ def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> R
 def _unreachable(settings: Settings, what: str) -> TrinoUnreachableError:
     return TrinoUnreachableError(
         f"Trino at {settings.trino_host}:{settings.trino_port} {what}",
-        "look at `weir status`, start it with `weir up`, read `weir logs trino`",
+        "check `weir status`, start it with `weir up`, read `weir logs trino`",
     )

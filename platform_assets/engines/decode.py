@@ -106,7 +106,9 @@ def _group(
     fields = writer.schema.get("fields", []) if isinstance(writer.schema, dict) else []
     if missing := _NEEDED - {field["name"] for field in fields}:
         names = ", ".join(sorted(missing))
-        return [_failed(rows, schema_id, f"schema {schema_id} is no envelope: it lacks {names}")]
+        return [
+            _failed(rows, schema_id, f"schema {schema_id} is not an envelope: it lacks {names}")
+        ]
     bodies = values.bin.slice(FRAME_BYTES)
     if not writer.bulk:
         return _one_by_one(contract, writer, rows, bodies)
@@ -135,7 +137,7 @@ def _cause(writer: avro.WriterSchema, body: bytes) -> str:
         avro.decode_one(writer, body)
     except ValueError as error:
         return str(error)
-    return f"does not fit schema {writer.id}: a byte is no valid boolean, branch or length"
+    return f"does not fit schema {writer.id}: a byte is not a valid boolean, branch or length"
 
 
 def _failed(rows: pl.Series, schema_id: int, cause: str | list[str]) -> pl.DataFrame:

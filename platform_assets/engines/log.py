@@ -289,7 +289,7 @@ class TopicLog:
         if start > high:
             raise LogUnavailableError(
                 f"topic {self._topic}, partition {partition}: the log ends at {high}, before "
-                f"offset {start}; was the topic made anew? See `weir streams`"
+                f"offset {start}; was the topic re-created? See `weir streams`"
             )
 
     def _report(self, error: KafkaError) -> None:
@@ -300,7 +300,7 @@ class TopicLog:
             f"partition {p} at {position[p]} of {ends[p]}" for p in ends if position[p] < ends[p]
         )
         return (
-            f"topic {self._topic} at {self._bootstrap}: nothing came for {self._timeout:g} s "
+            f"topic {self._topic} at {self._bootstrap}: nothing arrived for {self._timeout:g} s "
             f"({left}); last error: {self._last_error}; see `weir status`"
         )
 

@@ -1,39 +1,40 @@
-"""Writer schemas by id, from any registry with the Confluent API."""
+"""Writer schemas by id, from the schema registry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-import tenacity
-
+from platform_assets.connectors.registry import RegistryError, SchemaRegistry
+from platform_assets.core.settings import Settings
 from platform_assets.engines.avro import UnreadableSchemaError, WriterSchema
 
 Lookup = Callable[[int], WriterSchema | None]
 """Schema id to writer schema; None where the registry has no such schema."""
-
-_NOT_FOUND = 404
-_SERVER_ERROR = 500
 
 
 class RegistryUnavailableError(RuntimeError):
     """The registry gave no answer: try again later, the record is not to blame."""
 
 
-class Registry:
+class WriterSchemas:
     """Looks schemas up once each; a schema id never changes its schema.
 
-    Can be pickled (Spark workers carry one); a copy keeps what was looked up.
+    Can be pickled (Spark workers carry one); a copy keeps what was looked up, and opens a client
+    of its own.
     """
 
-    def __init__(self, url: str, timeout_seconds: float = 10.0) -> None:
-        self._url = url.rstrip("/")
-        self._timeout = timeout_seconds
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._known: dict[int, WriterSchema] = {}
+        self._registry: SchemaRegistry | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the client, which holds sockets and locks."""
+        return {**self.__dict__, "_registry": None}
 
     def __call__(self, schema_id: int) -> WriterSchema | None:
-        """Find a schema; None where the registry knows none with that id.
+        """Find a schema; None where the registry knows none with that id, or it is not Avro.
 
         Raises:
             RegistryUnavailableError: no answer after bounded retries.
@@ -41,35 +42,19 @@ class Registry:
         if schema_id in self._known:
             return self._known[schema_id]
         try:
-            answer = self._get(schema_id)
-        except (httpx.HTTPError, ValueError) as error:
+            if self._registry is None:
+                self._registry = SchemaRegistry(self._settings)
+            text = self._registry.schema(schema_id)
+        except RegistryError as error:
             raise RegistryUnavailableError(
-                f"schema registry {self._url}: no answer for schema id {schema_id} ({error}); "
+                f"no answer for schema id {schema_id} ({error.message}); "
                 "see `weir status`, then try again"
             ) from error
-        if answer is None:
+        if text is None:
             return None
         try:
-            schema = WriterSchema.parse(schema_id, answer)
+            schema = WriterSchema.parse(schema_id, text)
         except UnreadableSchemaError:
             return None
         self._known[schema_id] = schema
         return schema
-
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(httpx.HTTPError),
-        stop=tenacity.stop_after_attempt(4),
-        wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=2, jitter=0.2),
-        reraise=True,
-    )
-    def _get(self, schema_id: int) -> str | None:
-        response = httpx.get(
-            f"{self._url}/schemas/ids/{schema_id}", timeout=self._timeout, trust_env=False
-        )
-        if response.status_code == _NOT_FOUND:
-            return None
-        response.raise_for_status()
-        body: dict[str, Any] = response.json()
-        if body.get("schemaType", "AVRO") != "AVRO":
-            return None
-        return str(body["schema"])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.gold.trino_config import file_uri
 
@@ -20,7 +19,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     """Open the catalog with pyiceberg; makes its tables where they are missing."""
     from pyiceberg.catalog.sql import SqlCatalog
 
-    address = settings.postgres_dsn("iceberg").replace("postgresql://", "postgresql+psycopg://", 1)
+    address = settings.postgres_dsn("iceberg", driver="psycopg")
     timeout = max(1, int(settings.request_timeout_seconds))
     return SqlCatalog(
         CATALOG,
@@ -54,12 +53,7 @@ def _ensure(settings: Settings) -> None:
     from sqlalchemy import text
     from sqlalchemy.exc import OperationalError
 
-    @retry(
-        retry=retry_if_exception_type(OperationalError),
-        stop=stop_after_attempt(5),
-        wait=wait_random_exponential(multiplier=0.2, max=3),
-        reraise=True,
-    )
+    @Retry(5, longest=3).on(OperationalError).wraps
     def attempt() -> None:
         catalog = open_catalog(settings)
         try:

@@ -13,14 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, execute
 from platform_assets.gold.project import environment, load_manifest
@@ -32,12 +26,25 @@ if TYPE_CHECKING:
 MAX_DATES = 40
 """Dates that one step names; with more it recomputes every date, which is then cheaper."""
 
+CATALOG_SECONDS = 60.0
+"""How long a step waits for Iceberg's catalog to come back, as after a restart of PostgreSQL."""
+
 COMPACT_EVERY = 200
 """Steps after which the touched tables' small files are put together."""
 
 _TAG = "fresh"
 _CONFLICT = ("conflict", "commit failed", "cannot commit", "stale", "concurrent", "transaction")
 _MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
+_AWAY = (
+    # Iceberg's JDBC catalog in Trino: its pool holds connections that PostgreSQL's end has closed,
+    # and drops one at each failure.
+    "cannot check and eventually update sql schema",
+    "connection has been closed",
+    "terminating connection due to administrator command",
+    "the database system is",
+    "i/o error occurred while sending to the backend",
+    "check that the hostname and port are correct",
+)
 
 
 class FreshGoldError(WeirError):
@@ -51,7 +58,7 @@ class FreshGoldError(WeirError):
     def __init__(self, model: str, reason: str) -> None:
         super().__init__(
             f"gold model {model}: {reason}; its table keeps its rows",
-            "mend the model or the table, then materialise it in Dagster",
+            "fix the model or the table, then materialise it in Dagster",
         )
         self.model = model
         self.reason = reason
@@ -59,6 +66,10 @@ class FreshGoldError(WeirError):
 
 class CommitConflictError(FreshGoldError):
     """Another writer (a full build, compaction) committed to the table first."""
+
+
+class CatalogAwayError(FreshGoldError):
+    """Iceberg's catalog did not answer. A step may be run again: its dates are merged anew."""
 
 
 class MissingTableError(FreshGoldError):
@@ -174,19 +185,23 @@ class FreshGold:
         ]  # fmt: skip
 
     def _run_retrying(self, names: tuple[str, ...], variables: dict[str, Any]) -> dict[str, int]:
+        """Run the models, those that are done once only; returns the rows of each.
+
+        A conflict is tried four times; a catalog that is away, for ``CATALOG_SECONDS``.
+        """
         done: dict[str, int] = {}
         left = names
-        for attempt in Retrying(
-            retry=retry_if_exception_type(CommitConflictError),
-            stop=stop_after_attempt(4),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            reraise=True,
-        ):
-            with attempt:
-                try:
-                    self._run(left, variables, done)
-                finally:
-                    left = tuple(name for name in left if name.lstrip("+") not in done)
+
+        def run() -> None:
+            nonlocal left
+            try:
+                self._run(left, variables, done)
+            finally:
+                left = tuple(name for name in left if name.lstrip("+") not in done)
+
+        conflicts = Retry(longest=2).on(CommitConflictError)
+        catalog = Retry(attempts=None, seconds=CATALOG_SECONDS, pause=0.5).on(CatalogAwayError)
+        catalog(conflicts, run)
         return done
 
     def _run(self, names: tuple[str, ...], variables: dict[str, Any], done: dict[str, int]) -> None:
@@ -203,7 +218,9 @@ class FreshGold:
             model, reason = failed[0]
             raise _kind(reason)(model, reason)
         if not answer.success:
-            raise FreshGoldError("dbt", str(answer.exception or "dbt stopped without a reason"))
+            reason = str(answer.exception or "dbt stopped without a reason")
+            away = _kind(reason) is CatalogAwayError
+            raise (CatalogAwayError if away else FreshGoldError)("dbt", reason)
 
     def _compact_when_due(self, names: tuple[str, ...]) -> None:
         for node in self._graph["nodes"].values():
@@ -229,6 +246,8 @@ def _is_fresh(node: Mapping[str, Any]) -> bool:
 def _kind(reason: str) -> type[FreshGoldError]:
     if any(word in reason for word in _MISSING):
         return MissingTableError
+    if any(word in reason.lower() for word in _AWAY):
+        return CatalogAwayError
     if any(word in reason.lower() for word in _CONFLICT):
         return CommitConflictError
     return FreshGoldError

@@ -90,7 +90,7 @@ def _register(settings: Settings, table: TableName) -> None:
         raise TrinoQueryError(
             f"cannot register {table.sql} from {where}: {error.message}",
             error.name,
-            "see that Trino may read that folder and that its _delta_log is whole",
+            "check that Trino may read that folder and that its _delta_log is complete",
         ) from error
 
 

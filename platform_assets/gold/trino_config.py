@@ -15,6 +15,7 @@ from typing import Any
 
 from platform_assets.contracts.model import Contract, TopicKind
 from platform_assets.core.naming import TableName, TopicName
+from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import Settings
 
 ADMIN = "weir"
@@ -23,6 +24,7 @@ ANALYST = "analyst"
 PEOPLE_MAX_EXECUTION = "120s"
 """Longest that a person's query may run: the server's default, which analysts may not change."""
 
+ADMIN_MAX_EXECUTION = "2h"
 """What Weir's own sessions ask for instead."""
 
 PASSWORD_VARIABLE = "WEIR_POSTGRES_PASSWORD"  # noqa: S105 (the variable's name)
@@ -60,8 +62,14 @@ def pii_columns(contract: Contract) -> dict[TableName, tuple[str, ...]]:
     return hidden
 
 
-def access_rules(contracts: Iterable[Contract]) -> dict[str, Any]:
-    """The rules of Trino's file-based access control."""
+def access_rules(contracts: Iterable[Contract], closed: Iterable[TopicName] = ()) -> dict[str, Any]:
+    """The rules of Trino's file-based access control.
+
+    Args:
+        contracts: whose columns are hidden.
+        closed: topics whose contract cannot be read: which of their columns hold personal data
+            is not known, so analysts read none of their tables.
+    """
     hidden: dict[TableName, tuple[str, ...]] = {}
     for contract in contracts:
         hidden.update(pii_columns(contract))
@@ -70,6 +78,16 @@ def access_rules(contracts: Iterable[Contract]) -> dict[str, Any]:
         {**everything, "privileges": _ALL_TABLE},
         # Staging views run with the rights of their owner and may show PII.
         {"user": ANALYST, "catalog": "gold", "schema": "staging", "privileges": []},
+    ]
+    tables += [
+        {
+            "user": ANALYST,
+            "catalog": "(bronze|silver)",
+            "schema": re.escape(topic.domain),
+            "table": f"{re.escape(topic.entity)}(_history|_quarantine)?(\\$.*)?",
+            "privileges": [],
+        }
+        for topic in sorted(closed)
     ]
     tables += [
         {
@@ -178,10 +196,13 @@ def write(
     :data:`CONFIG_PROPERTIES`, and Trino must run in the parent folder of ``etc_dir`` (it looks
     for ``etc/access-control.properties``).
     """
+    closed: list[TopicName] = []
     if contracts is None:
         from platform_assets.contracts.load import load_contracts
 
-        contracts = load_contracts()
+        contracts = loaded = load_contracts()
+        names = [file.name.split(".") for file in loaded.broken]
+        closed = [TopicName(*parts) for parts in names if len(parts) == 2]
     etc_dir = etc_dir.resolve()
     (etc_dir / "catalog").mkdir(parents=True, exist_ok=True)
     for name, properties in catalogs(settings).items():
@@ -189,7 +210,7 @@ def write(
     for layer in ("bronze", "silver"):
         (settings.home / "trino" / "metastore" / layer).mkdir(parents=True, exist_ok=True)
     rules = etc_dir / "access-rules.json"
-    _replace(rules, json.dumps(access_rules(contracts.values()), indent=2) + "\n")
+    _replace(rules, json.dumps(access_rules(contracts.values(), closed), indent=2) + "\n")
     _properties(
         etc_dir / "access-control.properties",
         {
@@ -201,7 +222,7 @@ def write(
 
 
 def _properties(path: Path, properties: Mapping[str, str]) -> None:
-    _replace(path, "".join(f"{key}={value}\n" for key, value in properties.items()))
+    _replace(path, java_properties(properties))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -6,19 +6,17 @@ from contextlib import contextmanager
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
-    Backoff,
     Failure,
-    Jitter,
     MaterializeResult,
-    RetryPolicy,
     multi_asset,
 )
 
 from platform_assets.contracts.model import Contract
 from platform_assets.core.settings import get_settings
+from platform_assets.graph.retries import backing_off
 from platform_assets.graph.specs import bronze_spec, column_lineage, data_links
 
-RETRY = RetryPolicy(max_retries=2, delay=5, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+RETRY = backing_off(5)
 """For runs that a person starts: a server that restarts is back within these tries."""
 
 

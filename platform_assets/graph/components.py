@@ -1,7 +1,6 @@
 """Component types of source instances: thin shells over ``connectors/``."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -12,20 +11,20 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     AssetSelection,
-    Backoff,
     Component,
     ComponentLoadContext,
     Config,
+    DagsterInvariantViolationError,
     DefaultSensorStatus,
     Definitions,
     Failure,
-    Jitter,
     MaterializeResult,
     MetadataValue,
     Model,
     Resolvable,
-    RetryPolicy,
+    RunConfig,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
@@ -38,20 +37,40 @@ from dagster import (
 from pydantic import Field
 
 from platform_assets.core.errors import WeirError
+from platform_assets.graph.inbox import (
+    FAILED,
+    SETTLED_SECONDS,
+    SUCCEEDED,
+    UNDER_WAY,
+    Inbox,
+    listing,
+)
 from platform_assets.graph.lineage import GROUP, source_key
+from platform_assets.graph.retries import backing_off
 
-SETTLED_SECONDS = 10.0
-"""A file changed more recently than this may still be being written."""
+__all__ = ["SETTLED_SECONDS", "FileSource", "SimulatorSource", "SourcePathError", "listing"]
 
-_RETRY = RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+_RETRY = backing_off(10)
 
 
 class SourcePathError(WeirError):
     """A file source does not know where its files are, or they are not there."""
 
 
+class SettledFile(Config):
+    """A file as the sensor saw it; the run takes this content, or nothing."""
+
+    path: str = Field(description="Where it is.")
+    size: int = Field(description="In bytes.")
+    sha256: str = Field(description="Of its content.")
+
+
 class IngestConfig(Config):
     """Options of one ingestion."""
+
+    files: list[SettledFile] = Field(
+        default=[], description="Exactly these files; empty: all that are there now."
+    )
 
     path: str = Field(default="", description="File or folder; empty: what the variable names.")
     again: bool = Field(default=False, description="Send files that were sent before, too.")
@@ -111,7 +130,7 @@ class FileSource(Component, Model, Resolvable):
         path = Path(text).expanduser()
         if not path.exists():
             raise SourcePathError(
-                f"source {self.source}: {path} does not exist", f"mend {self.path_variable}"
+                f"source {self.source}: {path} does not exist", f"fix {self.path_variable}"
             )
         return path
 
@@ -126,17 +145,19 @@ class FileSource(Component, Model, Resolvable):
             retry_policy=_RETRY,
         )
         def files(context: AssetExecutionContext, config: IngestConfig) -> MaterializeResult[None]:
-            from platform_assets.connectors.files import ingest
+            from platform_assets.connectors.files import GivenFile, ingest
             from platform_assets.core.settings import get_settings
 
             try:
                 path = self.folder(config.path)
             except SourcePathError as error:
                 raise Failure(str(error), allow_retries=False) from error
+            given = [GivenFile(Path(f.path), f.size, f.sha256) for f in config.files]
             result = ingest(
                 get_settings(),
                 path,
                 self.source,
+                given=given or None,
                 again=config.again,
                 progress=lambda file, rows: context.log.info(f"{file}: {rows} rows"),
             )
@@ -148,6 +169,8 @@ class FileSource(Component, Model, Resolvable):
                 "files_sent_before": sum(file.skipped for file in result.files),
                 "rows": result.events,
                 "dead_letters": result.dead_letters,
+                "conflicts": result.conflicts,
+                "files_changed_meanwhile": sum(file.changed for file in result.files),
                 "dead_letter_reasons": MetadataValue.md("\n".join(f"- {r}" for r in reasons[:20])),
             }
             if refused:
@@ -171,15 +194,54 @@ class FileSource(Component, Model, Resolvable):
         )
         def look(context: SensorEvaluationContext) -> SensorResult | SkipReason:
             try:
-                seen = listing(self.folder())
+                folder = self.folder()
             except SourcePathError as error:
                 return SkipReason(str(error))
-            if not seen or seen == context.cursor:
-                return SkipReason(f"nothing new in {self.folder()}")
-            # The ledger of files knows which of them were sent; asking once too often is harmless.
-            return SensorResult(run_requests=[RunRequest(run_key=seen)], cursor=seen)
+            inbox = Inbox.parse(context.cursor)
+            inbox.look(folder)
+            try:
+                inbox.settle(lambda key: _outcome(context, key), self._settled)
+            except WeirError as error:
+                return SkipReason(f"cannot tell which files of a failed run were sent: {error}")
+            wanted = inbox.ask(time.time())
+            if not wanted:
+                # Digests are kept, so that a file is read once and not at each look.
+                context.update_cursor(inbox.text())
+                return SkipReason(f"nothing new in {folder}")
+            config = IngestConfig(
+                files=[SettledFile(path=f.path, size=f.size, sha256=f.sha256) for f in wanted]
+            )
+            step = {f"source__{self.source}": config}
+            return SensorResult(
+                run_requests=[RunRequest(run_key=wanted[0].run_key, run_config=RunConfig(step))],
+                cursor=inbox.text(),
+            )
 
         return look
+
+    def _settled(self, digests: Sequence[str]) -> set[str]:
+        """Files that need no other run: sent whole, or refused for good."""
+        from platform_assets.connectors.ingested import IngestedFiles
+        from platform_assets.core.settings import get_settings
+
+        with IngestedFiles(get_settings()) as ledger:
+            return ledger.settled(self.source, digests)
+
+
+def _outcome(context: SensorEvaluationContext, run_key: str) -> str:
+    """What became of the run that was asked for: ``under way``, ``succeeded`` or ``failed``."""
+    try:
+        instance = context.instance
+    except DagsterInvariantViolationError:
+        # A context made by hand knows no runs.
+        return UNDER_WAY
+    runs = instance.get_runs(RunsFilter(tags={"dagster/run_key": run_key}), limit=1)
+    if not runs:
+        # Never made, or deleted since: the ledger says whether it did its work.
+        return FAILED
+    if not runs[0].is_finished:
+        return UNDER_WAY
+    return SUCCEEDED if runs[0].is_success else FAILED
 
 
 class SimulatorSource(Component, Model, Resolvable):
@@ -245,25 +307,3 @@ class SimulatorSource(Component, Model, Resolvable):
             )
 
         return history
-
-
-def listing(path: Path, now: float | None = None) -> str:
-    """One word for the CSV files that lie there and are whole; another word when any changed.
-
-    Args:
-        path: a file or a folder.
-        now: the time that ages are measured at; default: the clock's.
-    """
-    moment = time.time() if now is None else now
-    files = [path] if path.is_file() else sorted(path.iterdir())
-    seen = hashlib.sha256()
-    some = False
-    for file in files:
-        if file.suffix.lower() != ".csv":
-            continue
-        found = file.stat()
-        if moment - found.st_mtime < SETTLED_SECONDS:
-            continue
-        some = True
-        seen.update(f"{file.name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
-    return seen.hexdigest()[:32] if some else ""

@@ -24,6 +24,7 @@ from platform_assets.gold.project import (
     environment,
     load_manifest,
 )
+from platform_assets.graph.retries import backing_off
 
 POOL = "dbt"
 """Dagster pool of the full builds: one at a time, they share tables and a small Trino."""
@@ -146,9 +147,7 @@ def build_gold_assets(
         project=DbtProject(project_dir=PROJECT, profiles_dir=PROJECT, target_path=TARGET),
         name="gold",
         dagster_dbt_translator=GoldTranslator(automation_condition),
-        retry_policy=dg.RetryPolicy(
-            max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
-        ),
+        retry_policy=backing_off(10),
         pool=POOL,
     )
     def gold(

@@ -75,7 +75,7 @@ def topic_spec(contract: Contract) -> AssetSpec:
 
 
 def bronze_spec(contract: Contract) -> AssetSpec:
-    """Every record as it came, with the decoded columns beside it."""
+    """Every record as it came, with its decoded columns."""
     columns = (
         *RECORD_COLUMNS,
         TableColumn("schema_id", "int", description="Writer's schema in the registry."),

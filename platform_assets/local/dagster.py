@@ -27,10 +27,9 @@ _HEARTBEAT_SECONDS = 90
 
 def environment(settings: Settings) -> dict[str, str]:
     """What ``dagster.yaml`` and the definitions read from the environment."""
-    dsn = settings.postgres_dsn("dagster")
     return {
         "DAGSTER_HOME": str(settings.dagster_home),
-        "WEIR_DAGSTER_POSTGRES_URL": dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
+        "WEIR_DAGSTER_POSTGRES_URL": settings.postgres_dsn("dagster", driver="psycopg2"),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "MALLOC_ARENA_MAX": "2",
         "PYTHONUNBUFFERED": "1",

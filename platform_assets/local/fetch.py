@@ -17,15 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential_jitter,
-)
-
 from platform_assets.core.errors import WeirError
 from platform_assets.core.locks import file_lock
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import get_settings
 from platform_assets.local import unpack
 from platform_assets.local.artifacts import Artifact, Manifest, manifest
@@ -174,12 +168,7 @@ def _verified(path: Path, item: Artifact) -> bool:
 def _download(
     name: str, missing: Sequence[Artifact], downloads: Path, root: Path, progress: Progress
 ) -> None:
-    attempts = Retrying(
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_exponential_jitter(initial=1, max=20),
-        retry=retry_if_exception_type(_TransientFetchError),
-        reraise=True,
-    )
+    attempts = Retry(ATTEMPTS, pause=1, longest=20).on(_TransientFetchError)
     try:
         attempts(_download_once, name, missing, downloads, root, progress)
     except _TransientFetchError as error:

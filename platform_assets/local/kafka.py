@@ -7,6 +7,7 @@ from pathlib import Path
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.files import write_file
+from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
@@ -16,7 +17,6 @@ from platform_assets.local.model import (
     Server,
     config_dir,
     data_dir,
-    properties,
 )
 
 NAME = "kafka"
@@ -105,7 +105,7 @@ def _server_properties(settings: Settings) -> dict[str, object]:
 
 def _prepare(settings: Settings, config: Path) -> None:
     write_file(config / "log4j2.properties", _LOG4J)
-    write_file(config / "server.properties", properties(_server_properties(settings)))
+    write_file(config / "server.properties", java_properties(_server_properties(settings)))
     data = data_dir(settings, NAME)
     if (data / "meta.properties").exists():
         return

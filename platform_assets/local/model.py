@@ -123,8 +123,3 @@ def write_secret(path: Path) -> None:
     with os.fdopen(descriptor, "w") as handle:
         handle.write(secrets.token_urlsafe(24))
     part.rename(path)
-
-
-def properties(pairs: Mapping[str, object]) -> str:
-    """Java properties, one a line."""
-    return "".join(f"{key}={value}\n" for key, value in pairs.items())

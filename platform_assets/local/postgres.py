@@ -19,16 +19,6 @@ from platform_assets.local.model import (
 from platform_assets.local.privileges import own, unprivileged
 
 NAME = "postgres"
-DATABASES = (
-    "dagster",
-    "ledger",
-    "registry",
-    "iceberg",
-    "reports",
-    "portal",
-    "models",
-    "mlflow",
-)
 
 _OPTIONS = {
     "listen_addresses": f"'{LOOPBACK}'",
@@ -119,7 +109,7 @@ def _initdb(settings: Settings, data: Path, secret: Path) -> None:
     if done.returncode != 0:
         raise WeirError(
             f"initdb failed in {part}: {(done.stderr or done.stdout).strip()[-400:]}",
-            "mend the cause and run the command again; nothing was kept",
+            "fix the cause and run the command again; nothing was kept",
         )
     part.rename(data)
 
@@ -132,7 +122,7 @@ def _answers(settings: Settings) -> bool:
 
 
 def _create_databases(settings: Settings) -> None:
-    from platform_assets.core.databases import ensure_database
+    from platform_assets.core.databases import DATABASES, ensure_database
 
     for database in DATABASES:
         ensure_database(settings, database)

@@ -51,7 +51,7 @@ def with_needs(settings: Settings, names: Iterable[str]) -> list[Server]:
     while todo:
         name = todo.pop()
         if name not in known:
-            raise WeirError(f"there is no server {name!r}", f"known: {', '.join(known)}")
+            raise WeirError(f"no server {name!r}", f"known: {', '.join(known)}")
         if name not in wanted:
             wanted.add(name)
             todo.extend(known[name].needs)

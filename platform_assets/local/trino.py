@@ -6,11 +6,12 @@ import importlib
 from pathlib import Path
 
 from platform_assets.core.files import write_file
+from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
 from platform_assets.local.java import java
-from platform_assets.local.model import Server, config_dir, data_dir, properties
+from platform_assets.local.model import Server, config_dir, data_dir
 from platform_assets.local.postgres import NAME as POSTGRES
 
 NAME = "trino"
@@ -95,13 +96,15 @@ def _prepare(settings: Settings, etc: Path) -> None:
         "task.max-worker-threads": 4,
         "web-ui.enabled": "true",
     }
-    write_file(etc / "log.properties", properties({"io.trino": "WARN", "io.airlift": "WARN"}))
+    write_file(etc / "log.properties", java_properties({"io.trino": "WARN", "io.airlift": "WARN"}))
     (etc / "catalog").mkdir(parents=True, exist_ok=True)
     data_dir(settings, NAME).mkdir(parents=True, exist_ok=True)
     # Named, not imported above: this room starts servers and knows nothing of tables.
     catalogs = importlib.import_module(_CATALOGS)
     catalogs.write(settings, etc)
-    write_file(etc / "config.properties", properties(config | dict(catalogs.CONFIG_PROPERTIES)))
+    write_file(
+        etc / "config.properties", java_properties(config | dict(catalogs.CONFIG_PROPERTIES))
+    )
 
 
 def _answers(settings: Settings) -> bool:

@@ -9,8 +9,14 @@ from email.message import EmailMessage
 from hashlib import sha256
 from html import escape
 
+from platform_assets.core.retry import Retry
 from platform_assets.messaging.model import Notification, NotifyError
-from platform_assets.messaging.retry import ATTEMPTS, PAUSE_SECONDS, TIMEOUT_SECONDS, retrying
+from platform_assets.messaging.retry import (
+    ATTEMPTS,
+    LONGEST_SECONDS,
+    PAUSE_SECONDS,
+    TIMEOUT_SECONDS,
+)
 
 
 class EmailNotifier:
@@ -53,8 +59,9 @@ class EmailNotifier:
                 return False
             return isinstance(error, OSError)
 
+        policy = Retry(self._attempts, pause=self._pause, longest=LONGEST_SECONDS)
         try:
-            for attempt in retrying(passing, self._attempts, self._pause):
+            for attempt in policy.on(passing):
                 with attempt:
                     self._deliver(message)
         except (smtplib.SMTPException, OSError) as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from platform_assets.core.secrets import SecretError, find_secret
 from platform_assets.messaging.email import EmailNotifier
 from platform_assets.messaging.log import LogNotifier
 from platform_assets.messaging.model import Notifier, NotifyError
@@ -93,14 +94,10 @@ def optional(variable: str, variables: Mapping[str, str]) -> str | None:
     Raises:
         NotifyError: the file cannot be read.
     """
-    if value := variables.get(variable):
-        return value
-    if not (file := variables.get(f"{variable}_FILE")):
-        return None
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise NotifyError(f"{variable}_FILE={file}: {error.strerror}") from None
+        return find_secret(variable, variables)
+    except SecretError as error:
+        raise NotifyError(error.message, error.hint) from None
 
 
 def _port(variables: Mapping[str, str]) -> int:

@@ -21,9 +21,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from platform_assets.core.yaml_lines import YamlError, read
 from platform_assets.messaging.model import Notification, Notifier, Notifiers, NotifyError, Severity
 from platform_assets.messaging.places import open_place, split_place
 
@@ -90,16 +90,18 @@ class Routes(BaseModel):
             NotifyError: it cannot be read, or a rule is malformed; names file and rule.
         """
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (OSError, yaml.YAMLError) as error:
+            document = read(path)
+        except YamlError as error:
             raise NotifyError(
                 f"WEIR_NOTIFY_ROUTES={path}: {error}", "name a file of YAML that can be read"
             ) from None
+        try:
+            return cls.model_validate(document.data or {})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise NotifyError(
-                f"WEIR_NOTIFY_ROUTES={path}: {where}: {first['msg']}",
+                f"WEIR_NOTIFY_ROUTES={document.where(first['loc'])}: {where}: {first['msg']}",
                 "see docs/how-to/notifications.md",
             ) from None
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
+from platform_assets.core.retry import Retry
 from platform_assets.messaging.model import Event, Notification, NotifyError
 from platform_assets.messaging.retry import (
     ATTEMPTS,
+    LONGEST_SECONDS,
     PAUSE_SECONDS,
     RETRY_STATUS,
     TIMEOUT_SECONDS,
-    retrying,
 )
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ class SlackNotifier:
                 return getattr(error.response, "status_code", 0) in RETRY_STATUS
             return isinstance(error, (OSError, HTTPException))
 
+        policy = Retry(self._attempts, pause=self._pause, longest=LONGEST_SECONDS)
         try:
-            return retrying(passing, self._attempts, self._pause)(call)
+            return policy.on(passing)(call)
         except SlackApiError as error:
             reason = error.response.get("error", "unknown")
             raise NotifyError(

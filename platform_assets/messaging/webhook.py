@@ -5,13 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 from urllib.parse import urlsplit
 
+from platform_assets.core.retry import Retry
 from platform_assets.messaging.model import Notification, NotifyError
 from platform_assets.messaging.retry import (
     ATTEMPTS,
+    LONGEST_SECONDS,
     PAUSE_SECONDS,
     RETRY_STATUS,
     TIMEOUT_SECONDS,
-    retrying,
 )
 
 
@@ -52,8 +53,9 @@ class WebhookNotifier:
         key = notification.key or notification.title
         # A header takes ASCII only, a title may hold more.
         headers = {**self._headers, "Idempotency-Key": key.encode("ascii", "replace").decode()}
+        policy = Retry(self._attempts, pause=self._pause, longest=LONGEST_SECONDS)
         try:
-            for attempt in retrying(passing, self._attempts, self._pause):
+            for attempt in policy.on(passing):
                 with attempt:
                     response = httpx.post(
                         self._url, json=body, headers=headers, timeout=TIMEOUT_SECONDS

@@ -13,7 +13,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import MicroBatch, OffsetRange, Published
-from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
+from platform_assets.streaming.ledger_database import ledger_database, retry_connection
 
 
 class LedgerConflictError(WeirError):
@@ -70,13 +70,13 @@ class Ledger:
     """The ledger's tables in PostgreSQL; safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        ensure_schema(settings)
+        self._database = ledger_database(settings)
+        self._database.prepare()
 
     @retry_connection
     def progress(self, topic: TopicName) -> Progress:
         """Read how far the topic is recorded."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             last = connection.execute(
                 "SELECT coalesce(max(id), 0) FROM micro_batch WHERE topic = %s", (str(topic),)
             ).fetchone()
@@ -99,7 +99,7 @@ class Ledger:
     @retry_connection
     def open_batches(self, topic: TopicName) -> list[OpenBatch]:
         """Micro-batches recorded but not published, oldest first: a crash leaves at most one."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 """SELECT id, window_key, status FROM micro_batch
                    WHERE topic = %s AND status <> 'published' ORDER BY id""",
@@ -119,7 +119,7 @@ class Ledger:
         import psycopg
 
         try:
-            with borrow(self._settings) as connection, connection.transaction():
+            with self._database.borrow() as connection, connection.transaction():
                 connection.execute(
                     """INSERT INTO micro_batch
                          (topic, id, window_key, status, taken_at, records, run_id)
@@ -143,7 +143,7 @@ class Ledger:
         except psycopg.errors.UniqueViolation as error:
             raise LedgerConflictError(
                 f"{topic}: micro-batch {batch.id} is recorded already by another run",
-                hint="this run ends; the one that recorded it goes on",
+                hint="this run ends; the one that recorded it continues",
             ) from error
 
     @retry_connection
@@ -154,7 +154,7 @@ class Ledger:
         from published to duplicates, so that each micro-batch stays balanced.
         """
         name = str(topic)
-        with borrow(self._settings) as connection, connection.transaction():
+        with self._database.borrow() as connection, connection.transaction():
             for batch_id, counts in published.counts.items():
                 connection.execute(
                     """UPDATE micro_batch SET status = 'published', published_at = now(),
@@ -197,7 +197,7 @@ class Ledger:
     @retry_connection
     def fail(self, topic: TopicName, batch_id: int, error: str, contract: str) -> None:
         """Mark a micro-batch failed and halt its topic, with the reason."""
-        with borrow(self._settings) as connection, connection.transaction():
+        with self._database.borrow() as connection, connection.transaction():
             connection.execute(
                 "UPDATE micro_batch SET status = 'failed', error = %s WHERE topic = %s AND id = %s",
                 (error, str(topic), batch_id),
@@ -219,7 +219,7 @@ class Ledger:
         Raises:
             UnknownWindowError: none belongs to it.
         """
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 """SELECT id FROM micro_batch
                    WHERE topic = %s AND window_key = %s AND status <> 'taken' ORDER BY id""",
@@ -236,13 +236,13 @@ class Ledger:
     @retry_connection
     def batches_by_id(self, topic: TopicName, ids: Iterable[int]) -> list[MicroBatch]:
         """Micro-batches by id, in order; unknown ids are left out."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             return _batches(connection, topic, sorted(ids))
 
     @retry_connection
     def totals(self, topic: TopicName, window_key: str | None = None) -> Totals:
         """Sums over the topic's micro-batches, or those of one window."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             row = connection.execute(
                 """SELECT count(*), coalesce(sum(records), 0), coalesce(sum(published), 0),
                      coalesce(sum(quarantined), 0), coalesce(sum(duplicates), 0),
@@ -258,7 +258,7 @@ class Ledger:
     @retry_connection
     def batches_with_rejects(self, topic: TopicName) -> list[MicroBatch]:
         """Published micro-batches that hold quarantined rows or dead letters."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 """SELECT id FROM micro_batch WHERE topic = %s AND status = 'published'
                    AND quarantined + dead_letters > 0 ORDER BY id""",
@@ -276,7 +276,7 @@ class Ledger:
         """
         dates: dict[TopicName, list[date]] = {}
         cursors: dict[TopicName, int] = {}
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             for topic in topics:
                 rows = connection.execute(
                     """SELECT seq, event_date FROM silver_change
@@ -294,7 +294,7 @@ class Ledger:
     @retry_connection
     def advance(self, consumer: str, cursors: Mapping[TopicName, int]) -> None:
         """Move the consumer's cursors forward (never back)."""
-        with borrow(self._settings) as connection, connection.transaction():
+        with self._database.borrow() as connection, connection.transaction():
             for topic, seq in cursors.items():
                 connection.execute(
                     """INSERT INTO consumer_cursor (consumer, topic, seq) VALUES (%s, %s, %s)

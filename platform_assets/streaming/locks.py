@@ -14,7 +14,7 @@ import psycopg
 from platform_assets.core.databases import Connection
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-from platform_assets.streaming.database import borrow, connect, ensure_schema
+from platform_assets.streaming.ledger_database import ledger_database
 
 LOCK_WAIT_SECONDS = 120.0
 """How long a writer waits for its turn: many commits fit in it."""
@@ -43,7 +43,7 @@ def writer_lock(settings: Settings, table: str) -> Iterator[None]:
     Raises:
         LockTimeoutError: another writer kept it longer than two minutes.
     """
-    with borrow(settings) as connection, connection.transaction():
+    with ledger_database(settings).borrow() as connection, connection.transaction():
         connection.execute(f"SET LOCAL lock_timeout = '{int(LOCK_WAIT_SECONDS)}s'")
         try:
             connection.execute(
@@ -85,8 +85,7 @@ class Lease:
         self._connection: Connection | None = None
 
     def __enter__(self) -> Lease:
-        ensure_schema(self._settings)
-        connection = connect(self._settings)
+        connection = ledger_database(self._settings).connect()
         row = connection.execute(
             "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (f"lease:{self._name}",)
         ).fetchone()
@@ -115,7 +114,7 @@ class Lease:
             LeaseLostError: the connection is gone (PostgreSQL restarted, network cut).
         """
         if self._connection is None:
-            raise LeaseLostError(f"{self._name}: lease was never taken")
+            raise LeaseLostError(f"{self._name}: the the lease was never taken")
         try:
             row = self._connection.execute(
                 "SELECT stop_requested FROM lease WHERE name = %s AND run_id = %s",
@@ -144,8 +143,7 @@ class Lease:
 
 def read_lease(settings: Settings, name: str) -> LeaseRow | None:
     """Read a lease's row and whether its lock is held now; None if it was never taken."""
-    ensure_schema(settings)
-    with borrow(settings) as connection:
+    with ledger_database(settings).borrow() as connection:
         row = connection.execute(
             "SELECT run_id, pid, code_version, taken_at, stop_requested FROM lease WHERE name = %s",
             (name,),
@@ -171,5 +169,5 @@ def read_lease(settings: Settings, name: str) -> LeaseRow | None:
 
 def request_stop(settings: Settings, name: str, reason: str) -> None:
     """Ask the holder of a lease to drain and end; it does so after its current batch."""
-    with borrow(settings) as connection:
+    with ledger_database(settings).borrow() as connection:
         connection.execute("UPDATE lease SET stop_requested = %s WHERE name = %s", (reason, name))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import queue
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import psycopg
 import structlog
 from confluent_kafka import KafkaException
-from psycopg_pool import PoolTimeout
 
 from platform_assets.connectors.kafka import BrokerUnreachableError
 from platform_assets.contracts.model import Contract
+from platform_assets.core.databases import DatabaseAwayError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Engine, MicroBatch
@@ -32,6 +30,7 @@ from platform_assets.streaming.plan import (
     LogShorterError,
     plan_ranges,
 )
+from platform_assets.streaming.steps import Steps
 from platform_assets.streaming.topics import TopicStates
 from platform_assets.streaming.windows import Windows
 
@@ -46,9 +45,7 @@ away is not the records' fault: such errors are tried for as long as it takes.""
 
 AWAY = (
     KafkaException,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    PoolTimeout,
+    DatabaseAwayError,
     LogUnavailableError,
     RegistryUnavailableError,
     BrokerUnreachableError,
@@ -71,7 +68,7 @@ class TopicLoop:
     states: TopicStates
     settings: Settings
     stop: threading.Event
-    steps: queue.Queue[Step]
+    steps: Steps
     _progress: Progress | None = None
     _attempts: int = 0
     _looked: float = 0.0
@@ -106,10 +103,10 @@ class TopicLoop:
         if self._held:
             self.stop.wait(STATE_SECONDS)
             return True
-        if self._progress is None:
-            self._recover()
-            self._progress = self.processor.ledger.progress(topic)
         progress = self._progress
+        if progress is None:
+            self._recover()
+            progress = self._progress = self.processor.ledger.progress(topic)
         low = not progress.next_offsets or self._attempts > 0 or self._skip_gap
         extents = self.broker.extents(topic, low=low)
         if self._skip_gap:
@@ -160,8 +157,7 @@ class TopicLoop:
 
     def _is_held(self) -> bool:
         state = self.states.read(self.contract.topic)
-        halted = state.halted_contract == self.fingerprint and not state.accept
-        return state.paused or (state.halted_contract is not None and halted)
+        return state.paused or (state.halted_contract == self.fingerprint and not state.accept)
 
     def _look(self, lag: int) -> None:
         if time.monotonic() - self._looked >= STATE_SECONDS:
@@ -169,13 +165,7 @@ class TopicLoop:
             self.states.note(self.contract.topic, lag=lag)
 
     def _emit(self, step: Step) -> None:
-        while not self.stop.is_set():
-            try:
-                self.steps.put(step, timeout=0.5)
-            except queue.Full:
-                continue
-            return
-        self.steps.queue.append(step)  # draining: never lose the last step's event
+        self.steps.put(step, self.stop)
 
     def _failed(self, error: Exception) -> None:
         self._attempts += 1
@@ -234,7 +224,7 @@ class StreamLoop:
         self._settings = settings
         self._lease = lease
         self._stop = threading.Event()
-        self._steps: queue.Queue[Step] = queue.Queue(QUEUE_STEPS)
+        self._steps = Steps(QUEUE_STEPS)
         self._errors: list[BaseException] = []
         ledger, windows = Ledger(settings), Windows(settings)
         letters, broker, states = DeadLetters(settings), Broker(settings), TopicStates(settings)
@@ -280,14 +270,10 @@ class StreamLoop:
                         log.info("draining", reason=reason)
                         self._stop.set()
                         break
-                try:
-                    yield self._steps.get(timeout=idle_seconds)
-                except queue.Empty:
-                    yield None
+                yield self._steps.get(idle_seconds)
         finally:
             self.drain()
-        while not self._steps.empty():
-            yield self._steps.get()
+        yield from self._steps.rest()
         if self._errors:
             raise self._errors[0]
 

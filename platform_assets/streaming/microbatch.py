@@ -223,7 +223,7 @@ def enforce_threshold(contract: Contract, checked: Checked, batches: Sequence[Mi
     )
     rule = f"; most broke rule {worst[0][0]!r} ({worst[0][1]} rows)" if worst else ""
     allowed = (
-        "its contract says fail"
+        "its contract says `badRows: fail`"
         if contract.bad_row is BadRow.FAIL
         else f"the contract allows {contract.quarantine_threshold:.0%}"
     )
@@ -231,6 +231,6 @@ def enforce_threshold(contract: Contract, checked: Checked, batches: Sequence[Mi
     raise AuditError(
         f"{contract.topic} micro-batch {ids}: {rejected} of {checked.records} records rejected "
         f"({rejected / checked.records:.0%}), {allowed}{rule}; nothing was published",
-        hint=f"mend the source or {contract.path}, then weir streams resume {contract.topic} "
+        hint=f"fix the source or {contract.path}, then weir streams resume {contract.topic} "
         "(--accept publishes it as it is)",
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import OffsetRange
 
@@ -62,7 +62,7 @@ def plan_ranges(
             raise LogGapError(
                 f"{topic} partition {partition}: offsets {start} to {extent.low - 1} were never "
                 f"taken and the broker no longer holds them",
-                hint=f"lost to retention; to go on after the gap: weir streams resume {topic} "
+                hint=f"lost to retention; to continue after the gap: weir streams resume {topic} "
                 "--accept",
             )
         if start > extent.high:
@@ -100,12 +100,7 @@ class Broker:
         )
         self._partitions: dict[TopicName, list[int]] = {}
 
-    @retry(
-        retry=retry_if_exception_type(KafkaException),
-        wait=wait_random_exponential(multiplier=0.2, max=2),
-        stop=stop_after_delay(30),
-        reraise=True,
-    )
+    @Retry(None, seconds=30, longest=2).on(KafkaException).wraps
     def extents(self, topic: TopicName, *, low: bool = True) -> dict[int, Extent]:
         """What the log holds of a topic, per Kafka partition.
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
+from platform_assets.streaming.ledger_database import ledger_database, retry_connection
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class TopicStates:
     """The table ``topic_state``."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        ensure_schema(settings)
+        self._database = ledger_database(settings)
+        self._database.prepare()
 
     @retry_connection
     def read(self, topic: TopicName) -> TopicState:
         """A topic's state; all defaults if it was never written."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             row = connection.execute(
                 """SELECT paused, error, contract, accept_over_threshold
                    FROM topic_state WHERE topic = %s""",
@@ -76,7 +76,7 @@ class TopicStates:
     @retry_connection
     def set_paused(self, topic: TopicName, *, paused: bool) -> None:
         """Pause or resume; resuming also clears a halt."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             connection.execute(
                 """INSERT INTO topic_state (topic, paused) VALUES (%s, %s)
                    ON CONFLICT (topic) DO UPDATE SET paused = excluded.paused,
@@ -88,7 +88,7 @@ class TopicStates:
     @retry_connection
     def set_accept(self, topic: TopicName, *, accept: bool) -> None:
         """Let the failed micro-batch through, once."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             connection.execute(
                 """INSERT INTO topic_state (topic, accept_over_threshold) VALUES (%s, %s)
                    ON CONFLICT (topic) DO UPDATE
@@ -99,7 +99,7 @@ class TopicStates:
     @retry_connection
     def note(self, topic: TopicName, *, lag: int | None = None, error: str | None = None) -> None:
         """Store the lag (None leaves it) and the latest error (None: all is well)."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             connection.execute(
                 """INSERT INTO topic_state (topic, lag, seen_at, error, error_at)
                    VALUES (%s, coalesce(%s, 0), now(), %s, CASE WHEN %s::text IS NULL
@@ -113,7 +113,7 @@ class TopicStates:
     @retry_connection
     def rows(self) -> list[StreamRow]:
         """One row a topic that was ever taken or paused."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 """WITH sums AS (
                      SELECT topic, max(id) AS last_id, max(published_at) AS last_at,

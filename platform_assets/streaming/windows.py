@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
+from platform_assets.streaming.ledger_database import ledger_database, retry_connection
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Windows:
     """The windows of all topics, kept in the ledger."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        ensure_schema(settings)
+        self._database = ledger_database(settings)
+        self._database.prepare()
 
     @retry_connection
     def current(self, contract: Contract, now: datetime) -> Window:
@@ -48,7 +48,7 @@ class Windows:
         the same order.
         """
         window = window_at(now, contract.window_seconds)
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             row = connection.execute(
                 """SELECT window_key, opened_at, closes_at FROM stream_window WHERE topic = %s
                    ORDER BY opened_at DESC LIMIT 1""",
@@ -70,7 +70,7 @@ class Windows:
         Returns:
             The keys closed by this call, oldest first.
         """
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 """UPDATE stream_window AS w SET closed = true
                    WHERE w.topic = %s AND NOT w.closed AND w.closes_at <= %s
@@ -84,7 +84,7 @@ class Windows:
     @retry_connection
     def unchecked(self, limit: int) -> list[tuple[TopicName, str]]:
         """Closed windows whose whole suite has not run yet, oldest first."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 """SELECT topic, window_key FROM stream_window
                    WHERE closed AND NOT checked ORDER BY opened_at LIMIT %s""",
@@ -95,7 +95,7 @@ class Windows:
     @retry_connection
     def mark_checked(self, topic: TopicName, window_key: str) -> None:
         """Note that a closed window's suite has run."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             connection.execute(
                 "UPDATE stream_window SET checked = true WHERE topic = %s AND window_key = %s",
                 (str(topic), window_key),
@@ -104,7 +104,7 @@ class Windows:
     @retry_connection
     def keys(self, topic: TopicName) -> list[str]:
         """All windows of a topic, oldest first."""
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             rows = connection.execute(
                 "SELECT window_key FROM stream_window WHERE topic = %s ORDER BY opened_at",
                 (str(topic),),

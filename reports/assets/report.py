@@ -3,14 +3,16 @@
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from pydantic import Field
 
+from platform_assets.graph.broken_assets import build_broken_definitions, build_each
+from platform_assets.graph.dagster_private import AssetCheckExecutionRecordStatus
 from platform_assets.graph.retries import backing_off
-from reports.definition import Definition, load_definitions
+from reports.definition import DEFINITIONS, Definition, load_definitions
 from reports.periods import Grain, Period
 from reports.portal.addresses import report_url
 
@@ -40,22 +42,37 @@ class FactsConfig(dg.Config):
 class DeliveryConfig(dg.Config):
     """Options of a delivery."""
 
-    send: bool = Field(default=True, description="False: say what would be sent; send nothing.")
+    send: bool = Field(
+        default=True, description="False: show what would be sent, and send nothing."
+    )
     resend: bool = Field(default=False, description="Send again what was sent before.")
 
 
-def build_report_definitions(check_keys: CheckKeys) -> dg.Definitions:
+def build_report_definitions(check_keys: CheckKeys, folder: Path | None = None) -> dg.Definitions:
     """Assets, job and schedule of every definition; reads the YAML files only.
+
+    A definition that cannot be used, or that Dagster refuses, becomes an asset with its error.
 
     Args:
         check_keys: every asset check of the whole graph, asked for when a report is made.
+        folder: where the definitions are; default: those that ship.
     """
-    reports = list(load_definitions().values())
-    jobs = {report.name: _job(report) for report in reports}
-    return dg.Definitions(
-        assets=[asset for report in reports for asset in build_report_assets(report, check_keys)],
-        jobs=list(jobs.values()),
-        schedules=[_schedule(report, jobs[report.name]) for report in reports],
+    folder = folder or DEFINITIONS
+    loaded = load_definitions(folder)
+
+    def build(report: Definition) -> dg.Definitions:
+        job = _job(report)
+        return dg.Definitions(
+            assets=build_report_assets(report, check_keys),
+            jobs=[job],
+            schedules=[_schedule(report, job)],
+        )
+
+    paths = [(folder / f"{name}.yaml", one) for name, one in loaded.items()]
+    built, broken = build_each("report", paths, build)
+    return dg.Definitions.merge(
+        *(definitions for _, definitions in built),
+        build_broken_definitions("report", [*loaded.broken, *broken]),
     )
 
 
@@ -131,7 +148,7 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
     @part(
         "context",
         deps=[key("facts")],
-        description="Passages of the knowledge base about what the facts say.",
+        description="Passages of the knowledge base about what the facts show.",
     )
     def passages(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).context()
@@ -162,7 +179,7 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
         "charts",
         deps=[key("facts")],
         kinds={"altair"},
-        description="Charts, and titles that say their finding.",
+        description="Charts, with titles that state their finding.",
     )
     def charts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         sheet = _maker(context, definition).charts()
@@ -207,20 +224,20 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
     @part(
         "delivery",
         deps=[key("document")],
-        description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once a recipient.",
+        description=f"Sent to {', '.join(definition.recipients) or 'nobody'}; once per recipient.",
         check_specs=[
             dg.AssetCheckSpec(
                 "delivered",
                 asset=key("delivery"),
-                description="Every recipient has had the report.",
+                description="Every recipient has received the report.",
             )
         ],
     )
     def delivery(
         context: dg.AssetExecutionContext, config: DeliveryConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        from reports.delivery.recipients import Recipient
         from reports.delivery.send import deliver, undelivered
+        from reports.recipients import Recipient
 
         maker = _maker(context, definition)
         report = maker.store.load(definition.name, maker.period.key)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from platform_assets.core.databases import Connection, Database, connect, retry_connection, unusable
+from platform_assets.core.databases import AWAY, SHORT, Connection, Database, unusable
 from platform_assets.core.settings import Settings
 from reports.delivery.model import Delivery, Key, State
+from reports.delivery.revisions import REVISIONS
 
 DATABASE = "reports"
 ERROR_LIMIT = 1_000
@@ -40,7 +40,8 @@ class DeliveryLog:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        _prepare(settings)
+        self._database = _database(settings)
+        self._database.prepare()
 
     @contextmanager
     def turn(self, key: Key, wait_seconds: float) -> Iterator[None]:
@@ -55,10 +56,7 @@ class DeliveryLog:
         Raises:
             BusyError: the other run is still at it.
         """
-        try:
-            connection = retry_connection(connect)(self._settings, DATABASE)
-        except (psycopg.Error, RuntimeError) as error:
-            raise unusable(self._settings, DATABASE, error) from None
+        connection = self._database.connect()
         try:
             _lock(connection, key, wait_seconds)
         except psycopg.errors.LockNotAvailable:
@@ -191,22 +189,21 @@ class DeliveryLog:
     def _run(
         self, statement: str, parameters: Sequence[Any] | dict[str, Any]
     ) -> list[tuple[Any, ...]]:
-        @retry_connection
         def run() -> list[tuple[Any, ...]]:
-            with connect(self._settings, DATABASE) as connection:
+            with self._database.connect() as connection:
                 cursor = connection.execute(statement.encode(), parameters)
                 return cursor.fetchall() if cursor.description else []
 
         try:
-            return run()
-        except (psycopg.Error, RuntimeError) as error:
+            return SHORT.retry.on(AWAY)(run)
+        except psycopg.Error as error:
             raise unusable(self._settings, DATABASE, error) from None
 
 
 @lru_cache(maxsize=4)
-def _prepare(settings: Settings) -> None:
-    """Make the database and its table where they are missing (once a process)."""
-    Database(settings, DATABASE, Path(__file__).with_name("deliveries.sql")).prepare()
+def _database(settings: Settings) -> Database:
+    """One a process, so that its table is looked at once."""
+    return Database(settings, DATABASE, REVISIONS)
 
 
 def _lock(connection: Connection, key: Key, wait_seconds: float) -> None:

@@ -43,7 +43,7 @@ def sender_of(mail_from: str) -> Address:
         return Address(display_name=name, addr_spec=address)
     except (ValueError, IndexError):
         raise RefusedError(
-            f"WEIR_MAIL_FROM={mail_from!r} is no mail address", "write it as weir@example.com"
+            f"WEIR_MAIL_FROM={mail_from!r} is not a mail address", "write it as weir@example.com"
         ) from None
 
 

@@ -18,7 +18,6 @@ from platform_assets.core.settings import Settings
 from reports.delivery.log import BusyError, DeliveryLog
 from reports.delivery.message import Message, compose, message_id_of
 from reports.delivery.model import Delivery, Key, State
-from reports.delivery.recipients import Channel, Recipient
 from reports.delivery.transport import (
     Receipt,
     RefusedError,
@@ -27,6 +26,7 @@ from reports.delivery.transport import (
     Transport,
 )
 from reports.document import Report
+from reports.recipients import Channel, Recipient
 from reports.store import PDF, ReportStore
 
 PARALLEL = 4
@@ -118,9 +118,9 @@ def _remedy(report: Report, outcome: Outcome) -> str:
     match outcome.result:
         case Result.DEAD:
             key = Key(report.name, report.period, str(outcome.recipient))
-            return f"{outcome.detail}; mend the cause, then: {key.retry_command}"
+            return f"{outcome.detail}; fix the cause, then: {key.retry_command}"
         case Result.HELD:
-            return f"{outcome.detail}; mend the data, then materialise the report again"
+            return f"{outcome.detail}; fix the data, then materialise the report again"
         case Result.WOULD_SEND:
             return "materialise the delivery with send: true"
         case _:
@@ -217,7 +217,7 @@ class _Job:
         if delivery.state is State.DEAD:
             return Outcome(recipient, Result.DEAD, delivery.last_error, delivery.attempts)
         another = delivery.document_digest != self._digest
-        detail = "sent with another document; sending again must be asked for" if another else ""
+        detail = "sent with another document; use --resend to send it again" if another else ""
         return Outcome(
             recipient, Result.ALREADY_SENT, detail, delivery.attempts, delivery.message_id
         )

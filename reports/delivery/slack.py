@@ -171,7 +171,7 @@ def _failure(error: Exception, channel: str) -> TemporaryError | RefusedError:
             return TemporaryError(
                 f"Slack cannot be reached ({type(error).__name__})", "check WEIR_SLACK_URL"
             )
-        return TemporaryError(f"Slack did not take the file ({type(error).__name__})")
+        return TemporaryError(f"Slack did not accept the file ({type(error).__name__})")
     status = int(getattr(error.response, "status_code", 0) or 0)
     reason = clip(str(error.response.get("error", "no reason")), 200)
     if status == 429 or status >= 500 or reason in _BUSY_REASONS:

@@ -99,5 +99,5 @@ class SmtpTransport:
         text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
         said = f"{self._name} answered {code} {' '.join(text.split())[:300]}"
         if 500 <= code < 600:
-            return RefusedError(said, "mend the address or the account")
+            return RefusedError(said, "fix the address or the account")
         return TemporaryError(said)

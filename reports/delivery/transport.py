@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry, Retrying
+from platform_assets.core.secrets import SecretError, read_secret
 from reports.delivery.message import Message
 
 
@@ -87,26 +79,12 @@ class RetryPolicy:
         Args:
             before_pause: is told each failure that is tried again.
         """
-        jitter = wait_random_exponential(multiplier=self.first_seconds, max=self.longest_seconds)
+        policy = Retry(self.attempts, pause=self.first_seconds, longest=self.longest_seconds)
+        return policy.on(TemporaryError, asked=_asked, before_pause=before_pause)
 
-        def pause(state: RetryCallState) -> float:
-            failure = state.outcome.exception() if state.outcome else None
-            asked = failure.retry_after if isinstance(failure, TemporaryError) else 0.0
-            # What the other side asks for is waited in full, jitter comes on top.
-            return min(asked + jitter(state), self.longest_seconds)
 
-        def tell(state: RetryCallState) -> None:
-            failure = state.outcome.exception() if state.outcome else None
-            if before_pause and failure:
-                before_pause(failure)
-
-        return Retrying(
-            retry=retry_if_exception_type(TemporaryError),
-            stop=stop_after_attempt(self.attempts),
-            wait=pause,
-            before_sleep=tell,
-            reraise=True,
-        )
+def _asked(error: BaseException) -> float:
+    return error.retry_after if isinstance(error, TemporaryError) else 0.0
 
 
 def secret(variable: str) -> str:
@@ -115,16 +93,10 @@ def secret(variable: str) -> str:
     Raises:
         RefusedError: neither is set, or the file cannot be read.
     """
-    if value := os.environ.get(variable):
-        return value
-    if not (file := os.environ.get(f"{variable}_FILE")):
-        raise RefusedError(f"no secret in {variable}", f"set {variable} or {variable}_FILE")
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise RefusedError(
-            f"{variable}_FILE={file}: {error.strerror}", "check the path and its rights"
-        ) from None
+        return read_secret(variable)
+    except SecretError as error:
+        raise RefusedError(error.message, error.hint) from None
 
 
 def seconds(text: str | None) -> float:

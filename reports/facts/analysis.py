@@ -52,7 +52,7 @@ def analyse(reader: KpiReader, period: Period) -> Findings:
     """
     kpi, found = reader.kpi, Findings(reader.kpi)
     if reader.missing:
-        reason = f"table {reader.missing[0]} is not there"
+        reason = f"table {reader.missing[0]} does not exist"
         found.facts.append(_gap(kpi, period, reason))
         found.notices.append(("gap", reason))
         return found

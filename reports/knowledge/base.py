@@ -76,7 +76,7 @@ class KnowledgeBase:
         """
         if not _NAME.fullmatch(collection):
             raise KnowledgeError(
-                f"{collection!r} is no name of a collection",
+                f"{collection!r} is not a valid collection name",
                 "use up to 40 of a-z, 0-9, - and _, a letter first",
             )
         self._embedder = embedder or shared_embedder(settings.embedding_model, settings.cache)
@@ -103,7 +103,7 @@ class KnowledgeBase:
             StoreUnreachableError: the store does not answer.
         """
         if not folder.is_dir():
-            raise KnowledgeError(f"no folder {folder}", "make it, or mend the path")
+            raise KnowledgeError(f"no folder {folder}", "create it, or fix the path")
         report = SyncReport()
         known = self._store.documents(self._table)
         files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}

@@ -65,11 +65,10 @@ class Evidence:
             broken.append(("address", address[0], "no web or mail address may stand in a report"))
         used = {*draft.facts, *(one for derived in draft.derivations for one in derived.of)}
         broken += [
-            ("fact", unknown, f"there is no fact {unknown!r}")
-            for unknown in sorted(used - self._facts)
+            ("fact", unknown, f"no fact {unknown!r}") for unknown in sorted(used - self._facts)
         ]
         broken += [
-            ("passage", unknown, f"there is no passage {unknown!r}")
+            ("passage", unknown, f"no passage {unknown!r}")
             for unknown in sorted(set(draft.passages) - self._passages)
         ]
         return broken

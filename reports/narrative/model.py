@@ -8,13 +8,13 @@ any text; what it makes the model write is judged like everything else.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from platform_assets.core.secrets import find_secret
 from platform_assets.core.settings import Settings
 from reports.facts.model import Derivation
 from reports.narrative.brief import (
@@ -208,7 +208,7 @@ class ModelNarrator:
         client = openai.OpenAI(
             base_url=settings.llm_url,
             # The client wants some key; a server of one's own may want none.
-            api_key=os.environ.get(settings.llm_secret_name) or "none",
+            api_key=find_secret(settings.llm_secret_name) or "none",
             timeout=settings.llm_timeout_seconds,
             max_retries=RETRIES,
         )

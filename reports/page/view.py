@@ -117,7 +117,7 @@ class View:
             moment = datetime.fromisoformat(self.report.data_until).astimezone(UTC)
         except ValueError:
             raise self._error(
-                f"data_until {self.report.data_until!r} is no ISO 8601 moment"
+                f"data_until {self.report.data_until!r} is not a valid ISO 8601 timestamp"
             ) from None
         return f"{format_datetime(moment, 'medium', locale=locale_of(self.language))} UTC"
 
@@ -141,7 +141,7 @@ class View:
         runs, misfits = cut(text, spans)
         if misfits:
             at = f"{misfits[0].start}-{misfits[0].end}"
-            raise self._error(f"{where}: span {at} overlaps or lies outside")
+            raise self._error(f"{where}: span {at} overlaps or is out of range")
         for run, cited in runs:
             facts = [self._fact(name, where) for name in cited.facts] if cited else []
             title = "; ".join(f"{fact.label} {self._shown(fact)}" for fact in facts)
@@ -162,7 +162,7 @@ class View:
         numbers = {passage.id: number for number, passage in self.footnotes}
         missing = [name for name in passages if name not in numbers]
         if missing:
-            raise self._error(f"passage {missing[0]!r} is cited but not there")
+            raise self._error(f"passage {missing[0]!r} is cited but does not exist")
         return [numbers[name] for name in passages]
 
     @cached_property
@@ -288,7 +288,7 @@ class View:
 
     def _fact(self, name: str, where: str) -> Fact:
         if name not in self._facts:
-            raise self._error(f"{where}: fact {name!r} is not there")
+            raise self._error(f"{where}: fact {name!r} does not exist")
         return self._facts[name]
 
     def _error(self, what: str) -> PageError:

@@ -112,7 +112,7 @@ def _errors(app: FastAPI) -> None:
             return _error(request, 502, "The rows cannot be read", error.message)
         # What is wrong inside is for the log; a reader cannot mend it.
         _LOG.error("%s %s: %s", request.method, request.url.path, error)
-        return _error(request, 503, "The portal is not well", "Please try again in a minute.")
+        return _error(request, 503, "Something went wrong", "Please try again in a minute.")
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, _error: Exception) -> Response:
@@ -128,7 +128,7 @@ def _errors(app: FastAPI) -> None:
 
 def _missing(request: Request) -> Response:
     hint = "It may have moved, or it is not yours to read."
-    return _error(request, 404, "There is no such page", hint)
+    return _error(request, 404, "Page not found", hint)
 
 
 def _error(request: Request, status: int, title: str, hint: str) -> Response:

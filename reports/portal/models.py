@@ -101,7 +101,7 @@ def _pages(visit: Visit, model: str = "", day: str = "") -> Pages:
         raise NoSuchReportError("pages of models are for those who may read them")
     root = visit.portal.settings.models_root
     if not root:
-        raise NoSuchReportError("there is no folder for models: set WEIR_MODELS_ROOT")
+        raise NoSuchReportError("no folder for models: set WEIR_MODELS_ROOT")
     return Pages(Path(root) / "drift")
 
 

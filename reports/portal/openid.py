@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,9 +15,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
+from platform_assets.core.secrets import find_secret
 from platform_assets.core.settings import Settings
 from reports.portal.sessions import Attempt
 
@@ -56,7 +56,7 @@ class OpenIdProvider:
     def __init__(self, settings: Settings) -> None:
         self._issuer = settings.portal_oidc_issuer.rstrip("/")
         self._client_id = settings.portal_oidc_client_id
-        self._secret = os.environ.get(settings.portal_oidc_secret_name, "")
+        self._secret = find_secret(settings.portal_oidc_secret_name) or ""
         self._redirect = settings.portal_url.rstrip("/") + CALLBACK
         missing = [
             name
@@ -155,12 +155,7 @@ class OpenIdProvider:
         )
 
 
-@retry(
-    retry=retry_if_exception_type(httpx.TransportError),
-    stop=stop_after_attempt(3),
-    wait=wait_random_exponential(multiplier=0.2, max=2),
-    reraise=True,
-)
+@Retry(3, longest=2).on(httpx.TransportError).wraps
 def _get(url: str) -> dict[str, Any]:
     answer = httpx.get(url, timeout=_TIMEOUT_SECONDS).raise_for_status()
     content: dict[str, Any] = answer.json()

@@ -139,7 +139,7 @@ class Shelf:
             path = self._store.path(name, period, JSON)
             raise UnreadableReportError(
                 f"report {name} of {period} ({path}) is malformed at {where or 'its start'}",
-                f"make it anew: weir report {name} --period {period}",
+                f"make it again: weir report {name} --period {period}",
             ) from error
 
     def _read_report(self, name: str, period: str, _changed: int) -> Report:

@@ -29,7 +29,7 @@ class TooOftenError(WeirError):
     """
 
     def __init__(self, seconds: int) -> None:
-        super().__init__("That was too often", f"try again in {seconds} seconds")
+        super().__init__("Too many attempts", f"try again in {seconds} seconds")
         self.seconds = seconds
 
 

@@ -21,7 +21,7 @@ _hasher = PasswordHasher()
 
 
 class UserError(WeirError):
-    """A user is there already, is missing, or may not be as asked."""
+    """A user already exists, is missing, or may not be as asked."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Users:
                     )
         except psycopg.errors.UniqueViolation:
             raise UserError(
-                f"user {user.name} is there already",
+                f"user {user.name} already exists",
                 f"remove first: weir portal users remove {user.name}",
             ) from None
         return password
@@ -96,7 +96,7 @@ class Users:
         """
         with self._database.borrow() as connection:
             if not connection.execute("DELETE FROM portal_user WHERE name = %s", (name,)).rowcount:
-                raise UserError(f"there is no user {name}", "see: weir portal users list")
+                raise UserError(f"no user {name}", "see: weir portal users list")
 
     def all(self) -> list[User]:
         """Every user, by name."""

@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 
 from ml.features.daily import ACTIVE_DAYS, HISTORY_DAYS, midnight, population
-from ml.features.labels import LABEL, purchased_within
 from ml.features.user import FEATURES, user_features
+from ml.models.purchase.label import LABEL, purchased_within
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import Shift, simulate_history

@@ -26,15 +26,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
-from ml.assets.drift import DRIFT
 from ml.assets.features import JOB as FEATURES_JOB
-from ml.assets.purchase import DATASET_KEY, DEPLOYMENT_KEY, EVALUATION_KEY, VERSION_KEY
-from ml.assets.purchase import JOB as TRAINING
-from ml.assets.serving import JOB as JUDGING
-from ml.assets.serving import SERVED_KEY, TRIAL_KEY
+from ml.assets.keys import part_key
+from ml.assets.training import PARTS
 from ml.features.daily import midnight
 from ml.features.user import FEATURES
-from ml.purchase import MODEL
+from ml.models.purchase.spec import SPEC
 from ml.rollout.deployment import Deployment, Deployments
 from ml.store.artefact import artefact_key, open_artefact, seal
 from ml.store.registry import Registry
@@ -50,6 +47,9 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.loop_world import Asked, World, ask, tell
 from tests.integration.model_server import ModelServer
 
+MODEL, TRAINING, JUDGING = SPEC.name, SPEC.training_job, SPEC.judging_job
+DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (part_key(MODEL, part) for part in PARTS)
+DRIFT, TRIAL_KEY, SERVED_KEY = (part_key(MODEL, part) for part in ("drift", "trial", "served"))
 FIRST = date(2026, 3, 1)
 EVENTS = 1_500
 """A day, before the shift."""

@@ -273,7 +273,7 @@ def test_anothers_report_is_refused(served: Served, page: Page) -> None:
         answer = page.goto(f"/reports/monthly-energy/2010-12{path}")
         assert answer
         assert answer.status == 404
-        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     refused = [entry for entry in served.audit.read(user="anna") if entry.action == "refused"]
     assert len(refused) == 4
 

@@ -72,7 +72,7 @@ def test_the_page_is_drawn_in_its_frame_and_loads_nothing(served: tuple[Settings
         page.get_by_label("Name").fill("models-reader")
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_text("The model should be trained anew")).to_be_visible()
+        expect(page.get_by_text("The model should be retrained")).to_be_visible()
         frame = page.frame_locator("iframe.evidently")
         expect(frame.get_by_text("Dataset Drift").first).to_be_visible(timeout=20_000)
         expect(frame.get_by_text("amount").first).to_be_visible()

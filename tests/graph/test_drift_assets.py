@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from ml.assets.drift import CHECKS, DRIFT, build_drift_definitions
+from ml.assets.drift import CHECKS, build_drift_definitions
 from ml.assets.features import USER_FEATURES_KEY, build_features_definitions
+from ml.assets.keys import part_key
+from ml.models.purchase.spec import SPEC
 
+DRIFT = part_key(SPEC.name, "drift")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def definitions() -> dg.Definitions:
-    return dg.Definitions.merge(build_features_definitions(), build_drift_definitions())
+    return dg.Definitions.merge(build_features_definitions(), build_drift_definitions(SPEC))
 
 
 def requested(

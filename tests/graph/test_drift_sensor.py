@@ -17,14 +17,14 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from ml.assets.purchase import JOB as TRAINING_JOB
 from ml.drift.decide import Decision
 from ml.drift.log import DriftLog, Entry
-from ml.purchase import MODEL
+from ml.models.purchase.spec import SPEC
 from platform_assets.core.settings import Settings
 from sensors.drift import build_drift_sensor
 from tests.kept import Kept
 
+MODEL, TRAINING_JOB = SPEC.name, SPEC.training_job
 FIRST = date(2026, 3, 1)
 TRAINED = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -66,6 +66,7 @@ class World:
             connection.execute("DELETE FROM drift_decisions")
         self.cursor: str | None = None
         self.sensor = build_drift_sensor(
+            SPEC,
             lambda _settings, _model: (self.champion, self.trial),
             lambda: self.settings.model_copy(update={"home": self.home}),
             lambda: self.kept,
@@ -243,8 +244,10 @@ def test_never_twice_for_a_day_and_never_within_the_cool_down(
 def test_the_sensor_loads_no_heavy_library(tmp_path: Path) -> None:
     script = (
         "import sys, dagster; before = set(sys.modules)\n"
-        "from sensors.drift import build_drift_sensor; build_drift_sensor()\n"
-        "from ml.assets.drift import build_drift_definitions; build_drift_definitions()\n"
+        "from sensors.drift import build_drift_sensor; from ml.discovery import models\n"
+        "[build_drift_sensor(spec) for spec in models().specs]\n"
+        "from ml.assets.drift import build_drift_definitions\n"
+        "[build_drift_definitions(spec) for spec in models().specs]\n"
         "heavy = {'psycopg', 'polars', 'scipy', 'evidently', 'mlflow', 'pandas'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)))"
     )

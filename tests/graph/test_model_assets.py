@@ -19,19 +19,17 @@ from ml.assets.features import (
     build_features_definitions,
     missing_days,
 )
-from ml.assets.purchase import (
-    DATASET_KEY,
-    DEPLOYMENT_KEY,
-    EVALUATION_KEY,
-    JOB,
-    SKIPPED,
-    VERSION_KEY,
-    build_purchase_definitions,
-)
+from ml.assets.keys import part_key
+from ml.assets.training import PARTS, SKIPPED, build_training_definitions
 from ml.features import table
 from ml.features.user import FEATURES
+from ml.models.purchase.spec import SPEC
 from platform_assets.core.settings import Settings, get_settings
 
+DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (
+    part_key(SPEC.name, part) for part in PARTS
+)
+JOB = SPEC.training_job
 DAY = date(2026, 3, 5)
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -45,7 +43,9 @@ def definitions() -> dg.Definitions:
             )
         ]
     )
-    built = dg.Definitions.merge(silver, build_features_definitions(), build_purchase_definitions())
+    built = dg.Definitions.merge(
+        silver, build_features_definitions(), build_training_definitions(SPEC)
+    )
     dg.Definitions.validate_loadable(built)
     return built
 
@@ -163,7 +163,7 @@ def test_too_little_data_is_recorded_with_its_reason_and_nothing_follows(
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
         wanted = {
-            "no tables": "there is no such table",
+            "no tables": "the table does not exist",
             "few rows": "labelled rows, 100 are needed",
         }
         assert wanted[kind] in str(metadata[SKIPPED].value)
@@ -183,6 +183,6 @@ def test_too_little_data_is_recorded_with_its_reason_and_nothing_follows(
 
 
 def test_features_are_named_as_the_model_takes_them() -> None:
-    from ml.purchase.package import signature
+    from ml.training.package import signature
 
-    assert tuple(field.name for field in signature().inputs) == FEATURES
+    assert tuple(field.name for field in signature(SPEC).inputs) == FEATURES

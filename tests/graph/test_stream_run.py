@@ -15,8 +15,9 @@ from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import BatchCounts, MicroBatch, OffsetRange, Published
+from platform_assets.graph.runs import host
 from platform_assets.graph.runs import stream as stream_run
-from platform_assets.graph.runs.stream import Reporter, code_version
+from platform_assets.graph.runs.stream import Reporter
 from platform_assets.streaming.ledger import Totals
 from platform_assets.streaming.microbatch import Step
 
@@ -216,16 +217,18 @@ def test_the_code_version_follows_code_and_contracts(tmp_path, monkeypatch) -> N
     contract = tmp_path / "platform_assets" / "contracts" / "a.yaml"
     contract.parent.mkdir(parents=True)
     contract.write_text("version: 1")
-    monkeypatch.setattr(stream_run, "REPOSITORY", tmp_path)
-    code_version.cache_clear()
+    monkeypatch.setattr(host, "REPOSITORY", tmp_path)
+    host.deploy_version.cache_clear()
     try:
-        before = code_version()
+        before = host.deploy_version(host.LAKE_CODE)
         contract.write_text("version: 2")
-        assert code_version() == before, "read once a process: a restart is the deploy"
-        code_version.cache_clear()
-        assert code_version() != before
+        assert host.deploy_version(host.LAKE_CODE) == before, (
+            "read once a process: a restart is the deploy"
+        )
+        host.deploy_version.cache_clear()
+        assert host.deploy_version(host.LAKE_CODE) != before
     finally:
-        code_version.cache_clear()
+        host.deploy_version.cache_clear()
 
 
 def test_what_a_killed_run_did_not_report_is_reported_by_its_successor(bench: Bench) -> None:

@@ -115,9 +115,9 @@ def _order(columns: list[str]) -> list[str]:
 
 def assert_balanced(settings: Settings, topic: TopicName) -> None:
     """Every micro-batch adds up, its ranges join without gap, and bronze has each record once."""
-    from platform_assets.streaming.database import borrow
+    from platform_assets.streaming.ledger_database import ledger_database
 
-    with borrow(settings) as connection:
+    with ledger_database(settings).borrow() as connection:
         wrong = connection.execute(
             """SELECT id, status FROM micro_batch WHERE topic = %s AND (status <> 'published'
                  OR records <> published + quarantined + duplicates + dead_letters)""",

@@ -15,8 +15,7 @@ import ml.assets.anomaly
 from ml.anomaly.model import AUTOENCODER, champion
 from ml.anomaly.training import train_stream
 from ml.assets.anomaly import (
-    JOB,
-    LEASE,
+    WATCH,
     anomaly_watch_job,
     asset_key,
     build_anomaly_definitions,
@@ -116,10 +115,10 @@ def test_the_long_lived_run_scores_logs_and_drains_when_asked(
         deadline = time.monotonic() + 60
         while not place.events() and time.monotonic() < deadline:
             time.sleep(0.1)
-        lease = read_lease(place.settings, LEASE)
+        lease = read_lease(place.settings, WATCH.lease)
         assert lease is not None
         assert lease.held
-        request_stop(place.settings, LEASE, "the test is over")
+        request_stop(place.settings, WATCH.lease, "the test is over")
         run.join(timeout=60)
         assert done[0].success
         record = instance.get_latest_materialization_event(asset_key(place.stream, "scores"))
@@ -135,4 +134,4 @@ def test_every_stream_has_its_two_assets_and_the_run_its_lease() -> None:
     for stream in ml.anomaly.definition.load_streams().values():
         assert asset_key(stream, "version") in keys
         assert asset_key(stream, "scores") in keys
-    assert found.resolve_job_def(JOB)
+    assert found.resolve_job_def(WATCH.job)

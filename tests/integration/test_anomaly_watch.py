@@ -243,7 +243,9 @@ def test_a_counted_interval_without_rows_is_0(place: Place) -> None:
 
 
 def test_without_its_table_a_stream_says_so(place: Place) -> None:
-    with pytest.raises(AnomalyError, match=r"silver\.industry\.machine_readings is not there yet"):
+    with pytest.raises(
+        AnomalyError, match=r"silver\.industry\.machine_readings does not exist yet"
+    ):
         place.watch().step(END)
 
 

@@ -23,10 +23,10 @@ from reports.delivery import send
 from reports.delivery.log import DATABASE, BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
 from reports.delivery.model import Delivery, Key, State
-from reports.delivery.recipients import Recipient
 from reports.delivery.send import Outcome, Result, deliver
 from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Report
+from reports.recipients import Recipient
 from reports.store import ReportStore
 from tests.peer import Answer, scripted
 from tests.unit.test_delivery_message import report, stored
@@ -380,7 +380,7 @@ def test_the_commands_list_and_retry(stack: Settings, document: Report) -> None:
     assert f"{BOARD}: sent" in sent.stdout
     assert len(inbox.mails) == 1
     none = weir("retry", "--report", document.name)
-    assert "No dead delivery fits." in none.stdout
+    assert "No matching dead delivery." in none.stdout
     wrong = weir("list", "--state", "lost")
     assert wrong.returncode == 1
     assert "one of pending, sent" in wrong.stderr

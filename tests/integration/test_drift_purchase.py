@@ -13,14 +13,15 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from ml.assets.drift import DRIFT, build_drift_definitions
+from ml.assets.drift import build_drift_definitions
 from ml.assets.features import USER_FEATURES_KEY, build_features_definitions
-from ml.assets.purchase import JOB, build_purchase_definitions
+from ml.assets.keys import part_key
+from ml.assets.training import build_training_definitions
 from ml.drift import pages
 from ml.drift.inputs import answers_of, champion_of, rows_of
 from ml.drift.log import DriftLog
 from ml.features import daily
-from ml.purchase import MODEL
+from ml.models.purchase.spec import SPEC
 from platform_assets.connectors.simulate import Shift
 from platform_assets.connectors.simulate.clickstream import Clickstream
 from platform_assets.core.databases import connect
@@ -28,11 +29,13 @@ from platform_assets.core.settings import Settings, get_settings
 from sensors.drift import build_drift_sensor
 from tests.integration.trial_scene import forget
 
+MODEL, JOB = SPEC.name, SPEC.training_job
+DRIFT = part_key(MODEL, "drift")
 FIRST = date(2026, 3, 1)
 DAYS, TRAINED, SHIFTED = 49, 42, 44
 DEFINITIONS = dg.Definitions.merge(
-    build_features_definitions(), build_purchase_definitions(), build_drift_definitions(),
-    dg.Definitions(sensors=[build_drift_sensor()]),
+    build_features_definitions(), build_training_definitions(SPEC), build_drift_definitions(SPEC),
+    dg.Definitions(sensors=[build_drift_sensor(SPEC)]),
 )  # fmt: skip
 
 
@@ -106,7 +109,7 @@ def test_without_a_version_in_service_or_features_a_day_says_so(
     job(instance, "watch_purchase", partition_key=day(5).isoformat())
     assert USER_FEATURES_KEY.to_user_string() in metadata(instance, DRIFT)["skipped"]
     nobody = dg.Definitions.merge(
-        build_features_definitions(), build_drift_definitions(lambda _settings: None)
+        build_features_definitions(), build_drift_definitions(SPEC, lambda _settings: None)
     )
     done = nobody.resolve_job_def("watch_purchase").execute_in_process(
         instance=instance, partition_key=day(TRAINED).isoformat()
@@ -122,7 +125,7 @@ def test_answers_are_of_the_day_and_labels_of_rows_before(
     assert champion is not None
     assert champion.trained_until.date() == day(TRAINED)
     rows = rows_of(lake, day(TRAINED))
-    answers = answers_of(lake, champion, day(TRAINED), rows)
+    answers = answers_of(lake, SPEC.label, champion, day(TRAINED), rows)
     assert len(answers.scores) == rows.height
     assert len(answers.reference) > 0
     before = rows_of(lake, day(TRAINED - 1))

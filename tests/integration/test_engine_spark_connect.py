@@ -53,8 +53,15 @@ def _changes() -> rows.Log:
     return rows.cut(rows.CUSTOMERS, {0: values}, [3])
 
 
-@pytest.mark.parametrize("small", [SMALL, 0], ids=["small", "large"])
-@pytest.mark.parametrize("make", [_clicks, _changes], ids=["append", "change"])
+@pytest.mark.parametrize(
+    ("make", "small"),
+    [
+        pytest.param(_clicks, SMALL, id="append-small"),
+        pytest.param(_changes, SMALL, id="change-small"),
+        pytest.param(_changes, 0, id="change-large"),
+        pytest.param(_clicks, 0, id="append-large", marks=pytest.mark.soak),
+    ],
+)
 def test_connect_gives_the_same_rows(remote: str, make, small: int) -> None:
     log = make()
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:

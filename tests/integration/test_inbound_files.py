@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from platform_assets.connectors import files
-from platform_assets.connectors.files import ingest
+from platform_assets.connectors.files import GivenFile, digest, ingest
 from platform_assets.connectors.ingested import IngestedFiles, LedgerUnreachableError
 from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
@@ -95,6 +95,56 @@ def test_a_crash_half_way_repeats_and_does_not_remember(
     assert len(sent) == 12
     assert len(set(sent)) == 8
     assert ingest(ready, file, "online_retail").files[0].skipped
+
+
+def test_a_half_copied_file_is_corrected_by_the_whole_one_and_the_conflict_is_shown(
+    ready: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "half.csv"
+    whole = lines(600_004, 3)
+    file.write_text(whole[:-5])
+    before = len(keys(ready))
+    assert ingest(ready, file, "online_retail").events == 3
+    file.write_text(whole + "600004,85129,LAMP,6,2010-12-01 08:26:00,2.55,17850.0,France\n")
+    result = ingest(ready, file, "online_retail")
+    assert (result.events, result.conflicts, result.dead_letters) == (3, 1, 1)
+    assert "half.csv, line 4: conflict" in result.files[0].reasons[0]
+    sent = keys(ready)[before:]
+    assert (len(sent), len(set(sent))) == (6, 4)
+    dead = [
+        message.value()  # type: ignore[attr-defined]
+        for message in records_of(ready, f"{TOPIC}.dlq")
+        if dict(message.headers())["file"] == b"half.csv"  # type: ignore[attr-defined]
+    ]
+    assert dead == [whole.splitlines(keepends=True)[-1].encode()]
+
+
+def test_equal_rows_of_two_parts_are_two_records(ready: Settings, tmp_path: Path) -> None:
+    for name in ("part-1.csv", "part-2.csv"):
+        (tmp_path / name).write_text(
+            HEADER + f"600005,1,LAMP,6,2010-12-01 08:26:00,2,,{name[:6]}\n"
+            "600005,2,LAMP,6,2010-12-01 08:26:00,2,,France\n"
+        )
+    before = len(keys(ready))
+    result = ingest(ready, tmp_path, "online_retail")
+    assert (result.events, result.conflicts) == (4, 0)
+    assert len(set(keys(ready)[before:])) == 4
+
+
+def test_files_sent_and_files_refused_for_good_are_settled(ready: Settings, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("wrong,header\n600006\n")
+    (tmp_path / "2.csv").write_text(lines(600_006))
+    (tmp_path / "3.csv").write_text(lines(600_007))
+    digests = [digest(tmp_path / f"{number}.csv") for number in (1, 2, 3)]
+    given = [
+        GivenFile(file, file.stat().st_size, found)
+        for file, found in zip(sorted(tmp_path.iterdir()), digests, strict=True)
+    ]
+    (tmp_path / "3.csv").write_text("changed")
+    result = ingest(ready, tmp_path, "online_retail", given=given)
+    assert [one.changed for one in result.files] == [False, False, True]
+    with IngestedFiles(ready) as ledger:
+        assert ledger.settled("online_retail", digests) == set(digests[:2])
 
 
 def test_ledger_unreachable_is_one_clear_line(ready: Settings) -> None:

@@ -15,7 +15,7 @@ from platform_assets.connectors.avro_codec import FRAME
 from platform_assets.connectors.kafka import BrokerUnreachableError
 from platform_assets.connectors.produce import LogProducer, Record
 from platform_assets.connectors.publish import ensure_topics
-from platform_assets.connectors.registry import Registry, RegistryError, SchemaRefusedError
+from platform_assets.connectors.registry import RegistryError, SchemaRefusedError, SchemaRegistry
 from platform_assets.connectors.simulate import Shares, simulate_history, simulate_live
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Column, Contract, LogicalType, TopicPolicy
@@ -75,7 +75,7 @@ def test_topic_is_made_by_contract_and_follows_it(stack: Settings) -> None:
 
 def test_added_column_is_accepted_and_retyped_one_refused_with_reason(stack: Settings) -> None:
     first = contract("evolving")
-    registry = Registry(stack)
+    registry = SchemaRegistry(stack)
     one = registry.register(first)
     assert registry.register(first) == one
     extra = Column("helpful", LogicalType.INTEGER, "Votes.")
@@ -107,7 +107,7 @@ def test_refused_schema_leaves_the_topic_alone(stack: Settings) -> None:
 
 
 def test_unknown_schema_is_none(stack: Settings) -> None:
-    assert Registry(stack).schema(999_999) is None
+    assert SchemaRegistry(stack).schema(999_999) is None
 
 
 @pytest.mark.parametrize("call", ["topics", "registry", "produce"])
@@ -116,7 +116,7 @@ def test_unreachable_servers_give_a_bounded_clear_error(call: str) -> None:
     began = time.monotonic()
     calls = {
         "topics": lambda: topics.ensure(nowhere, [contract("never")]),
-        "registry": lambda: Registry(nowhere).register(contract("never")),
+        "registry": lambda: SchemaRegistry(nowhere).register(contract("never")),
         "produce": lambda: LogProducer(nowhere),
     }
     with pytest.raises((BrokerUnreachableError, RegistryError), match=r"does not answer.*weir up"):

@@ -12,7 +12,7 @@ from platform_assets.core.settings import Settings
 from reports.knowledge.base import KnowledgeBase
 from reports.knowledge.stores import postgres
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, VectorStore, open_store
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 from tests.unit.test_knowledge_base import CountingEmbedder
 from tests.unit.test_knowledge_stores import StoreBehaviour, towards, two
 

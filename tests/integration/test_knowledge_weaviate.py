@@ -16,7 +16,7 @@ from platform_assets.core.settings import Settings
 from reports.knowledge.stores import weaviate_v4
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, VectorStore
 from reports.knowledge.stores.weaviate_v4 import WeaviateStore
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 from tests.unit.test_knowledge_stores import StoreBehaviour, entry, ids, towards, two
 
 URL = os.environ.get("WEIR_WEAVIATE_URL", "")

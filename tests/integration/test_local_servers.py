@@ -20,7 +20,9 @@ from platform_assets.local.artifacts import manifest
 from platform_assets.local.model import run_dir
 from platform_assets.local.servers import catalogue
 from platform_assets.local.wait import wait_until
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
+
+pytestmark = pytest.mark.usefixtures("servers_restored")
 
 WEIR = Path(sys.executable).with_name("weir")
 

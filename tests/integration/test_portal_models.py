@@ -104,7 +104,7 @@ def test_others_are_refused(open_as, path: str) -> None:  # type: ignore[no-unty
 def test_no_address_leads_out_of_the_folder(open_as, path: str) -> None:  # type: ignore[no-untyped-def]
     answer = open_as("models").get(path)
     assert answer.status_code == 404
-    assert "There is no such page" in answer.text
+    assert "Page not found" in answer.text
 
 
 def test_the_page_of_a_link_is_not_listed_as_a_day(settings: Settings) -> None:

@@ -26,8 +26,8 @@ from reports.portal.app import create_app
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
 from reports.portal.users import User, Users
-from tests.conftest import free_port_base
 from tests.integration.portal_sample import TableRows
+from tests.ports import free_port_base
 
 MAIL = "anna@example.org"
 

@@ -96,7 +96,7 @@ def test_it_is_served(database: Database, settings: Settings) -> None:
 def test_users_are_checked(database: Database) -> None:
     users = Users(database)
     users.add(User("gerda"))
-    with pytest.raises(UserError, match="gerda is there already"):
+    with pytest.raises(UserError, match="gerda already exists"):
         users.add(User("gerda"))
     users.remove("gerda")
     with pytest.raises(UserError, match="no user gerda"):

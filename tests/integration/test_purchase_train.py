@@ -12,25 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from ml.features.labels import LABEL
 from ml.features.user import FEATURES, USER_FEATURES
-from ml.purchase import card, package
-from ml.purchase.candidates import BOOSTING, LOGISTIC, fit, log_odds
-from ml.purchase.choice import Calibration, choose
-from ml.purchase.compare import compare, table
-from ml.purchase.dataset import Dataset, Recipe, fingerprint
-from ml.purchase.errors import PurchaseError, Skipped
-from ml.purchase.evaluate import best_threshold, calibration_error, intervals, measure
-from ml.purchase.export import check
-from ml.purchase.plots import calibration_png, precision_recall_png
-from ml.purchase.train import Trained, train
-from ml.purchase.validation import Fold, expanding
+from ml.models.purchase.label import LABEL
+from ml.models.purchase.spec import SPEC
 from ml.store.artefact import open_artefact, seal
 from ml.store.registry import Version
+from ml.training import card, package
+from ml.training.candidates import BOOSTING, LOGISTIC, fit, log_odds
+from ml.training.choice import Calibration, choose
+from ml.training.compare import compare, table
+from ml.training.dataset import Dataset, Recipe, fingerprint
+from ml.training.errors import Skipped, TrainingError
+from ml.training.evaluate import best_threshold, calibration_error, intervals, measure
+from ml.training.export import check
+from ml.training.plots import calibration_png, precision_recall_png
+from ml.training.train import Trained, train
+from ml.training.validation import Fold, expanding
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = b"k" * 32
-RECIPE = Recipe(3, 5, "2026-04-01T00:00:00+00:00")
+RECIPE = Recipe(3, 5, "2026-04-01T00:00:00+00:00", SPEC.days, SPEC.label.hours)
 
 
 def labelled(days: int = 8, users: int = 60, seed: int = 0, rate: float = 0.2) -> Dataset:
@@ -54,7 +55,7 @@ def labelled(days: int = 8, users: int = 60, seed: int = 0, rate: float = 0.2) -
         ),
     )  # fmt: skip
     rows = frame.select("user_id", "at", *FEATURES, LABEL)
-    return Dataset(RECIPE, rows, fingerprint(rows))
+    return Dataset(SPEC, RECIPE, rows, fingerprint(rows))
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +103,12 @@ def test_the_sealed_model_answers_as_the_trained_one(
 ) -> None:
     from dataclasses import replace
 
-    from ml.purchase.export import to_onnx
+    from ml.training.export import to_onnx
 
     model = fit(kind, dataset.matrix, dataset.labels, 0)
     line = Calibration(0.8, -0.3)
     answers = line.scores(log_odds(model, dataset.matrix))
-    made = replace(trained, onnx=to_onnx(model, line, len(FEATURES)), answers=answers)
+    made = replace(trained, onnx=to_onnx(model, line, len(FEATURES), SPEC.name), answers=answers)
     package.write(tmp_path / "good", dataset, made, KEY)
     opened = open_artefact(tmp_path / "good", KEY)
     assert opened.metadata["threshold"] == trained.threshold
@@ -116,7 +117,7 @@ def test_the_sealed_model_answers_as_the_trained_one(
     assert opened.metadata["label_delay_seconds"] == 3600 * RECIPE.horizon_hours
     assert pl.read_parquet(opened.file("reference.parquet")).columns == list(FEATURES)
     wrong = replace(made, answers=answers + 1e-3)
-    with pytest.raises(PurchaseError, match="otherwise than the trained one"):
+    with pytest.raises(TrainingError, match="differently from the trained one"):
         package.write(tmp_path / "bad", dataset, wrong, KEY)
 
 
@@ -131,7 +132,7 @@ def test_a_feature_that_nobody_had_yet_says_nothing_later(kind: str, dataset: Da
 
 
 def test_a_score_that_is_none_is_refused() -> None:
-    with pytest.raises(PurchaseError, match="1 of 2 rows"):
+    with pytest.raises(TrainingError, match="1 of 2 rows"):
         check(np.array([0.1, 0.2]), np.array([0.1, np.nan]))
 
 
@@ -140,13 +141,15 @@ def test_too_little_to_learn_from_is_said_not_raised() -> None:
     assert few == Skipped("80 labelled rows, 100 are needed")
     whole = labelled()
     one = whole.rows.with_columns(pl.lit(0, pl.Int8).alias(LABEL))
-    assert train(Dataset(RECIPE, one, "")) == Skipped("all 480 labelled rows have the label 0")
+    assert train(Dataset(SPEC, RECIPE, one, "")) == Skipped(
+        "all 480 labelled rows have the label 0"
+    )
     short = train(labelled(days=2))
     assert isinstance(short, Skipped)
     assert "2 labelled days" in short.reason
     late = pl.col("at") == whole.rows["at"].max()
     last = whole.rows.with_columns(pl.when(late).then(pl.col(LABEL)).otherwise(0).cast(pl.Int8))
-    nothing_before = train(Dataset(RECIPE, last, ""))
+    nothing_before = train(Dataset(SPEC, RECIPE, last, ""))
     assert isinstance(nothing_before, Skipped)
     assert "order of time" in nothing_before.reason
 
@@ -268,7 +271,7 @@ def test_a_champion_is_compared_on_days_new_to_it_and_not_at_all_on_others(
         write_champion = {"threshold": 0.4, "trained_until": until, "fingerprint": "other"}
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.onnx").write_bytes(trained.onnx)
-        seal(tmp_path / name, "onnx", package.signature(), write_champion, KEY)
+        seal(tmp_path / name, "onnx", package.signature(SPEC), write_champion, KEY)
         return as_version(1, tmp_path / name)
 
     cut = trained.scored["at"].unique().sort()[1]
@@ -283,7 +286,7 @@ def test_a_champion_is_compared_on_days_new_to_it_and_not_at_all_on_others(
     assert both.sides[1].measured.threshold == 0.4
     assert "| pr_auc |" in table(both)
     assert "does not say" in compare(dataset, new, champion("silent", ""), KEY).note
-    with pytest.raises(PurchaseError, match="trained on other"):
+    with pytest.raises(TrainingError, match="trained on other"):
         compare(dataset, champion("foreign", ""), None, KEY)
 
 

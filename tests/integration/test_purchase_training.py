@@ -14,27 +14,23 @@ import pytest
 from deltalake import write_deltalake
 
 from ml.assets.features import build_features_definitions
-from ml.assets.purchase import (
-    DATASET_KEY,
-    DEPLOYMENT_KEY,
-    EVALUATION_KEY,
-    JOB,
-    VERSION_KEY,
-    build_purchase_definitions,
-)
+from ml.assets.keys import part_key
+from ml.assets.training import PARTS, build_training_definitions
 from ml.canary.sequential import Verdict
 from ml.features import daily
-from ml.purchase import MODEL
-from ml.purchase.dataset import Recipe, build
+from ml.models.purchase.spec import SPEC
 from ml.rollout.deployment import Deployment, Deployments
 from ml.store.artefact import artefact_key, open_artefact
 from ml.store.registry import Registry
+from ml.training.dataset import Recipe, build
 from ml.trials.judge import Finding, Judge
 from platform_assets.core.settings import Settings, get_settings
 from tests.integration.trial_scene import forget
 
+MODEL, JOB = SPEC.name, SPEC.training_job
+DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (part_key(MODEL, part) for part in PARTS)
 FIRST = date(2026, 3, 1)
-DEFINITIONS = dg.Definitions.merge(build_features_definitions(), build_purchase_definitions())
+DEFINITIONS = dg.Definitions.merge(build_features_definitions(), build_training_definitions(SPEC))
 
 
 @pytest.fixture
@@ -115,7 +111,7 @@ def test_the_first_version_serves_and_the_next_ones_challenge_it(lake: Settings)
         assert first.code_version == made[VERSION_KEY]["code"]
         assert {"pr_auc", "f1", "brier", "ece", "threshold"} <= first.metrics.keys()
         assert first.params["seed"] == "0"
-        assert "asked for by hand" in first.card
+        assert "requested by hand" in first.card
         assert first.aliases == ("champion",)
         served = current(lake)
         assert served is not None
@@ -147,7 +143,7 @@ def test_the_first_version_serves_and_the_next_ones_challenge_it(lake: Settings)
 
     # The recipe builds the same rows again, though the tables have moved on.
     recipe = open_artefact(first.artefact, key).metadata["recipe"]
-    assert build(lake, Recipe.from_json(recipe)).fingerprint == first.dataset.fingerprint
+    assert build(lake, SPEC, Recipe.from_json(recipe)).fingerprint == first.dataset.fingerprint
 
 
 def offer_again(instance: dg.DagsterInstance) -> None:

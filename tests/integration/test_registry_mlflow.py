@@ -23,17 +23,11 @@ from ml.store.registry import Registry, RegistryError
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 
 from .sealed_model import DATASET, register, sealed_folder
 
 BACKENDS = ("no server", "server")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def python(script: str, settings: Settings, *arguments: str, code: int = 0) -> str:
@@ -80,7 +74,7 @@ def without_server(
 def with_server(
     weir_home: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Settings]:
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    folder, port = tmp_path_factory.mktemp("mlflow"), free_port_base()
     uri = f"http://127.0.0.1:{port}"
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
@@ -298,7 +292,7 @@ def test_a_server_has_a_page_for_each_version(with_server, without_server, model
 
 
 def test_a_server_that_is_away_is_an_error_with_a_remedy(weir_home):
-    uri = f"http://user:hidden@127.0.0.1:{free_port()}"
+    uri = f"http://user:hidden@127.0.0.1:{free_port_base()}"
     settings = get_settings().model_copy(update={"mlflow_uri": uri})
     began = time.monotonic()
     with pytest.raises(RegistryError, match=r"WEIR_MLFLOW_URI") as caught:
@@ -321,7 +315,7 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(weir_home, mo
 def test_without_postgresql_the_error_names_it_and_no_password(weir_home, tmp_path):
     password = tmp_path / "password"
     password.write_text("hidden-word")
-    changes = {"postgres_port": free_port(), "postgres_password_file": password}
+    changes = {"postgres_port": free_port_base(), "postgres_password_file": password}
     with pytest.raises(RegistryError, match="weir up") as caught:
         Registry(get_settings().model_copy(update=changes)).models()
     assert "hidden-word" not in str(caught.value)

@@ -125,7 +125,7 @@ def test_what_is_missing_is_a_gap(garden: Settings, definition: Definition) -> N
     gaps = {fact.id: fact.gap for fact in sheet.facts if fact.value is None}
     assert gaps == {
         "sales.year_before": "no data for 2025-W10",
-        "lost": "table gold.garden.lost is not there",
+        "lost": "table gold.garden.lost does not exist",
     }
     assert [notice.rule for notice in sheet.notices] == ["gap"]
     empty = collect(definition, WEEK.shift(-30), garden)

@@ -242,7 +242,7 @@ def test_share_and_shadow_change_a_running_trial(weir, on_trial, deployments):
 def test_a_version_is_tried_by_hand_and_manifests_tell_of_it(weir, on_trial, deployments, tmp_path):
     weir("reject", on_trial)
     text = weir("try", on_trial, "3", "--share", "0.1", "--reason", "a release")
-    assert "version 3 is on trial beside 1, 0.1 of the keys" in text
+    assert "version 3 is on trial against 1, 0.1 of the keys" in text
     now = deployments.current(on_trial)
     assert (now.champion, now.challenger, now.share, now.reason) == (1, 3, 0.1, "a release")
     with pytest.raises(DeploymentError, match="version 3 is on trial"):
@@ -259,5 +259,5 @@ def test_a_version_is_tried_by_hand_and_manifests_tell_of_it(weir, on_trial, dep
               ("share", "nothing", "0.5"), ("compare", "nothing"), ("list", "nothing")]
 )  # fmt: skip
 def test_a_wrong_name_is_an_error_that_lists_what_there_is(weir, on_trial, words):
-    with pytest.raises(Exception, match=f"there is no model 'nothing'.*{on_trial}"):
+    with pytest.raises(Exception, match=f"no model 'nothing'.*{on_trial}"):
         weir(*words)

@@ -14,7 +14,7 @@ import pytest
 
 from platform_assets.contracts.load import load_contracts
 from reports.document import Report
-from tests.conftest import free_port_base
+from tests.ports import free_port_base
 
 EVENTS = 20_000
 KEYS = {

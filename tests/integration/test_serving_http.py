@@ -22,9 +22,10 @@ from ml.store.artefact import artefact_key
 from platform_assets.core.settings import Settings
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
-from tests.conftest import free_port_base, new_home
+from tests.conftest import new_home
 from tests.integration.model_server import ModelServer, ServedModel, row
 from tests.onnx_models import FIELDS, write_model
+from tests.ports import free_port_base
 
 WHY = {"reason": "test", "actor": "test"}
 

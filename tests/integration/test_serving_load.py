@@ -20,6 +20,8 @@ from platform_assets.local import supervise, supervisord
 from platform_assets.local.wait import wait_until
 from tests.integration.model_server import ModelServer, ServedModel, row
 
+pytestmark = pytest.mark.usefixtures("servers_restored")
+
 RATE = 200
 
 

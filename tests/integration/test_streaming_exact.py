@@ -166,7 +166,7 @@ def test_a_contract_that_says_fail_holds_one_bad_row(stack: Settings) -> None:
         for _ in loop.steps(0.2):
             if states.read(lake.topic).halted_contract:
                 loop.stop()
-    assert "its contract says fail" in (states.read(lake.topic).error or "")
+    assert "its contract says `badRows: fail`" in (states.read(lake.topic).error or "")
     assert len(lake.rows()) == 0
 
 

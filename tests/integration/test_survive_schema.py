@@ -26,8 +26,8 @@ from platform_assets.contracts.model import Column, LogicalType
 from platform_assets.core.settings import Settings
 from platform_assets.graph.runs import stream as stream_run
 from platform_assets.streaming import microbatch
-from platform_assets.streaming.database import borrow
 from platform_assets.streaming.ledger import Ledger
+from platform_assets.streaming.ledger_database import ledger_database
 from platform_assets.streaming.microbatch import ReplayError
 from platform_assets.streaming.topics import TopicStates
 from platform_assets.streaming.windows import Windows
@@ -264,7 +264,7 @@ def test_a_clock_that_steps_back_changes_no_order(
         lake.send_events(range(turn * 10, turn * 10 + 10))
         lake.run()
     monkeypatch.undo()
-    with borrow(stack) as connection:
+    with ledger_database(stack).borrow() as connection:
         rows = connection.execute(
             """SELECT id, window_key, opened_at FROM micro_batch JOIN stream_window
                USING (topic, window_key) WHERE topic = %s ORDER BY id""",

@@ -10,8 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml.assets.serving import SERVED_KEY, TRIAL_KEY, build_serving_definitions
-from ml.purchase import MODEL
+from ml.assets.keys import part_key
+from ml.assets.serving import build_serving_definitions
+from ml.models.purchase.spec import SPEC
 from ml.store.registry import DatasetRef, Registry
 from ml.store.tracking import open_client
 from platform_assets.core.databases import connect
@@ -22,6 +23,9 @@ from sensors.rollback import build_rollback_sensor
 from tests.integration.trial_scene import Scene, forget, sealed
 from tests.kept import Kept
 from tests.traffic import ArmIs
+
+MODEL = SPEC.name
+TRIAL_KEY, SERVED_KEY = part_key(MODEL, "trial"), part_key(MODEL, "served")
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def tick(
 
 
 def guard(settings: Settings, kept: Kept) -> dg.SensorDefinition:
-    return build_rollback_sensor(lambda: kept, lambda: settings)
+    return build_rollback_sensor(SPEC, lambda: kept, lambda: settings)
 
 
 def test_a_broken_challenger_is_out_within_one_tick_and_told_once(
@@ -72,7 +76,7 @@ def test_a_broken_challenger_is_out_within_one_tick_and_told_once(
         told = event.asset_materialization.metadata
         assert told["trial/verdict"].value == "roll back"
         assert "errors" in str(told["trial/evidence"].value)
-        assert tick(sensor, instance).skip_message == "0 case(s) watched, 0 verdict(s) told"
+        assert tick(sensor, instance).skip_message == "0 case(s) watched, 0 verdict(s) reported"
     [note] = kept.got
     assert note.title == "purchase: version 2 was rolled back; 1 serves"
     assert note.severity is Severity.ERROR
@@ -99,7 +103,7 @@ def test_a_sound_challenger_is_left_alone(scene: Scene, settings: Settings) -> N
     with dg.DagsterInstance.ephemeral() as instance:
         sensor = guard(settings, kept)
         for _ in range(3):
-            assert tick(sensor, instance).skip_message == "1 case(s) watched, 0 verdict(s) told"
+            assert tick(sensor, instance).skip_message == "1 case(s) watched, 0 verdict(s) reported"
     assert scene.now.challenger == 2
     assert not kept.got
 
@@ -129,14 +133,16 @@ def test_a_verdict_left_half_done_is_applied_by_the_next_tick(
     with dg.DagsterInstance.ephemeral() as instance:
         tick(guard(settings, kept), instance)
         assert instance.get_latest_materialization_event(TRIAL_KEY) is not None
-        [request] = tick(build_promotion_sensor(lambda: settings), instance).run_requests or []
+        [request] = (
+            tick(build_promotion_sensor(SPEC, lambda: settings), instance).run_requests or []
+        )
     assert (request.run_key or "").startswith("finish trial purchase/2@2")
     assert scene.now.challenger is None
     assert len(kept.got) == 1
 
 
 def test_labels_ask_for_a_verdict_once(scene: Scene, settings: Settings) -> None:
-    sensor = build_promotion_sensor(lambda: settings)
+    sensor = build_promotion_sensor(SPEC, lambda: settings)
     with dg.DagsterInstance.ephemeral() as instance:
         first = tick(sensor, instance)
         assert not first.run_requests
@@ -151,11 +157,11 @@ def test_labels_ask_for_a_verdict_once(scene: Scene, settings: Settings) -> None
 def test_nothing_is_asked_without_a_trial(settings: Settings) -> None:
     forget(settings, MODEL)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert tick(build_promotion_sensor(lambda: settings), instance).skip_message == (
+        assert tick(build_promotion_sensor(SPEC, lambda: settings), instance).skip_message == (
             "nothing is on trial"
         )
         assert tick(guard(settings, Kept()), instance).skip_message == (
-            "0 case(s) watched, 0 verdict(s) told"
+            "0 case(s) watched, 0 verdict(s) reported"
         )
 
 
@@ -177,10 +183,10 @@ def test_the_job_promotes_and_the_aliases_follow(
     registry.set_alias(MODEL, "challenger", 2)
     scene.traffic(ArmIs(right=0.95), seconds=900)
     kept = Kept()
-    serving = build_serving_definitions()
+    serving = build_serving_definitions(SPEC)
     with dg.DagsterInstance.ephemeral() as instance:
         job = serving.resolve_job_def("judge_purchase")
-        assert tick(build_promotion_sensor(lambda: settings), instance).run_requests
+        assert tick(build_promotion_sensor(SPEC, lambda: settings), instance).run_requests
         done = job.execute_in_process(instance=instance)
         assert done.success
         [told] = done.asset_materializations_for_node("models__purchase__trial")
@@ -208,7 +214,7 @@ def test_without_postgresql_the_ticks_are_skipped_with_the_reason(
     monkeypatch.setenv("WEIR_POSTGRES_PASSWORD", "s3cret")
     away = Settings(postgres_port=9)
     with dg.DagsterInstance.ephemeral() as instance:
-        for sensor in (build_promotion_sensor(lambda: away), guard(away, Kept())):
+        for sensor in (build_promotion_sensor(SPEC, lambda: away), guard(away, Kept())):
             message = str(tick(sensor, instance).skip_message)
             assert "start it (weir up)" in message
             assert "s3cret" not in message

@@ -8,17 +8,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ml.assets.serving import TRIAL_KEY
-from ml.purchase import MODEL
+from ml.assets.keys import part_key
+from ml.models.purchase.spec import SPEC
 from ml.store.artefact import artefact_key, seal
 from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
 from sensors.rollback import build_rollback_sensor
-from tests.conftest import free_port_base
 from tests.integration.model_server import ModelServer, ServedModel
 from tests.integration.trial_scene import forget
 from tests.kept import Kept
 from tests.onnx_models import signature
+from tests.ports import free_port_base
+
+MODEL, TRIAL_KEY = SPEC.name, part_key(SPEC.name, "trial")
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_a_version_that_breaks_is_out_and_no_caller_sees_it(model: ServedModel) 
     validated(settings, model, 1)
     model.challenge(validated(settings, model, 2, broken=True), share=0.3)
     statuses = [model.predict(f"user-{number}", -1.0).status_code for number in range(150)]
-    sensor = build_rollback_sensor(lambda: kept, lambda: settings)
+    sensor = build_rollback_sensor(SPEC, lambda: kept, lambda: settings)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def out() -> bool:

@@ -36,7 +36,7 @@ def test_the_shipped_streams_name_what_their_contracts_have() -> None:
         ("industry.machine_readings", "commerce.customers", r"bad\.yaml:2: no append topic"),
         ("key: machine_id", "key: machine", r"bad\.yaml:3: .* has no column 'machine'"),
         ("column: vibration_mm_s", "column: line", r"bad\.yaml:5: .* is of type string"),
-        ("column: vibration_mm_s", "column: speed", r"bad\.yaml:5: .* is not there"),
+        ("column: vibration_mm_s", "column: speed", r"bad\.yaml:5: .* does not exist"),
         ("column: vibration_mm_s", "aggregate: mean", r"bad\.yaml:5: .*`column` is needed"),
         ("owner: industry@weir.example", "owner: me", r"bad\.yaml:6: owner"),
         ("owner", "rate: 0.5\nowner", r"bad\.yaml:6: rate"),
@@ -60,5 +60,5 @@ def test_a_signal_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     line = "- {name: vibration, column: vibration_mm_s}\n"
     path.write_text(GOOD.replace(line, 2 * line))
-    with pytest.raises(AnomalyError, match="vibration is there twice"):
+    with pytest.raises(AnomalyError, match="vibration is listed twice"):
         load_stream(path)

@@ -43,7 +43,7 @@ def test_an_error_is_one_line_and_its_way_out(tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     first, second = done.stderr.splitlines()
-    assert first == "weir: there is no server 'kafak'"
+    assert first == "weir: no server 'kafak'"
     assert "kafka" in second
 
 
@@ -58,7 +58,7 @@ def test_a_training_that_cannot_be_launched_says_what_to_do(tmp_path):
     done = weir("models", "train", "purchase", WEIR_HOME=str(tmp_path), WEIR_PORT_BASE="19600")
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
-    assert first == "weir: silver.commerce.clickstream: there is no such table"
+    assert first == "weir: silver.commerce.clickstream: the table does not exist"
     assert second.strip() == "start the servers and send data: weir up, weir simulate"
     done = weir("models", "train", "weather", WEIR_HOME=str(tmp_path))
     assert done.returncode == 1

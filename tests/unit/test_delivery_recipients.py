@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.delivery.recipients import Channel, Recipient, RecipientError
+from reports.recipients import Channel, Recipient, RecipientError
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,9 @@ def test_each_form_is_read_and_written_back(text: str, channel: Channel, address
     ],
 )
 def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
-    with pytest.raises(RecipientError, match="is no recipient; write it as mailto:board@") as error:
+    with pytest.raises(
+        RecipientError, match="is not a recipient; write it as mailto:board@"
+    ) as error:
         Recipient.parse(text)
     assert repr(text) in error.value.message
 

@@ -18,10 +18,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from reports.delivery.mail import html_of, mail_of
-from reports.delivery.recipients import Recipient
 from reports.delivery.smtp import SmtpTransport
 from reports.delivery.transport import RefusedError, RetryPolicy, TemporaryError
 from reports.document import Paragraph
+from reports.recipients import Recipient
+from tests.ports import free_port_base
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,
     PDF_BYTES,
@@ -65,16 +66,10 @@ class Inbox:
         return "250 OK"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def serving(inbox: Inbox, **options: Any) -> Iterator[dict[str, Any]]:
     """A server with that handler; gives the settings that lead to it."""
-    controller = Controller(inbox, hostname="127.0.0.1", port=free_port(), **options)
+    controller = Controller(inbox, hostname="127.0.0.1", port=free_port_base(), **options)
     controller.start()
     try:
         yield {"smtp_host": "127.0.0.1", "smtp_port": controller.port, "smtp_tls": False}
@@ -166,7 +161,7 @@ def test_550_is_final_at_once(tmp_path: Path, where: str) -> None:
 
 
 def test_a_server_that_is_down_is_tried_so_often_and_named(tmp_path: Path) -> None:
-    port, told = free_port(), []
+    port, told = free_port_base(), []
     transport = SmtpTransport(
         settings_of(tmp_path, smtp_host="127.0.0.1", smtp_port=port, smtp_tls=False)
     )

@@ -1,49 +1,45 @@
-"""The documents say what is there: commands, options, links, variables, decisions."""
+"""Commands in the documents: each is parsed with its arguments by what would run it."""
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
+from benchmarks.__main__ import BENCHES
 from platform_assets.cli.app import build
-from platform_assets.core.settings import REPOSITORY, Settings
-
-DOCUMENTS = sorted(
-    [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")],
+from platform_assets.contracts.load import load_contracts
+from platform_assets.core.settings import REPOSITORY, Settings, get_settings
+from platform_assets.local.servers import catalogue
+from reports.definition import load_definitions
+from tests.documents import (
+    DOCUMENTS,
+    FENCE,
+    block_commands,
+    commands,
+    fences,
+    files,
+    folders,
+    inline,
+    python_blocks,
+    saved,
+    shell_blocks,
 )
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+LANGUAGES = {"sh", "console", "sql", "yaml", "json", "python", "mermaid", "text"}
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-INLINE = re.compile(r"`((?:weir|make) [^`…]*)`")
 by_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
 )
-
-
-def fenced(document: Path, language: str) -> list[str]:
-    return [body for kind, body in FENCE.findall(document.read_text()) if kind == language]
-
-
-def commands(document: Path) -> Iterator[str]:
-    """Command lines of a document's shell blocks."""
-    for block in fenced(document, "sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith(("weir ", "make ")):
-                yield line
-
-
-def mentions(document: Path) -> Iterator[str]:
-    """Commands named in the prose; without the arguments that a block would have."""
-    for line in INLINE.findall(FENCE.sub("", document.read_text())):
-        if not line.endswith("..."):
-            yield line
 
 
 @cache
@@ -51,14 +47,51 @@ def weir() -> Any:
     return typer.main.get_command(build())
 
 
-def parse_weir(words: list[str], *, whole: bool = True) -> None:
+def parse_weir(words: list[str], *, whole: bool = True) -> dict[str, Any]:
     """Parse a command as ``weir`` would, and run nothing; not ``whole``: arguments may lack."""
     command = weir()
+    path = ["weir"]
     while (children := getattr(command, "commands", None)) and words and words[0][0] != "-":
         assert words[0] in children, f"no command {words[0]!r}"
+        path.append(words[0])
         command, words = children[words[0]], words[1:]
-    if (whole or words) and words != ["--help"] and not (children and not words):
-        command.make_context("weir", list(words))
+    if words == ["--help"] or (children and not words) or not (whole or words):
+        return {}
+    parsed: dict[str, Any] = command.make_context(" ".join(path), list(words)).params
+    return {"command": " ".join(path), **parsed}
+
+
+@cache
+def known_names() -> dict[tuple[str, str], frozenset[str]]:
+    """What a command's argument may be, by the command's first word and the argument."""
+    servers = frozenset(catalogue(get_settings()))
+    topics = frozenset(map(str, load_contracts()))
+    reports = frozenset(load_definitions())
+    return {
+        ("restart", "name"): servers,
+        ("logs", "name"): servers,
+        ("up", "only"): servers,
+        ("streams", "topic"): topics,
+        ("quarantine", "topic"): topics,
+        ("simulate", "topics"): topics,
+        ("contracts", "topic"): topics,
+        ("report", "name"): reports,
+        ("deliveries", "report"): reports,
+        ("portal", "report"): reports | {"models"},
+    }
+
+
+def check_names(parsed: dict[str, Any], written: set[str]) -> None:
+    """Servers, topics and reports that a command names exist, or the reader has saved them."""
+    group = str(parsed.get("command", "")).split()[1:2]
+    stems = {Path(path).stem for path in written}
+    for argument, value in parsed.items():
+        known = known_names().get((*group, argument), None) if group else None
+        values = [value] if isinstance(value, str) else list(value or ()) if known else []
+        for name in values if known is not None else []:
+            # In capitals stands what the reader fills in.
+            filled = name.isupper() or name == "domain.entity"
+            assert name in known | stems or filled, f"no {argument} {name!r}"
 
 
 @cache
@@ -72,33 +105,157 @@ def known_targets() -> frozenset[str]:
     return frozenset(named)
 
 
-def check(line: str, *, whole: bool) -> None:
-    words = shlex.split(line.split(" && ", maxsplit=1)[0])
-    if words[0] == "weir":
-        parse_weir(words[1:], whole=whole)
-        return
-    variables = dict(word.split("=", 1) for word in words[1:] if "=" in word)
-    targets = [word for word in words[1:] if "=" not in word]
+def check_make(words: list[str]) -> None:
+    variables = dict(word.split("=", 1) for word in words if "=" in word)
+    targets = [word for word in words if "=" not in word]
     assert set(targets) <= known_targets(), f"no make target {targets}"
     assert set(variables) <= {"ARGS", "ONLY"}, f"make knows no {sorted(variables)}"
     if targets == ["run"] and "ARGS" in variables:
         parse_weir(["run", *shlex.split(variables["ARGS"])])
+    # `name` stands for any of them.
+    assert variables.get("ONLY", "name") in {*BENCHES, "name", ""}, f"no bench {variables['ONLY']}"
+
+
+def check_python(words: list[str], written: set[str]) -> None:
+    """``python -m``: the module exists, and so do the benches that it is given."""
+    if words[:1] == ["-m"]:
+        assert importlib.util.find_spec(words[1]), f"no module {words[1]}"
+        if words[1] == "benchmarks":
+            given = {words[at + 1] for at, word in enumerate(words) if word == "--only"}
+            assert given <= set(BENCHES), f"no bench {given - set(BENCHES)}"
+    elif words and words[0].endswith(".py"):
+        check_path(words[0], written)
+
+
+def check_path(path: str, written: set[str]) -> None:
+    """A path that a command reads is in the clone, or the page says how it comes there."""
+    assert not path.startswith("../"), f"{path} is in no clone"
+    plain = path.partition("::")[0].rstrip("/")
+    if not plain.startswith(("/", "~", "$")):
+        assert plain in files() | folders() | written, f"nothing is at {path}"
+
+
+def check(words: list[str], written: set[str] | None = None, *, whole: bool = True) -> None:
+    """One command; ``written`` are the files that its page has told the reader to save."""
+    program, arguments = words[0], words[1:]
+    written = written or set()
+    if program == "weir":
+        parsed = parse_weir(arguments, whole=whole)
+        check_names(parsed, written)
+        for path in (parsed.get("paths") or []) if "command" in parsed else []:
+            check_path(str(path), written)
+        if parsed.get("command") == "weir ingest":
+            check_path(str(parsed["path"]), written)
+    elif program == "make":
+        check_make(arguments)
+    elif program == "python":
+        check_python(arguments, written)
+    elif program == "pytest":
+        for path in (word for word in arguments if not word.startswith("-")):
+            check_path(path, written)
+
+
+def mentioned(document: Path) -> list[tuple[list[str], bool]]:
+    """Commands within the prose, and whether all of their arguments must be there.
+
+    A command that is only named ends in ``…`` unless it needs no argument.
+    """
+    found = []
+    for code in inline(document):
+        if not re.match(r"(?:weir|make|python|pytest) [\w-]", code):
+            continue
+        usage = re.sub(r" \[[^\]]*\]", "", code)  # [FILE ...]: what may be left out
+        plain = usage.removesuffix("…").removesuffix("...").rstrip()
+        # The changelog names commands as they were.
+        found.append((shlex.split(plain), plain == usage and document.name != "CHANGELOG.md"))
+    return found
+
+
+@by_document
+def test_every_fence_has_a_language(document: Path) -> None:
+    text = FENCE.sub("", document.read_text())
+    assert "```" not in text, "a block is not closed"
+    for fence in fences(document):
+        assert fence.language in LANGUAGES, f"a block's language is {fence.language!r}"
+    listed = re.compile(r"^ *(?:[-*]|\d+\.) ")
+    for block in re.findall(r"(?:\A|\n)\n((?: {4}\S[^\n]*\n)+)", text):
+        before = text[: text.index(block)].rstrip().splitlines()[-1:]
+        in_list = any(listed.match(line) or line.startswith("  ") for line in before)
+        assert in_list, f"a block without a fence: {block}"
+
+
+@by_document
+def test_blocks_are_of_their_language(document: Path) -> None:
+    for body in shell_blocks(document):
+        done = subprocess.run(
+            ["bash", "-n"], input=body, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    for fence in fences(document):
+        if fence.language == "yaml":
+            assert list(yaml.safe_load_all(fence.body))
+        elif fence.language == "json":
+            json.loads(fence.body)
+    for body in python_blocks(document):
+        compile(body, document.name, "exec")
 
 
 @by_document
 def test_commands_in_the_documents_exist(document: Path) -> None:
-    for line in commands(document):
-        check(line, whole=True)
-    for line in mentions(document):
-        check(line, whole=False)
+    if document.name == "ingest-files.md":
+        pytest.xfail("rewritten together with the sources: its folder is in no clone")
+    written = saved(document)
+    for words in commands(document):
+        check(words, written)
+    for words, whole in mentioned(document):
+        check(words, written, whole=whole)
+
+
+@by_document
+def test_no_block_starts_what_runs_already(document: Path) -> None:
+    for body in shell_blocks(document):
+        up = False
+        for words in block_commands(body):
+            up = up or words[:2] in (["weir", "up"], ["make", "run"])
+            assert not (up and words[:3] == ["weir", "portal", "serve"]), "its port is taken"
 
 
 @pytest.mark.parametrize(
-    "line", ["weir nothing", "weir run --twice", "weir streams pause", "make nothing"]
+    "line",
+    [
+        "weir nothing",
+        "weir run --twice",
+        "weir streams pause",
+        "make nothing",
+        "WEIR_HOME=/tmp/x weir restart",
+        "weir status && weir restart",
+        'weir sql "$(weir nothing)"',
+        ".venv/bin/weir streams resume",
+        "weir restart portals",
+        "weir ingest ../shared/data/online_retail --source online_retail",
+        "weir ingest somewhere --source online_retail",
+        "weir streams pause commerce.clicks",
+        "make bench ONLY=nothing",
+        "python -m benchmarks --only nothing",
+        "python -m platform_assets.nothing",
+        "pytest tests/unit/test_nothing.py",
+    ],
 )
 def test_a_command_that_is_not_there_is_noticed(line: str) -> None:
-    with pytest.raises(Exception, match=r"no command|No such option|Missing|no make target"):
-        check(line, whole=True)
+    found = block_commands(line)
+    with pytest.raises(Exception, match=r"(?i)no |No such option|Missing|nothing is at"):
+        assert [check(words) for words in found] == []
+
+
+def test_the_readme_is_a_landing_page() -> None:
+    assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 150
+
+
+def test_the_heads_of_figures_name_the_bench_that_prints_them() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "figures.md").read_text()
+    named = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert len(named) >= 15
+    assert set(named) <= set(BENCHES)
 
 
 def anchors(document: Path) -> set[str]:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platform_assets.contracts.model import LogicalType
+from platform_assets.core.settings import Settings
 from platform_assets.engines import avro
 from platform_assets.engines.decode import decode
 from platform_assets.engines.fit import fit
-from platform_assets.engines.registry import Registry, RegistryUnavailableError
+from platform_assets.engines.registry import RegistryUnavailableError, WriterSchemas
 from tests import engine_rows as rows
 
 
@@ -119,11 +120,11 @@ def test_unions_enums_and_references_go_record_by_record() -> None:
 def test_a_schema_that_is_no_envelope_is_a_decode_error() -> None:
     flat = json.dumps({"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]})
     error = _decoded([rows.HEADER + b"\x02"], rows.Schemas(flat))["decode_error"][0]
-    assert error == "schema 1 is no envelope: it lacks after, op"
+    assert error == "schema 1 is not an envelope: it lacks after, op"
 
 
 def test_a_silent_registry_blames_no_record() -> None:
-    lookup = Registry("http://127.0.0.1:9", timeout_seconds=0.2)
+    lookup = WriterSchemas(Settings(registry_url="http://127.0.0.1:9", request_timeout_seconds=0.2))
     with pytest.raises(RegistryUnavailableError, match="weir status"):
         _decoded([_body(1)], lookup)
 

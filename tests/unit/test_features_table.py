@@ -15,7 +15,8 @@ from polars.testing import assert_frame_equal
 from ml.features import daily, table
 from ml.features.errors import FeatureError
 from ml.features.user import FEATURES
-from ml.purchase.dataset import days_without_features
+from ml.models.purchase.spec import SPEC
+from ml.training.dataset import days_without_features
 from platform_assets.core.settings import Settings
 
 FIRST = date(2026, 3, 1)
@@ -146,4 +147,4 @@ def test_the_days_of_which_somebody_has_features_are_those_that_get_rows(lake: S
     populated = daily.populated_days(daily.open_silver(lake))
     assert populated == {day for day, rows in written.rows.items() if rows}
     assert populated == table.days(lake)
-    assert days_without_features(lake) == []
+    assert days_without_features(lake, SPEC) == []

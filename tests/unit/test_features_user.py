@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from ml.features.labels import LABEL, purchased_within
 from ml.features.user import FEATURES, USER_FEATURES, user_features
+from ml.models.purchase.label import LABEL, purchased_within
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

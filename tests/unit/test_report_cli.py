@@ -27,7 +27,7 @@ def run(*words: str):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["weekly"], "there is no report 'weekly'; one of daily-energy, weekly-commerce"),
+        (["weekly"], "no report 'weekly'; one of daily-energy, weekly-commerce"),
         (["weekly-commerce", "--period", "2010-12"], "'2010-12' is no week; write it as 2010-W50"),
         (["daily-energy", "--period", "2010-W50"], "'2010-W50' is no day"),
         (

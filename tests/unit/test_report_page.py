@@ -193,7 +193,7 @@ def test_spans_cut_a_text_without_loss_or_are_refused(cuts: list[tuple[int, int]
     )
     used = [place for span in spans for place in range(span.start, span.end)]
     if len(used) != len(set(used)) or any(place >= len(text) for place in used):
-        with pytest.raises(PageError, match="overlaps or lies outside"):
+        with pytest.raises(PageError, match="overlaps or is out of range"):
             render(report, fact_url=url)
         return
     shown = page(report)
@@ -204,9 +204,9 @@ def test_spans_cut_a_text_without_loss_or_are_refused(cuts: list[tuple[int, int]
 @pytest.mark.parametrize(
     ("update", "said"),
     [
-        ({"headline": ("nothing",)}, "headline: fact 'nothing' is not there"),
-        ({"data_until": "yesterday"}, "data_until 'yesterday' is no ISO 8601 moment"),
-        ({"passages": ()}, "passage 'handbook-3' is cited but not there"),
+        ({"headline": ("nothing",)}, "headline: fact 'nothing' does not exist"),
+        ({"data_until": "yesterday"}, "data_until 'yesterday' is not a valid ISO 8601 timestamp"),
+        ({"passages": ()}, "passage 'handbook-3' is cited but does not exist"),
         ({"sections": (Section(id="s", heading="S", table=("x",)),)}, "table of s: fact 'x'"),
     ],
 )

@@ -20,7 +20,7 @@ from platform_assets.engines.keys import KeyIndex
 from platform_assets.engines.local.changes import publish_changes
 from platform_assets.engines.local.compiled import Compiled
 from platform_assets.engines.log import TopicLog
-from platform_assets.engines.registry import Lookup, Registry
+from platform_assets.engines.registry import Lookup, WriterSchemas
 from platform_assets.transform import rows as transform
 
 _ATTEMPTS = 5
@@ -35,7 +35,7 @@ class LocalEngine:
     def __init__(self, settings: Settings, lookup: Lookup | None = None) -> None:
         self._settings = settings
         self._root = settings.lake_root.rstrip("/")
-        self._lookup = lookup or Registry(settings.registry_url, settings.request_timeout_seconds)
+        self._lookup = lookup or WriterSchemas(settings)
         self._logs: dict[str, TopicLog] = {}
         self._tables: dict[TableName, Table] = {}
         self._indexes: dict[TableName, KeyIndex] = {}
@@ -241,7 +241,7 @@ def number(batches: Sequence[MicroBatch], raw: pl.DataFrame) -> pl.DataFrame:
     if len(stray):
         row = stray.row(0, named=True)
         raise ValueError(
-            f"record at partition {row['kafka_partition']}, offset {row['kafka_offset']} lies in "
+            f"record at partition {row['kafka_partition']}, offset {row['kafka_offset']} is in "
             "no range of the given micro-batches; take exactly their ranges"
         )
     return numbered.drop("start", "end").sort(list(transform.LOG_ORDER))

@@ -23,7 +23,7 @@ from platform_assets.engines.counting import Tally
 from platform_assets.engines.decode import decode
 from platform_assets.engines.local.engine import number
 from platform_assets.engines.log import TopicLog
-from platform_assets.engines.registry import Lookup, Registry
+from platform_assets.engines.registry import Lookup, WriterSchemas
 from platform_assets.engines.spark.changes import publish_changes
 from platform_assets.engines.spark.facts import publish_facts
 from platform_assets.engines.spark.frames import SMALL, Frames
@@ -46,7 +46,7 @@ class SparkEngine:
     ) -> None:
         self._settings = settings
         self._root = settings.lake_root.rstrip("/")
-        self._lookup = lookup or Registry(settings.registry_url, settings.request_timeout_seconds)
+        self._lookup = lookup or WriterSchemas(settings)
         self._given = session
         self._own = False
         self._logs: dict[str, TopicLog] = {}

@@ -9,7 +9,7 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.graph.checks.silver import window_suite_result
 from platform_assets.quality.budget import KEEP, SuiteBudget
-from platform_assets.streaming.database import borrow, ensure_schema, retry_connection
+from platform_assets.streaming.ledger_database import ledger_database, retry_connection
 
 if TYPE_CHECKING:
     from dagster import AssetCheckResult
@@ -23,13 +23,13 @@ class SuiteTimings:
     """What suites cost: one row a run, the newest few kept for each topic."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        ensure_schema(settings)
+        self._database = ledger_database(settings)
+        self._database.prepare()
 
     @retry_connection
     def record(self, topic: TopicName, rows: int, seconds: float) -> None:
         """Remember one run of a topic's suite, forget the oldest."""
-        with borrow(self._settings) as connection, connection.transaction():
+        with self._database.borrow() as connection, connection.transaction():
             connection.execute(
                 "INSERT INTO suite_timing (topic, rows, seconds) VALUES (%s, %s, %s)",
                 (str(topic), rows, seconds),
@@ -44,7 +44,7 @@ class SuiteTimings:
     def budget(self, topic: TopicName) -> SuiteBudget:
         """The budget that follows from what is remembered."""
         budget = SuiteBudget()
-        with borrow(self._settings) as connection:
+        with self._database.borrow() as connection:
             for rows, seconds in connection.execute(
                 "SELECT rows, seconds FROM suite_timing WHERE topic = %s ORDER BY id",
                 (str(topic),),

@@ -7,6 +7,7 @@ table's size into this process.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,11 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
+from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TableName
 from platform_assets.core.settings import REPOSITORY, Settings
+from platform_assets.core.yaml_lines import read
 from platform_assets.graph.checks.silver import describe, suite_metadata
 from platform_assets.quality.data_docs import write_docs
 
@@ -48,24 +50,34 @@ class GoldModel:
     bounds: tuple[tuple[str, float | None, float | None], ...]
 
 
+class BoundsError(WeirError, ValueError):
+    """``gold.yaml`` or a model file cannot be used; names file and rule."""
+
+
 @lru_cache(maxsize=4)
-def gold_models(models: Path = MODELS, bounds: Path = BOUNDS) -> tuple[GoldModel, ...]:
+def gold_models(models: Path = MODELS, bounds: Path | None = BOUNDS) -> tuple[GoldModel, ...]:
     """Read what gold's tables must satisfy; ``models`` holds one folder a domain.
 
+    Args:
+        models: dbt's model files.
+        bounds: the file of bounds; None for the tables without bounds.
+
     Raises:
-        ValueError: a bound names a table or column that no model file describes.
+        BoundsError: a file cannot be read, or a bound names a table or column that no model file
+            describes, or is no pair of finite numbers.
     """
-    limits: dict[str, dict[str, list[float | None]]] = yaml.safe_load(bounds.read_text()) or {}
+    limits = _limits(bounds) if bounds else {}
     found = []
     for file in sorted(models.glob("*/*.yml")):
-        for model in (yaml.safe_load(file.read_text()) or {}).get("models", []):
+        content = read(file, BoundsError).data or {}
+        for model in content.get("models", []):
             table = TableName("gold", file.parent.name, model["name"])
             columns = tuple(column["name"] for column in model.get("columns", []))
             own = limits.pop(f"{table.domain}.{table.entity}", {})
             if unknown := sorted(set(own) - set(columns)):
-                raise ValueError(
+                raise BoundsError(
                     f"{bounds}: {table.domain}.{table.entity}: no column "
-                    f"{', '.join(unknown)} in {file}; mend the name"
+                    f"{', '.join(unknown)} in {file}; fix the name"
                 )
             found.append(
                 GoldModel(
@@ -77,8 +89,36 @@ def gold_models(models: Path = MODELS, bounds: Path = BOUNDS) -> tuple[GoldModel
                 )
             )
     if limits:
-        raise ValueError(f"{bounds}: no model for {', '.join(sorted(limits))} below {models}")
+        raise BoundsError(f"{bounds}: no model for {', '.join(sorted(limits))} below {models}")
     return tuple(found)
+
+
+def _limits(bounds: Path) -> dict[str, dict[str, list[float | None]]]:
+    document = read(bounds, BoundsError)
+    limits: dict[str, dict[str, list[float | None]]] = {}
+    for table, columns in (document.data or {}).items():
+        if not isinstance(columns, dict):
+            raise BoundsError(f"{document.where((table,))}: {table}: expected columns and bounds")
+        for column, pair in columns.items():
+            if not _is_pair(pair):
+                raise BoundsError(
+                    f"{document.where((table, column))}: {table}.{column}: expected the least "
+                    f"and the greatest value, finite numbers or null, got {pair!r}"
+                )
+        limits[str(table)] = dict(columns)
+    return limits
+
+
+def _is_pair(pair: Any) -> bool:
+    if not isinstance(pair, list) or len(pair) != 2:
+        return False
+    known = [value for value in pair if value is not None]
+    numbers = [v for v in known if isinstance(v, int | float) and not isinstance(v, bool)]
+    return (
+        len(numbers) == len(known)
+        and all(map(math.isfinite, numbers))
+        and (len(numbers) < 2 or numbers[0] <= numbers[1])
+    )
 
 
 def gold_check_specs(models: Iterable[GoldModel]) -> list[AssetCheckSpec]:

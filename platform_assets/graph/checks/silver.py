@@ -25,9 +25,9 @@ from platform_assets.quality.outcomes import SuiteResult, balance, failed_rules
 
 if TYPE_CHECKING:
     import polars as pl
-    from dagster._core.definitions.metadata import RawMetadataValue
 
     from platform_assets.engines.base import BatchCounts
+    from platform_assets.graph.dagster_private import RawMetadataValue
 
 CONTRACT_CHECK = "contract"
 BALANCE_CHECK = "balance"
@@ -58,7 +58,7 @@ def silver_check_specs(contract: Contract) -> list[AssetCheckSpec]:
             asset=key,
             blocking=True,
             description=(
-                "The whole Great Expectations suite generated from the contract: columns and "
+                "The full Great Expectations suite generated from the contract: columns and "
                 "types, every rule, key uniqueness, event time."
             ),
             metadata={"contract": MetadataValue.path(contract.path)},

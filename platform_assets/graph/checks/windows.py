@@ -72,7 +72,7 @@ def check_windows(
 @job(
     name=JOB,
     executor_def=in_process_executor,
-    description="The whole Great Expectations suite on windows that have closed.",
+    description="The full Great Expectations suite on windows that have closed.",
 )
 def window_checks_job() -> None:
     """One op."""

@@ -4,7 +4,6 @@
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import TYPE_CHECKING
 
 from dagster import (
     AssetKey,
@@ -15,8 +14,6 @@ from dagster import (
     Out,
     Output,
     RunsFilter,
-    in_process_executor,
-    job,
     op,
 )
 
@@ -24,14 +21,9 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import get_settings
-from platform_assets.graph.automation import LONG_LIVED
-from platform_assets.graph.runs.stream import deployed_version
+from platform_assets.graph.runs.host import GOLD_CODE, Host, LongLived, hosted
 
-if TYPE_CHECKING:
-    from platform_assets.streaming.locks import Lease
-
-LEASE = "fresh_gold"
-JOB = "fresh_gold"
+RUN = LongLived(job="fresh_gold", lease="fresh_gold", code=GOLD_CODE)
 CONSUMER = "fresh_gold"
 CHANGES_A_STEP = 500
 """Publications of a topic that one step takes in; their event dates are what costs."""
@@ -56,21 +48,17 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
     from platform_assets.gold.bootstrap import bootstrap
     from platform_assets.gold.fresh import FreshGold
     from platform_assets.streaming.ledger import Ledger
-    from platform_assets.streaming.locks import Lease
 
     settings = get_settings()
     ledger, topics = Ledger(settings), list(load_contracts())
     gold = FreshGold(settings)
     log = _Log()
     registered: set[TopicName] = set()
-    started, failures = time.monotonic(), 0
-    with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
+    failures = 0
+    with hosted(context, settings, RUN) as host:
         gold.warm()
-        await_full_build(context, lease)
-        while (reason := lease.check()) is None:
-            if time.monotonic() - started > settings.stream_max_hours * 3600:
-                reason = "handing over to a fresh run keeps each log short"
-                break
+        await_full_build(context, host)
+        while host.may_go_on():
             dates, cursors = ledger.changed_dates(CONSUMER, topics, CHANGES_A_STEP)
             if not dates:
                 time.sleep(settings.stream_idle_seconds)
@@ -92,12 +80,11 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
             log.add(result.rows, dates, result.seconds)
             yield from log.due()
             time.sleep(max(0.0, settings.gold_every_seconds - result.seconds))
-        context.log.info(f"ending: {reason}")
         yield from log.due(everything=True)
     yield Output(None)
 
 
-def await_full_build(context: OpExecutionContext, lease: "Lease") -> None:
+def await_full_build(context: OpExecutionContext, host: Host) -> None:
     """Let a full build that is under way end before the first step, which it makes needless.
 
     On a new lake both would build the same tables at the same time, and each be slower for it.
@@ -110,20 +97,14 @@ def await_full_build(context: OpExecutionContext, lease: "Lease") -> None:
     )
     deadline = time.monotonic() + FULL_BUILD_PATIENCE_SECONDS
     while time.monotonic() < deadline and context.instance.get_runs_count(building):
-        if lease.check() is not None:
+        if not host.may_go_on():
             return
         time.sleep(1.0)
 
 
-@job(
-    name=JOB,
-    executor_def=in_process_executor,
-    description="The fresh gold run: fast models follow silver, kept alive by a sensor.",
-    tags={**LONG_LIVED, "dagster/max_retries": "0"},
+fresh_gold_job = RUN.job_of(
+    run_fresh_gold, "The fresh gold run: fast models follow silver, kept alive by a sensor."
 )
-def fresh_gold_job() -> None:
-    """One op that loops."""
-    run_fresh_gold()
 
 
 class _Log:

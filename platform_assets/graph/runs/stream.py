@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -16,18 +15,16 @@ from dagster import (
     OpExecutionContext,
     Out,
     Output,
-    in_process_executor,
-    job,
     op,
 )
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
-from platform_assets.core.settings import REPOSITORY, Settings, get_settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.engines.base import BatchCounts
-from platform_assets.graph.automation import LONG_LIVED
 from platform_assets.graph.checks.silver import balance_result
+from platform_assets.graph.runs.host import LongLived, hosted
 from platform_assets.graph.silver import table_metadata, table_rows
 
 if TYPE_CHECKING:
@@ -35,42 +32,10 @@ if TYPE_CHECKING:
     from platform_assets.streaming.microbatch import Step
     from platform_assets.streaming.windows import Windows
 
-LEASE = "stream"
-JOB = "stream"
+RUN = LongLived(job="stream", lease="stream")
 STOP_POLL_SECONDS = 1.0
-VERSION_TAG = "weir/code_version"
-CODE = (
-    ("platform_assets", "*.py"),
-    ("platform_assets", "*.yaml"),
-    ("ml", "*.py"),
-    ("ml", "*.yaml"),
-    ("dbt_project/models", "*.*"),
-    ("dbt_project/macros", "*.sql"),
-)
-"""What a deploy brings: folders and patterns."""
 
 StreamEvent = AssetMaterialization | AssetCheckEvaluation | Output[None]
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """What a deploy changes, in one word: release and all that the project consists of.
-
-    Read once a process: files that change under a running code server count from its restart.
-    """
-    import hashlib
-    from importlib.metadata import version
-
-    digest = hashlib.sha256()
-    for folder, pattern in CODE:
-        for path in sorted((REPOSITORY / folder).rglob(pattern)):
-            digest.update(path.read_bytes())
-    return f"{version('weir')}-{digest.hexdigest()[:12]}"
-
-
-def deployed_version(context: OpExecutionContext) -> str:
-    """The version of the deploy that asked for this run; its own where a person started it."""
-    return context.run_tags.get(VERSION_TAG, code_version())
 
 
 @op(out=Out(Nothing), description="Takes what waits on every topic, lands it and publishes it.")
@@ -83,7 +48,6 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     from platform_assets.graph.checks.batches import BatchSuites
     from platform_assets.graph.engine import engines
     from platform_assets.streaming.ledger import Ledger
-    from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.loop import StreamLoop
     from platform_assets.streaming.windows import Windows
 
@@ -92,14 +56,13 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     contracts = ready_contracts(settings, context)
     reporter = Reporter(settings, context, Windows(settings), Ledger(settings).totals)
     suites = BatchSuites(settings)
-    started = time.monotonic()
-    with Lease(settings, LEASE, context.run_id, deployed_version(context)) as lease:
+    with hosted(context, settings, RUN) as host:
         loop = StreamLoop(
             settings,
             contracts,
             open_engine=engines(settings),
             fingerprints=lambda contract: contract.fingerprint,
-            lease=lease,
+            lease=host.lease,
             run_id=context.run_id,
         )
         context.log.info(f"streaming {len(contracts)} topics with the {settings.engine} engine")
@@ -110,7 +73,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
                 if (found := suites.check(step)) is not None:
                     yield evaluation(step.contract, found)
             yield from reporter.due()
-            if time.monotonic() - started > settings.stream_max_hours * 3600:
+            if host.too_old:
                 context.log.info("draining: handing over to a fresh run keeps each log short")
                 loop.stop()
         yield from reporter.due(everything=True)
@@ -145,15 +108,9 @@ def ready_contracts(settings: Settings, context: OpExecutionContext) -> list[Con
     return contracts
 
 
-@job(
-    name=JOB,
-    executor_def=in_process_executor,
-    description="The stream run: bronze and silver of every topic, kept alive by a sensor.",
-    tags={**LONG_LIVED, "dagster/max_retries": "0"},
+stream_job = RUN.job_of(
+    run_stream, "The stream run: bronze and silver of every topic, kept alive by a sensor."
 )
-def stream_job() -> None:
-    """One op that loops."""
-    run_stream()
 
 
 @dataclass

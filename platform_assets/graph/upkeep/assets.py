@@ -223,9 +223,9 @@ def _policy(contract: Contract) -> dict[str, int | str]:
     return {
         "optimize_after_days": policy.optimize_after_days,
         "vacuum_hours": policy.vacuum_hours,
-        "bronze_days": "for ever" if policy.bronze_days is None else policy.bronze_days,
+        "bronze_days": "forever" if policy.bronze_days is None else policy.bronze_days,
         "quarantine_days": (
-            "for ever" if policy.quarantine_days is None else policy.quarantine_days
+            "forever" if policy.quarantine_days is None else policy.quarantine_days
         ),
     }
 

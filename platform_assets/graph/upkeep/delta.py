@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TableName
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.graph.upkeep.files import (
     TARGET_BYTES,
@@ -331,20 +325,15 @@ def _locked(
 
     held = lock or default_lock()
     try:
-        for attempt in Retrying(
-            retry=retry_if_exception_type(CommitFailedError),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.2, max=5),
-            reraise=True,
-        ):
+        for attempt in Retry(_ATTEMPTS).on(CommitFailedError):
             with attempt, held(settings, lock_name(contract, table)):
                 return commit(_open(settings, table))
     except CommitFailedError as error:
         raise MaintenanceError(
             f"{table.sql}: {_ATTEMPTS} commits lost against another writer: {error}",
-            hint="one that takes no lock writes to it; the next maintenance tries again",
+            hint="something that takes no lock writes to it; the next maintenance tries again",
         ) from error
-    raise AssertionError("unreachable: Retrying ends by a result or an exception")
+    raise AssertionError("unreachable: a retry ends by a result or an exception")
 
 
 def _commit_once() -> CommitProperties:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
 from platform_assets.core.naming import TableName
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.graph.upkeep.delta import Lock, default_lock
 
@@ -93,12 +87,7 @@ def maintain_gold(
         return IcebergResult(table, files, files, snapshots, snapshots, dry_run=True)
     held = lock or default_lock()
     for statement in statements(table, keep_days):
-        for attempt in Retrying(
-            retry=retry_if_exception(_is_conflict),
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.5, max=10),
-            reraise=True,
-        ):
+        for attempt in Retry(_ATTEMPTS, pause=0.5, longest=10).on(_is_conflict):
             with attempt, held(settings, table.sql):
                 _execute(settings, statement, session_properties(keep_days))
     files_after, snapshots_after = _counts(settings, table)

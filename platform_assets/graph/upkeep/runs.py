@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from platform_assets.graph.dagster_private import disown
+
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterInstance, EventLogRecord
 
@@ -35,10 +37,6 @@ class RunRetention:
     kept_materialisations: int
     more: bool
     dry_run: bool = False
-
-
-class UnsupportedStorageError(RuntimeError):
-    """The event log is not in SQL, so events cannot outlive their run."""
 
 
 def retain_runs(
@@ -80,7 +78,7 @@ def retain_runs(
         newest = list(newest_materialisations(instance, run_id))
         kept += len(newest)
         if not dry_run:
-            _disown(instance, newest)
+            disown(instance, newest)
             instance.delete_run(run_id)
     return RunRetention(min(len(records), limit), kept, len(records) > limit, dry_run)
 
@@ -116,28 +114,3 @@ def _materialised_by(instance: DagsterInstance, run_id: str) -> set[tuple[AssetK
         if not page.has_more:
             return found
         cursor = page.cursor
-
-
-def _disown(instance: DagsterInstance, records: list[EventLogRecord]) -> None:
-    from dagster._core.instance.utils import RUNLESS_RUN_ID
-    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-    from dagster_shared.serdes import serialize_value
-
-    if not records:
-        return
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
-        raise UnsupportedStorageError(
-            f"run retention needs an event log in SQL, not {type(storage).__name__}: "
-            "switch the schedule run_retention off and delete runs by other means"
-        )
-    table = SqlEventLogStorageTable
-    with storage.index_connection() as connection:
-        for record in records:
-            entry = record.event_log_entry._replace(run_id=RUNLESS_RUN_ID)
-            connection.execute(
-                table.update()
-                .where(table.c.id == record.storage_id)
-                .values(run_id=RUNLESS_RUN_ID, event=serialize_value(entry))
-            )

@@ -143,10 +143,10 @@ def _text(path: Path) -> str:
     """The text of a file in UTF-8, or in the encoding that it seems to be in.
 
     Raises:
-        RefusedError: it is no text.
+        RefusedError: it is not text.
     """
     content = path.read_bytes()
     text = UnicodeDammit(content, ["utf-8"]).unicode_markup
     if text is None or "\0" in text:
-        raise RefusedError("damaged", f"{path.name}: is no text")
+        raise RefusedError("damaged", f"{path.name}: is not text")
     return text.replace("\r\n", "\n").replace("\r", "\n")

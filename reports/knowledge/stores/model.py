@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Protocol
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.secrets import find_secret
 from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 
@@ -75,5 +75,9 @@ def open_store(settings: Settings) -> VectorStore:
 
 
 def secret(settings: Settings) -> str:
-    """The key of the store's server, or nothing where it needs none."""
-    return os.environ.get(settings.vector_store_secret_name, "")
+    """The key of the store's server, or nothing where it needs none.
+
+    Raises:
+        SecretError: its file cannot be read.
+    """
+    return find_secret(settings.vector_store_secret_name) or ""

@@ -10,8 +10,8 @@ import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import sql
 from psycopg.rows import dict_row
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, secret
@@ -147,19 +147,14 @@ class PostgresStore:
     def _call(self, work: Callable[[_Connection], _Result]) -> _Result:
         """Run work in a transaction, again where the server failed, which may mend."""
         try:
-            for attempt in Retrying(
-                retry=retry_if_exception_type(psycopg.OperationalError),
-                stop=stop_after_attempt(ATTEMPTS),
-                wait=wait_random_exponential(multiplier=0.2, max=2),
-                reraise=True,
-            ):
+            for attempt in Retry(ATTEMPTS, longest=2).on(psycopg.OperationalError):
                 with attempt, self._connect() as connection:
                     return work(connection)
         except psycopg.OperationalError as error:
             said = " ".join(str(error).split())
             raise StoreUnreachableError(
                 f"vector store pgvector: {said}",
-                "start PostgreSQL (local: weir up), or mend WEIR_VECTOR_STORE_URL",
+                "start PostgreSQL (local: weir up), or fix WEIR_VECTOR_STORE_URL",
             ) from error
         except psycopg.errors.FeatureNotSupported as error:
             raise KnowledgeError(

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import weaviate
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
 from weaviate.classes.data import DataObject
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
@@ -30,6 +29,7 @@ from weaviate.exceptions import (
     WeaviateTimeoutError,
 )
 
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from reports.knowledge.model import Entry, KnowledgeError, Vectors
 from reports.knowledge.stores.model import ATTEMPTS, StoreUnreachableError, secret
@@ -225,19 +225,14 @@ class WeaviateStore:
     def _call(self, work: Callable[[weaviate.WeaviateClient], _Result]) -> _Result:
         """Run work, again where the server failed: every write may be repeated."""
         try:
-            for attempt in Retrying(
-                retry=retry_if_exception_type(_TRANSIENT),
-                stop=stop_after_attempt(ATTEMPTS),
-                wait=wait_random_exponential(multiplier=0.2, max=2),
-                reraise=True,
-            ):
+            for attempt in Retry(ATTEMPTS, longest=2).on(_TRANSIENT):
                 with attempt:
                     return work(self._connect())
         except WeaviateBaseError as error:
             said = " ".join(str(error).split())[:300]
             raise StoreUnreachableError(
                 f"vector store weaviate at {self._url.netloc}: {said}",
-                "start the server, or mend WEIR_VECTOR_STORE_URL",
+                "start the server, or fix WEIR_VECTOR_STORE_URL",
             ) from error
         raise AssertionError("a retry ends with a result or an error")
 

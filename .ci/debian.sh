@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs what Debian lacks of debian.txt, as root or with a sudo that asks no password; otherwise
+# prints the one command. Goes on either way: what is missing limits Weir (no PDF, no Spark).
+#
+#   .ci/debian.sh run    what `make run` needs
+#   .ci/debian.sh test   what the tests need as well
+set -euo pipefail
+for_whom=${1:-test}
+list=${WEIR_DEBIAN_LIST:-$(dirname "$0")/debian.txt}
+
+missing=()
+while read -r whom line; do
+  [[ -z $whom || $whom == '#'* ]] && continue
+  [[ $whom == test && $for_whom != test ]] && continue
+  # Without pipefail: a `grep -q` that has seen enough ends the command before it.
+  (set +o pipefail; eval "${line#* : }") </dev/null >/dev/null 2>&1 || missing+=("${line%% : *}")
+done <"$list"
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "not found: ${missing[*]} (names of Debian's packages); see weir doctor" >&2
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root=(sudo -n); else as_root=(none); fi
+fi
+
+# The first alternative that the release has; the first of all where apt knows none yet.
+choose() {
+  local one
+  for one in "$@"; do
+    [[ $(apt-cache policy "$one" 2>/dev/null) =~ Candidate:\ [^\(] ]] && { echo "$one"; return; }
+  done
+  echo "$1"
+}
+chosen() { for one in "${missing[@]}"; do choose $one; done; }
+
+advise() {
+  local sudo=''
+  [ "$(id -u)" = 0 ] || sudo='sudo '
+  echo "$1; to install it:" >&2
+  echo "  ${sudo}apt-get update && ${sudo}apt-get install -y --no-install-recommends $(chosen | xargs)" >&2
+}
+
+if [ "${as_root[*]:-}" = none ]; then
+  advise "this machine lacks ${missing[*]}"
+  exit 0
+fi
+echo "installing what Debian lacks: ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+options=(-q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+if ! "${as_root[@]}" apt-get "${options[@]}" update >&2; then
+  advise "apt-get update failed"
+  exit 0
+fi
+mapfile -t packages < <(chosen)
+if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get "${options[@]}" install -y --no-install-recommends "${packages[@]}" >&2; then
+  advise "apt-get install failed"
+fi

@@ -1,0 +1,1 @@
+"""The purchase model: will this user buy within a day?"""
