@@ -15,8 +15,7 @@ import numpy as np
 
 from ml.anomaly.errors import AnomalyError, finite
 from ml.anomaly.likelihood import Expanding
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array, part, within
+from ml.anomaly.state import Arrays, Floats, array, part, within
 
 WIDTH = 24
 """Values of a window."""

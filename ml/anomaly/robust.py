@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ml.anomaly.errors import finite
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array
+from ml.anomaly.state import Arrays, Floats, array
 
 _NORMAL = 1.4826
 """Makes the median absolute deviation estimate a normal distribution's standard deviation."""

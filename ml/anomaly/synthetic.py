@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ml.anomaly.nab import Floats
+from ml.anomaly.state import Floats
 
 KINDS = ("spike", "level_shift", "flat", "drift")
 EVERY_ROWS = 160
