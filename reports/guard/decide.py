@@ -97,7 +97,7 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
         else:
             yield quantity.start, quantity.end, answer
     for named in reading.sentence.periods:
-        yield from _named(reading, named, case)
+        yield from _named(named, case)
     yield from openwords.claims(reading, bool(reading.sentence.numbers))
     yield from claims.directions(reading, bound, case.cited, case.derived)
     for claim in claims.ranks(reading, bound, case.cited):
