@@ -119,7 +119,7 @@ def test_a_training_from_the_shell_makes_the_features_first_and_the_version_serv
 
     said = weir("train", "purchase", "--wait", "--reason", "first try")
     # The day of the newest event may not be over.
-    assert "features of 6 days are missing; they are made first" in said
+    assert "making the missing features of 6 days first" in said
     assert said.count(f"{flowing.dagster_url}/runs/") == 2
     assert len(table.days(flowing)) == 6
     assert days_without_features(flowing, SPEC) == []
