@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ml.spec import ModelSpec, SpecError
+from platform_assets.core.broken import BrokenFile
 
 ROOT = Path(__file__).with_name("models")
 SPEC_FILE = "spec.py"
@@ -42,6 +43,13 @@ class Broken:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else str(self.file)
         return f"{where}: {self.reason}"
+
+    @property
+    def as_file(self) -> BrokenFile:
+        """As other files that cannot be used; its path is the folder, which has the name."""
+        folder = next(path for path in self.file.parents if path.name == self.name)
+        error = SpecError(f"model {self.name!r} does not load: {self}", "correct that file")
+        return BrokenFile("model", folder, error)
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Found:
             return found
         for broken in self.broken:
             if broken.name == name:
-                raise SpecError(f"model {name!r} does not load: {broken}", "correct that file")
+                broken.as_file.refuse()
         raise SpecError(f"there is no model {name!r}", f"known: {self.known}")
 
     @property
@@ -99,8 +107,7 @@ def discover(root: Path) -> Found:
     broken = [found for found in loaded if isinstance(found, Broken)]
     defaults = [spec for spec in specs if spec.default]
     for other in defaults[1:]:
-        first = defaults[0]
-        reason = f"default: {first.name} is the default model already"
+        reason = f"default: {defaults[0].name} is the default model already"
         broken.append(Broken(other.name, root / other.name / SPEC_FILE, 0, reason))
         specs.remove(other)
     specs.sort(key=lambda spec: (not spec.default, spec.name))

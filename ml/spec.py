@@ -63,6 +63,31 @@ class Label:
         """The horizon in hours."""
         return self.horizon // timedelta(hours=1)
 
+    def find(
+        self, events: pl.DataFrame, rows: pl.DataFrame, horizon: timedelta, until: datetime
+    ) -> pl.DataFrame:
+        """The rows with their label, as :data:`Labeller` says.
+
+        Raises:
+            SpecError: the function gave other rows, no such column, or another value.
+        """
+        import polars as pl
+
+        found = self.of(events, rows, horizon, until)
+        rule = ""
+        if self.column not in found.columns:
+            rule = f"it gave no column {self.column}, only {', '.join(found.columns)}"
+        elif not found.select("user_id", "at").equals(rows.select("user_id", "at")):
+            rule = f"it gave other rows ({found.height}) than it was given ({rows.height})"
+        elif not found[self.column].drop_nulls().is_in([0, 1]).all():
+            rule = f"{self.column} has values other than 0 and 1"
+        elif found.filter(pl.col("at") + horizon > until)[self.column].is_not_null().any():
+            rule = f"{self.column} is known before its horizon is over"
+        if rule:
+            where = getattr(self.of, "__qualname__", self.of)
+            raise SpecError(f"label function {where}: {rule}", "see docs/how-to/model.md")
+        return found
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -160,7 +185,9 @@ class ModelSpec:
             (not self.features, "features: at least one"),
             (len(set(self.features)) < len(self.features), "features: one is named twice"),
             (self.metric not in get_args(Metric), f"metric: one of {', '.join(get_args(Metric))}"),
-            (min(numbers) < 1, "days, folds, least_rows, least_days: at least 1"),
+            (min(numbers) < 1, "days, and the numbers of validation: at least 1"),
+            # The later half is scored by rows whose labels were known before it.
+            (24 * self.days <= 2 * label.hours, "days: more than twice the label's horizon"),
             (not 0 <= self.share <= 1, "share: from 0 to 1"),
             (age is not None and age <= timedelta(0), "retraining.max_age: longer than nothing"),
             (not _OWNER.fullmatch(self.owner), "owner: team:<name> or an e-mail address"),

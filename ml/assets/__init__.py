@@ -19,15 +19,15 @@ def build_model_definitions(found: Found | None = None) -> dg.Definitions:
         found: the models; by default those of this installation.
     """
     from ml.assets.anomaly import build_anomaly_definitions
-    from ml.assets.broken import build_broken_definitions
     from ml.assets.features import build_features_definitions
     from ml.assets.upkeep import build_upkeep_definitions
+    from platform_assets.graph.broken_assets import build_broken_definitions
 
     known = models() if found is None else found
     return dg.Definitions.merge(
         build_features_definitions(),
         *(build_definitions_of(spec) for spec in known.specs),
-        *(build_broken_definitions(broken) for broken in known.broken),
+        build_broken_definitions("model", [broken.as_file for broken in known.broken]),
         build_anomaly_definitions(),
         build_upkeep_definitions(),
     )

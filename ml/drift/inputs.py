@@ -111,7 +111,7 @@ def _labelled(settings: Settings, label: Label, day: date, horizon: timedelta) -
     rows = rows_of(settings, day - timedelta(days=days))
     over = rows.filter(pl.col("at") + horizon <= end)
     events = read_events(open_silver(settings), day - timedelta(days=days - 1), day)
-    return label.of(events, over, horizon, end)
+    return label.find(events, over, horizon, end)
 
 
 def _validation_scores(artefact: Path) -> pl.Series:

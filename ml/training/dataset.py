@@ -177,7 +177,7 @@ def build(settings: Settings, spec: ModelSpec, recipe: Recipe) -> Dataset:
     silver = daily.open_silver(settings, recipe.silver_version)
     events = daily.read_events(silver, first, recipe.moment.date())
     label = spec.label.column
-    labelled = spec.label.of(events, features, recipe.horizon, recipe.moment)
+    labelled = spec.label.find(events, features, recipe.horizon, recipe.moment)
     rows = (
         labelled.filter(pl.col(label).is_not_null())
         .select("user_id", "at", *spec.features, label)

@@ -1,0 +1,1 @@
+"""The churn model: will this user stay away for two weeks?"""
