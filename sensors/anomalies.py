@@ -19,7 +19,7 @@ from dagster import (
 from ml.anomaly.incidents import Kind
 from ml.assets.anomaly import asset_key
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import (
     Event,
     Notification,
@@ -164,8 +164,8 @@ def chart_from(store: "Store") -> "Callable[[Waiting, Stream], bytes | None]":
 
 
 def build_anomaly_sensor(
-    notifier: Callable[[], Notifier] | None = None,
-    settings: Callable[[], Settings] | None = None,
+    notifier: Callable[[Settings], Notifier] = notifier_from_environment,
+    settings: Callable[[], Settings] = get_settings,
 ) -> SensorDefinition:
     """The sensor over the outbox of incidents.
 
@@ -184,11 +184,10 @@ def build_anomaly_sensor(
         from ml.anomaly.definition import load_streams
         from ml.anomaly.outbox import Outbox
         from ml.anomaly.store import Store
-        from platform_assets.core.settings import get_settings
 
-        found = settings() if settings else get_settings()
+        found = settings()
         # A wrong WEIR_NOTIFY fails the tick: as a reason to skip, nobody would see it.
-        to = notifier() if notifier else notifier_from_environment(found.home)
+        to = notifier(found)
         outbox, store = Outbox(found), Store(found)
         try:
             told = tell(

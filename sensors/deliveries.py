@@ -15,7 +15,7 @@ from dagster import (
 )
 
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import (
     Notification,
     Notifier,
@@ -72,8 +72,8 @@ def alert(log: "DeliveryLog", notifier: Notifier) -> int:
 
 
 def build_delivery_sensor(
-    notifier: Callable[[], Notifier] | None = None,
-    settings: Callable[[], Settings] | None = None,
+    notifier: Callable[[Settings], Notifier] = notifier_from_environment,
+    settings: Callable[[], Settings] = get_settings,
 ) -> SensorDefinition:
     """The sensor over the delivery log.
 
@@ -89,13 +89,12 @@ def build_delivery_sensor(
         description="Sends one alert for each report that did not reach a recipient.",
     )
     def alert_dead_deliveries(context: SensorEvaluationContext) -> SkipReason:
-        from platform_assets.core.settings import get_settings
         from reports.delivery.log import DeliveryLog
 
-        found = settings() if settings else get_settings()
+        found = settings()
         try:
             log = DeliveryLog(found)
-            sent = alert(log, notifier() if notifier else notifier_from_environment(found.home))
+            sent = alert(log, notifier(found))
         except NotifyError:
             raise  # a place that is down is a failed tick, which people see
         except WeirError as error:

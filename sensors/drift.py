@@ -23,7 +23,7 @@ from dagster import (
 
 from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
 from sensors.failures import SentKeys
 
@@ -85,8 +85,8 @@ def gave_up_notification(spec: ModelSpec, request: "Request", dagster_url: str) 
 def build_drift_sensor(
     spec: ModelSpec,
     in_service: InService | None = None,
-    settings: Callable[[], Settings] | None = None,
-    notifier: Callable[[], Notifier] | None = None,
+    settings: Callable[[], Settings] = get_settings,
+    notifier: Callable[[Settings], Notifier] = notifier_from_environment,
 ) -> SensorDefinition:
     """The sensor over a model's record of drift.
 
@@ -108,9 +108,8 @@ def build_drift_sensor(
     def retrain_on_drift(context: SensorEvaluationContext) -> SensorResult:
         from ml.drift.asking import Ask, next_request
         from ml.drift.log import DriftLog
-        from platform_assets.core.settings import get_settings
 
-        found = settings() if settings else get_settings()
+        found = settings()
         cursor = int(context.cursor or 0)
         log = DriftLog(found)
         try:
@@ -136,7 +135,7 @@ def build_drift_sensor(
             retry = answer.tags["weir/attempt"] != "1"
             return SensorResult([request], cursor=context.cursor if retry else seen)
         if answer.gave_up is not None:
-            told = notifier() if notifier else notifier_from_environment(found.home)
+            told = notifier(found)
             note = gave_up_notification(spec, answer.gave_up, found.dagster_url)
             _once(note, told, found.home)
         return SensorResult(skip_reason=SkipReason(answer.reason), cursor=seen)

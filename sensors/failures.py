@@ -16,6 +16,7 @@ from dagster import (
     run_failure_sensor,
 )
 
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
 from sensors.owners import owner_of
 
@@ -143,7 +144,7 @@ def planned_assets(context: RunFailureSensorContext) -> list[AssetKey]:
 
 
 def build_failure_sensor(
-    notifier: Callable[[], Notifier] | None = None,
+    notifier: Callable[[Settings], Notifier] = notifier_from_environment,
     sent: Callable[[], SentKeys] | None = None,
 ) -> SensorDefinition:
     """The sensor over every job of the code location.
@@ -160,12 +161,10 @@ def build_failure_sensor(
         minimum_interval_seconds=30,
     )
     def notify_run_failure(context: RunFailureSensorContext) -> None:
-        from platform_assets.core.settings import get_settings
-
         settings = get_settings()
         was_sent = notify_failure(
             context,
-            notifier() if notifier else notifier_from_environment(settings.home),
+            notifier(settings),
             sent() if sent else SentKeys(settings.home / "notified"),
             settings.dagster_url,
         )

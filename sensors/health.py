@@ -27,7 +27,7 @@ from dagster import (
     sensor,
 )
 
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import (
     Event,
     Notification,
@@ -102,8 +102,8 @@ class Open:
 
 
 def build_health_sensors(
-    notifier: Callable[[], Notifier] | None = None,
-    settings: Callable[[], Settings] | None = None,
+    notifier: Callable[[Settings], Notifier] = notifier_from_environment,
+    settings: Callable[[], Settings] = get_settings,
 ) -> list[SensorDefinition]:
     """Both sensors, over every asset of the code location.
 
@@ -113,10 +113,8 @@ def build_health_sensors(
     """
 
     def place() -> tuple[Notifier, SentKeys, str]:
-        from platform_assets.core.settings import get_settings
-
-        found = settings() if settings else get_settings()
-        made = notifier() if notifier else notifier_from_environment(found.home)
+        found = settings()
+        made = notifier(found)
         return made, SentKeys(found.home / "notified"), found.dagster_url
 
     @sensor(

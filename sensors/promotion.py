@@ -24,7 +24,7 @@ from dagster import (
 
 from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from ml.trials.judge import Judge
@@ -42,7 +42,7 @@ def worth_a_look(labels: int, judged: int) -> bool:
 
 
 def build_promotion_sensor(
-    spec: ModelSpec, settings: Callable[[], Settings] | None = None
+    spec: ModelSpec, settings: Callable[[], Settings] = get_settings
 ) -> SensorDefinition:
     """The sensor over the running trial and probation of a model.
 
@@ -62,10 +62,9 @@ def build_promotion_sensor(
     )
     def judge_trials(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         from ml.trials.judge import Judge
-        from platform_assets.core.settings import get_settings
 
         judged: dict[str, int] = json.loads(context.cursor or "{}")
-        found = settings() if settings else get_settings()
+        found = settings()
         judge = judges.get(found) or judges.setdefault(found, Judge(found))
         try:
             unfinished = judge.cases.unfinished(spec.name)

@@ -22,7 +22,7 @@ from dagster import (
 
 from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import (
     Notification,
     Notifier,
@@ -113,8 +113,8 @@ def verdict_notification(spec: ModelSpec, case: "Case", dagster_url: str) -> Not
 
 def build_rollback_sensor(
     spec: ModelSpec,
-    notifier: Callable[[], Notifier] | None = None,
-    settings: Callable[[], Settings] | None = None,
+    notifier: Callable[[Settings], Notifier] = notifier_from_environment,
+    settings: Callable[[], Settings] = get_settings,
 ) -> SensorDefinition:
     """The sensor over what serves a model.
 
@@ -133,9 +133,7 @@ def build_rollback_sensor(
         "shown to be above what is tolerated, and tells of every verdict.",
     )
     def guard_serving(context: SensorEvaluationContext) -> SkipReason:
-        from platform_assets.core.settings import get_settings
-
-        found = settings() if settings else get_settings()
+        found = settings()
         try:
             watchman = kept.get(found) or kept.setdefault(found, Watchman(spec, found))
             looked, taken_out = watchman.tick()
@@ -143,7 +141,7 @@ def build_rollback_sensor(
                 spec,
                 watchman.judge,
                 context.instance,
-                lambda: notifier() if notifier else notifier_from_environment(found.home),
+                lambda: notifier(found),
                 found.dagster_url,
             )
         except NotifyError:

@@ -1,8 +1,11 @@
-"""Notifications: one message, and the places it goes.
+"""Messages: notifications and who gets which, and the transports that reports use too.
 
-Belongs here: what a message is (:mod:`.model`), how it leaves (a module a place: log file, webhook,
-Slack, e-mail, PagerDuty), and who gets which (:mod:`.routing`). Does not belong here: when one is
-due (:mod:`sensors.failures` and the other sensors decide).
+Belongs here: the transports (:mod:`.transport` says what they have in common; ``smtp``,
+``sendgrid``, ``slack``, ``webhook``, ``pagerduty``, ``log``) and how the settings describe them
+(:mod:`.mail`, :mod:`.places`); what a notification is (:mod:`.model`), how it looks at each place
+(:mod:`.render`, :mod:`.notifiers`), and who gets which (:mod:`.routing`). Does not belong here:
+when a notification is due (:mod:`sensors.failures` and the other sensors decide), and what a
+delivered report says (:mod:`reports.delivery`).
 
 ``WEIR_NOTIFY`` names the places, comma-separated: ``log`` (the default), ``webhook``, ``slack``,
 ``email``, ``pagerduty``; rules by severity and owner come from the file ``WEIR_NOTIFY_ROUTES``.
@@ -10,8 +13,6 @@ Secrets are read from the environment or a file by name and never logged. Heavy 
 imported where they are used.
 """
 
-from platform_assets.messaging.email import EmailNotifier
-from platform_assets.messaging.log import LogNotifier
 from platform_assets.messaging.model import (
     Event,
     Notification,
@@ -20,23 +21,15 @@ from platform_assets.messaging.model import (
     NotifyError,
     Severity,
 )
-from platform_assets.messaging.pagerduty import PagerDutyNotifier
 from platform_assets.messaging.routing import Routes, notifier_from_environment
-from platform_assets.messaging.slack import SlackNotifier
-from platform_assets.messaging.webhook import WebhookNotifier
 
 __all__ = [
-    "EmailNotifier",
     "Event",
-    "LogNotifier",
     "Notification",
     "Notifier",
     "Notifiers",
     "NotifyError",
-    "PagerDutyNotifier",
     "Routes",
     "Severity",
-    "SlackNotifier",
-    "WebhookNotifier",
     "notifier_from_environment",
 ]

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from platform_assets.messaging.model import Notification, NotifyError
+from platform_assets.messaging.transport import Receipt, RefusedError
 
 
-class LogNotifier:
-    """Appends a line of JSON to a file: ``<home>/notifications.jsonl``; pictures are left out."""
+@dataclass(frozen=True)
+class LogTransport:
+    """Appends to a file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    path: Path
 
-    def send(self, notification: Notification) -> None:
+    def send(self, body: Mapping[str, Any]) -> Receipt:
         """Append one line (a single write, so that two processes do not mix lines).
 
         Raises:
-            NotifyError: the file cannot be written.
+            RefusedError: the file cannot be written.
         """
-        line = json.dumps({"at": datetime.now(UTC).isoformat(), **notification.fields()})
+        line = json.dumps({"at": datetime.now(UTC).isoformat(), **body})
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
-            raise NotifyError(
-                f"notification log {self._path}: {error.strerror}", "check that it is writable"
-            ) from error
+            raise RefusedError(
+                f"notification log {self.path}: {error.strerror}", "check that it is writable"
+            ) from None
+        return Receipt()

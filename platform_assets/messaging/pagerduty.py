@@ -1,115 +1,76 @@
-"""PagerDuty: an incident is triggered, acknowledged and resolved (Events API v2).
+"""PagerDuty's Events API v2: an incident is triggered, acknowledged and resolved.
 
-Limits and fields: https://developer.pagerduty.com/docs/send-alert-event (summary 1,024 characters,
-deduplication key 255, an event 512 KB; pictures by HTTPS address only).
+Fields: https://developer.pagerduty.com/docs/send-alert-event.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.messaging.model import Event, Notification, NotifyError
-from platform_assets.messaging.retry import ATTEMPTS, PAUSE_SECONDS, RETRY_STATUS, TIMEOUT_SECONDS
+from platform_assets.messaging.transport import Receipt, TemporaryError, answered
 
 if TYPE_CHECKING:
     from pagerduty import EventsApiV2Client
 
-SUMMARY_LIMIT = 1_024
-KEY_LIMIT = 255
-BODY_LIMIT = 20_000
-_ACTIONS = {
-    # A trigger with a known key adds to the incident; it opens none.
-    Event.OPENED: "trigger",
-    Event.UPDATED: "trigger",
-    Event.ACKNOWLEDGED: "acknowledge",
-    Event.RECOVERED: "resolve",
-}
 
+@dataclass(frozen=True)
+class PagerDutyTransport:
+    """One request an event.
 
-class PagerDutyNotifier:
-    """Sends events with the integration (routing) key of a service."""
+    Attributes:
+        routing_key: the integration key of a service.
+        url: of another service region; empty: the client's own.
+        timeout: in seconds.
+        variable: where the key comes from, for hints.
+    """
 
-    def __init__(
-        self,
-        routing_key: str,
-        *,
-        base_url: str | None = None,
-        attempts: int = ATTEMPTS,
-        pause: float = PAUSE_SECONDS,
-    ) -> None:
-        self._routing_key = routing_key
-        self._base_url = base_url
-        self._attempts = attempts
-        self._pause = pause
+    routing_key: str = field(repr=False)
+    url: str = ""
+    timeout: float = 10.0
+    variable: str = "WEIR_NOTIFY_PAGERDUTY_KEY"
 
-    def send(self, notification: Notification) -> None:
-        """Send the event; connection errors, rate limits and server errors are tried again.
+    def send(self, action: str, dedup_key: str, properties: Mapping[str, Any]) -> Receipt:
+        """Send one event.
+
+        Args:
+            action: ``trigger``, ``acknowledge`` or ``resolve``.
+            dedup_key: the incident's name.
+            properties: payload, links and images of a trigger.
 
         Raises:
-            NotifyError: PagerDuty refused it, or could not be reached.
+            TemporaryError: no connection, a timeout, 429 or 5xx.
+            RefusedError: any other answer but success.
         """
         import pagerduty
 
-        action = _ACTIONS[notification.event]
-        properties = event(notification) if action == "trigger" else {}
         try:
-            self._client().send_event(action, dedup_key=dedup_key(notification), **properties)
-        except pagerduty.HttpError as error:
-            status = getattr(error.response, "status_code", "nothing")
-            raise NotifyError(
-                f"PagerDuty answered {status} to {action}",
-                "check WEIR_NOTIFY_PAGERDUTY_KEY",
-            ) from None
+            self._client().send_event(action, dedup_key=dedup_key, **properties)
         except (pagerduty.Error, OSError) as error:
-            raise NotifyError(
-                f"PagerDuty cannot be reached ({type(error).__name__})",
-                "check WEIR_NOTIFY_PAGERDUTY_URL",
+            answer = getattr(error, "response", None)
+            if answer is None:
+                raise TemporaryError(
+                    f"PagerDuty cannot be reached ({type(error).__name__})",
+                    "check WEIR_NOTIFY_PAGERDUTY_URL",
+                ) from None
+            raise answered(
+                f"PagerDuty answered {answer.status_code} to {action}",
+                answer.status_code,
+                f"check {self.variable}",
+                answer.headers,
             ) from None
+        return Receipt(dedup_key)
 
     def _client(self) -> EventsApiV2Client:
         from pagerduty import EventsApiV2Client
 
-        client = EventsApiV2Client(self._routing_key, base_url=self._base_url)
-        client.timeout = round(TIMEOUT_SECONDS)
-        # Unless a number is given, the client tries a busy answer (429) again for ever.
-        client.retry = dict.fromkeys(RETRY_STATUS, self._attempts - 1)
-        client.max_network_attempts = self._attempts - 1
-        client.sleep_timer = self._pause
-        client.stagger_cooldown = 1.0
+        client = EventsApiV2Client(self.routing_key, base_url=self.url or None)
+        client.timeout = round(self.timeout)
+        # What is tried again is decided in one place: the policy of who sends. A busy answer (429)
+        # without a rule is tried for ever; a rule ends at its own number or at that of all
+        # attempts, and only a number below 0 ends before the first repetition.
+        client.retry = {429: 1}
+        client.max_http_attempts = -1
+        client.max_network_attempts = 0
         return client
-
-
-def dedup_key(notification: Notification) -> str:
-    """The incident's name; a long one keeps its beginning and a digest of all."""
-    name = notification.thread
-    if len(name) <= KEY_LIMIT:
-        return name
-    digest = sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
-    return f"{name[: KEY_LIMIT - len(digest) - 1]}-{digest}"
-
-
-def event(notification: Notification) -> dict[str, Any]:
-    """Properties of a trigger: payload, and links and images where there are any."""
-    properties: dict[str, Any] = {
-        "payload": {
-            "summary": notification.headline[:SUMMARY_LIMIT],
-            "source": notification.source or "weir",
-            "severity": notification.severity.value,
-            "component": notification.source,
-            "group": notification.owner,
-            "class": notification.event.value,
-            "custom_details": {
-                "body": notification.body[:BODY_LIMIT],
-                "owner": notification.owner,
-                "key": notification.key,
-            },
-        },
-        "client": "Weir",
-    }
-    if notification.link:
-        properties["client_url"] = notification.link
-        properties["links"] = [{"href": notification.link, "text": "Open"}]
-    if notification.chart_link:
-        properties["images"] = [{"src": notification.chart_link, "alt": notification.headline}]
-    return properties

@@ -23,6 +23,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from platform_assets.core.settings import Settings
 from platform_assets.core.yaml_lines import YamlError, read
 from platform_assets.messaging.model import Notification, Notifier, Notifiers, NotifyError, Severity
 from platform_assets.messaging.places import open_place, split_place
@@ -116,14 +117,19 @@ class Router:
     """Sends each message where the rules say, else to the default places."""
 
     def __init__(
-        self, routes: Routes, default: tuple[str, ...], home: Path, variables: Mapping[str, str]
+        self,
+        routes: Routes,
+        default: tuple[str, ...],
+        settings: Settings,
+        variables: Mapping[str, str],
     ) -> None:
         self._routes = routes
         self._default = default
         named = (place for route in routes.routes for place in route.places)
         # All are opened at once: a missing secret is told before the message that needs it.
         self._opened: dict[str, Notifier] = {
-            place: open_place(place, home, variables) for place in dict.fromkeys((*default, *named))
+            place: open_place(place, settings, variables)
+            for place in dict.fromkeys((*default, *named))
         }
 
     def send(self, notification: Notification) -> None:
@@ -136,11 +142,13 @@ class Router:
         Notifiers([self._opened[place] for place in places]).send(notification)
 
 
-def notifier_from_environment(home: Path, environment: Mapping[str, str] | None = None) -> Notifier:
+def notifier_from_environment(
+    settings: Settings, environment: Mapping[str, str] | None = None
+) -> Notifier:
     """The notifier that ``WEIR_NOTIFY`` and ``WEIR_NOTIFY_ROUTES`` ask for.
 
     Args:
-        home: Weir's home, where the log lies.
+        settings: servers shared with the reports' delivery, and Weir's home, where the log is.
         environment: the variables; the process's own by default.
 
     Raises:
@@ -152,4 +160,4 @@ def notifier_from_environment(home: Path, environment: Mapping[str, str] | None 
     default = tuple(dict.fromkeys(place.strip() for place in named if place.strip()))
     file = variables.get("WEIR_NOTIFY_ROUTES")
     routes = Routes.read(Path(file)) if file else Routes()
-    return Router(routes, default, home, variables)
+    return Router(routes, default, settings, variables)

@@ -1,135 +1,181 @@
-"""Slack: a message in a channel, its picture in the thread below."""
+"""Slack: a message in a channel, its file in the thread below.
+
+Limits: https://docs.slack.dev/reference/block-kit/blocks.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.core.retry import Retry
-from platform_assets.messaging.model import Event, Notification, NotifyError
-from platform_assets.messaging.retry import (
-    ATTEMPTS,
-    LONGEST_SECONDS,
-    PAUSE_SECONDS,
-    RETRY_STATUS,
-    TIMEOUT_SECONDS,
+from platform_assets.messaging.transport import (
+    Receipt,
+    RefusedError,
+    RetryPolicy,
+    SendError,
+    TemporaryError,
+    answered,
 )
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-_LOG = logging.getLogger(__name__)
-_MARKS = {Event.ACKNOWLEDGED: ":eyes: ", Event.RECOVERED: ":white_check_mark: "}
+NOTICE_LIMIT = 600
+"""Characters of the text that a phone's notification shows."""
+_BUSY_REASONS = (
+    "ratelimited",
+    "rate_limited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+)
+_BUSY = 503
 
 
-class SlackNotifier:
-    """Posts with a bot token (scopes ``chat:write`` and, for pictures, ``files:write``)."""
+@dataclass(frozen=True)
+class SlackFile:
+    """A file in a message's thread.
 
-    def __init__(
-        self,
-        token: str,
-        channel: str,
-        *,
-        base_url: str | None = None,
-        attempts: int = ATTEMPTS,
-        pause: float = PAUSE_SECONDS,
-    ) -> None:
-        self._token = token
-        self._channel = channel
-        self._base_url = base_url
-        self._attempts = attempts
-        self._pause = pause
+    Attributes:
+        what: names it in a sentence, for the receipt's note.
+        content: its bytes.
+        name: its file name.
+        title: what Slack shows above it.
+    """
 
-    def send(self, notification: Notification) -> None:
-        """Post it; connection errors, rate limits and server errors are tried again.
+    what: str
+    content: bytes = field(repr=False)
+    name: str
+    title: str
 
-        A picture that Slack does not take leaves the message as it stands: posting again would
-        say everything twice.
+
+@dataclass(frozen=True)
+class SlackMessage:
+    """One message.
+
+    Attributes:
+        text: escaped; with blocks, what a phone's notification shows.
+        event_type: of the metadata.
+        event: the metadata, so that a receiver can recognise a repeated message.
+        blocks: Block Kit; empty: the text alone.
+        file: posted into its thread; None for none.
+    """
+
+    text: str
+    event_type: str
+    event: dict[str, str]
+    blocks: Sequence[dict[str, Any]] = ()
+    file: SlackFile | None = None
+
+
+@dataclass(frozen=True)
+class SlackTransport:
+    """Posts with a bot token (scopes ``chat:write`` and, for files, ``files:write``).
+
+    Attributes:
+        token: of the bot.
+        url: of the API.
+        timeout: in seconds.
+        variable: where the token comes from, for hints.
+        policy: how a file is tried again once its message is posted.
+    """
+
+    token: str = field(repr=False)
+    url: str
+    timeout: float
+    variable: str
+    policy: RetryPolicy
+
+    def send(self, message: SlackMessage, channel: str) -> Receipt:
+        """Post the message, then its file into the thread.
+
+        A file that Slack does not accept leaves the message as it is: posting again would say
+        everything twice. The receipt's note says so.
 
         Raises:
-            NotifyError: Slack refused the message, or could not be reached.
+            TemporaryError: no connection, a timeout, 429 or 5xx, or a reason that may pass.
+            RefusedError: Slack gave any other reason (``not_in_channel`` …).
         """
-        client = self._client()
-        posted = self._call(lambda: self._post(client, notification))
-        if notification.chart is None:
-            return
-        try:
-            self._call(lambda: self._upload(client, notification, posted["channel"], posted["ts"]))
-        except NotifyError as error:
-            _LOG.warning("the chart of %s was not attached: %s", notification.key, error)
+        from slack_sdk import WebClient
 
-    def _client(self) -> WebClient:
-        from slack_sdk import WebClient as Client
-
-        client = Client(self._token)
-        client.timeout = int(TIMEOUT_SECONDS)
-        if self._base_url:
-            client.base_url = self._base_url.rstrip("/") + "/"
-        return client
-
-    def _post(self, client: WebClient, notification: Notification) -> dict[str, Any]:
-        answer = client.chat_postMessage(
-            channel=self._channel,
-            text=_text(notification),
-            metadata={
-                "event_type": "weir_notification",
-                "event_payload": {
-                    "key": notification.key,
-                    "severity": notification.severity.value,
-                    "source": notification.source,
-                    "incident": notification.thread,
-                    "event": notification.event.value,
-                },
-            },
+        client = WebClient(
+            token=self.token,
+            base_url=self.url.rstrip("/") + "/",
+            timeout=max(1, round(self.timeout)),
+            # What is tried again is decided in one place: the policy of who sends.
+            retry_handlers=[],
         )
-        return {"channel": answer.get("channel", self._channel), "ts": answer.get("ts")}
+        # The answer has the channel's id: files take no names.
+        posted, thread = self._post(client, message, channel)
+        note = ""
+        if message.file:
+            try:
+                self.policy.retrying()(self._upload, client, message.file, posted, thread)
+            except SendError as error:
+                note = f"{message.file.what} was not attached: {error.message}"
+        return Receipt(f"{posted}/{thread}", note)
 
-    def _upload(
-        self, client: WebClient, notification: Notification, channel: str, thread: str
-    ) -> dict[str, Any]:
-        # By the channel's id, as the first answer gave it: files take no names.
-        client.files_upload_v2(
-            content=notification.chart,
-            filename="chart.png",
-            title=notification.headline,
-            channel=channel,
-            thread_ts=thread,
-        )
-        return {}
+    def _post(self, client: WebClient, message: SlackMessage, channel: str) -> tuple[str, str]:
+        from slack_sdk.errors import SlackClientError
 
-    def _call(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        from slack_sdk.errors import SlackApiError, SlackClientError
-
-        def passing(error: BaseException) -> bool:
-            if isinstance(error, SlackApiError):
-                return getattr(error.response, "status_code", 0) in RETRY_STATUS
-            return isinstance(error, (OSError, HTTPException))
-
-        policy = Retry(self._attempts, pause=self._pause, longest=LONGEST_SECONDS)
         try:
-            return policy.on(passing)(call)
-        except SlackApiError as error:
-            reason = error.response.get("error", "unknown")
-            raise NotifyError(
-                f"Slack channel {self._channel}: {reason}",
-                "check WEIR_NOTIFY_SLACK_TOKEN and that the bot is in the channel",
-            ) from None
+            answer = client.chat_postMessage(
+                channel=channel,
+                text=message.text,
+                blocks=list(message.blocks) or None,
+                metadata={"event_type": message.event_type, "event_payload": message.event},
+                # Names in a text stay text: what comes from data calls nobody.
+                link_names=False,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
         except (SlackClientError, HTTPException, OSError) as error:
-            raise NotifyError(f"Slack cannot be reached ({type(error).__name__})") from None
+            raise self._failure(error, channel) from None
+        return str(answer.get("channel", channel)), str(answer.get("ts", ""))
+
+    def _upload(self, client: WebClient, file: SlackFile, channel: str, thread: str) -> None:
+        from slack_sdk.errors import SlackClientError
+
+        try:
+            client.files_upload_v2(
+                content=file.content,
+                filename=file.name,
+                title=file.title,
+                channel=channel,
+                thread_ts=thread,
+            )
+        except (SlackClientError, HTTPException, OSError) as error:
+            raise self._failure(error, channel) from None
+
+    def _failure(self, error: Exception, channel: str) -> TemporaryError | RefusedError:
+        from slack_sdk.errors import SlackApiError
+
+        if isinstance(error, (HTTPException, OSError)):
+            return TemporaryError(
+                f"Slack cannot be reached ({type(error).__name__})", "check WEIR_SLACK_URL"
+            )
+        if not isinstance(error, SlackApiError):
+            return TemporaryError(f"Slack did not accept the file ({type(error).__name__})")
+        status = int(getattr(error.response, "status_code", 0) or 0)
+        reason = clip(str(error.response.get("error", "no reason")), 200)
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        return answered(
+            f"Slack channel {channel}: {reason}",
+            _BUSY if reason in _BUSY_REASONS else status,
+            f"check {self.variable}, its scopes, and that the bot is in the channel",
+            headers,
+        )
 
 
-def _text(notification: Notification) -> str:
-    """Slack reads &, < and > as markup (a mention, a link): what comes from data is escaped."""
-    title = f"{_MARKS.get(notification.event, '')}*{_escape(notification.headline)}*"
-    parts = [title, _escape(notification.body)]
-    if notification.owner:
-        parts.append(f"Owner: {_escape(notification.owner)}")
-    if notification.link:
-        parts.append(f"<{notification.link}|Open>")
-    return "\n".join(parts)
-
-
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Text as Slack shows it: &, < and > start its markup (mentions, links)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def clip(text: str, limit: int) -> str:
+    """At most so many characters; an ellipsis says that there were more."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from platform_assets.messaging.mail import sender_of
 from reports.delivery.message import Message
-from reports.delivery.transport import RefusedError
 
 
 def text_of(message: Message) -> str:
@@ -30,21 +30,6 @@ def text_of(message: Message) -> str:
 def html_of(message: Message) -> str:
     """The HTML part; every text is escaped."""
     return _template().render(m=message)
-
-
-def sender_of(mail_from: str) -> Address:
-    """The From address, with a display name where ``WEIR_MAIL_FROM`` has one.
-
-    Raises:
-        RefusedError: it is no address.
-    """
-    name, address = parseaddr(mail_from)
-    try:
-        return Address(display_name=name, addr_spec=address)
-    except (ValueError, IndexError):
-        raise RefusedError(
-            f"WEIR_MAIL_FROM={mail_from!r} is not a mail address", "write it as weir@example.com"
-        ) from None
 
 
 def mail_of(message: Message, mail_from: str, address: str, message_id: str) -> EmailMessage:

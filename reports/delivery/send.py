@@ -15,20 +15,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from platform_assets.core.settings import Settings
+from platform_assets.messaging.transport import Receipt, RetryPolicy, SendError
+from reports.delivery.channels import ByMail, ByPortal, BySlack, Way
 from reports.delivery.log import BusyError, DeliveryLog
 from reports.delivery.message import Message, compose, message_id_of
 from reports.delivery.model import Delivery, Key, State
-from reports.delivery.transport import (
-    Receipt,
-    RefusedError,
-    RetryPolicy,
-    TemporaryError,
-    Transport,
-)
 from reports.document import Report
 from reports.recipients import Channel, Recipient
 from reports.store import PDF, ReportStore
 
+PATIENCE = RetryPolicy(attempts=5, pause=2.0, longest=60.0)
+"""A report may wait minutes for a server; nobody waits for its sender."""
 PARALLEL = 4
 """Recipients served at a time: a slow one does not keep the others waiting."""
 
@@ -92,7 +89,7 @@ def deliver(
         NoPdfError: there is nothing to attach.
         DatabaseError: PostgreSQL does not answer; nothing was sent to those not yet recorded.
     """
-    job = _Job(report, settings, policy or RetryPolicy(), resend=resend)
+    job = _Job(report, settings, policy or PATIENCE, resend=resend)
     served = list(dict.fromkeys(recipients))
     if dry_run:
         return [job.foresee(recipient) for recipient in served]
@@ -127,34 +124,20 @@ def _remedy(report: Report, outcome: Outcome) -> str:
             return f"{outcome.detail}; see: weir deliveries list --report {report.name}"
 
 
-def transport_for(channel: Channel, settings: Settings, policy: RetryPolicy) -> Transport:
-    """The way out to a channel, by the settings."""
-    if channel is Channel.SLACK:
-        from reports.delivery.slack import SlackTransport
-
-        return SlackTransport(settings, policy)
-    if channel is Channel.PORTAL:
-        return _Portal()
-    if settings.sendgrid_url:
-        from reports.delivery.sendgrid import SendGridTransport
-
-        return SendGridTransport(settings)
-    from reports.delivery.smtp import SmtpTransport
-
-    return SmtpTransport(settings)
+def transport_for(channel: Channel, settings: Settings, policy: RetryPolicy) -> Way:
+    """The way out to a channel."""
+    match channel:
+        case Channel.SLACK:
+            return BySlack(settings, policy)
+        case Channel.PORTAL:
+            return ByPortal()
+        case Channel.MAIL:
+            return ByMail(settings)
 
 
 def digest_of(report: Report) -> str:
     """SHA-256 of a document."""
     return hashlib.sha256(report.model_dump_json().encode()).hexdigest()
-
-
-class _Portal:
-    """A record is the delivery: the report is read there."""
-
-    def send(self, message: Message, address: str, message_id: str) -> Receipt:  # noqa: ARG002
-        """Nothing leaves."""
-        return Receipt(message_id)
 
 
 class _Job:
@@ -200,7 +183,7 @@ class _Job:
         """Whether it is this run's turn."""
         # As long as another run may take with a recipient: each attempt and each pause.
         patience = self._policy.attempts * (
-            self._settings.request_timeout_seconds + self._policy.longest_seconds
+            self._settings.request_timeout_seconds + self._policy.longest
         )
         with ExitStack() as held:
             try:
@@ -239,7 +222,7 @@ class _Job:
         retrying = self._policy.retrying(lambda error: self._log.end(key, State.FAILED, str(error)))
         try:
             receipt = retrying(attempt)
-        except (TemporaryError, RefusedError) as error:
+        except SendError as error:
             self._log.end(key, State.DEAD, str(error))
             return Outcome(recipient, Result.DEAD, str(error), attempts)
         self._log.end(key, State.SENT, receipt.note, receipt.message_id)

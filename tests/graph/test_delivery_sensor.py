@@ -37,7 +37,7 @@ def log(stack: Settings) -> Iterator[DeliveryLog]:
 
 
 def tick(settings: Settings, kept: Kept) -> str:
-    sensor = build_delivery_sensor(lambda: kept, lambda: settings)
+    sensor = build_delivery_sensor(lambda _: kept, lambda: settings)
     with dg.DagsterInstance.ephemeral() as instance:
         data = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
     assert not data.run_requests

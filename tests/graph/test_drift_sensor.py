@@ -69,7 +69,7 @@ class World:
             SPEC,
             lambda _settings, _model: (self.champion, self.trial),
             lambda: self.settings.model_copy(update={"home": self.home}),
-            lambda: self.kept,
+            lambda _: self.kept,
         )
         self.repository = dg.Definitions(
             jobs=[training, other], sensors=[self.sensor]

@@ -46,7 +46,7 @@ class Bench:
         self.instance = instance
         self.kept = Kept()
         settings = Settings(home=home, dagster_url="http://dagster")
-        made = build_health_sensors(lambda: self.kept, lambda: settings)
+        made = build_health_sensors(lambda _: self.kept, lambda: settings)
         self.sensors = {sensor.name: sensor for sensor in made}
         self.cursors: dict[str, str | None] = {}
         self.defs = dg.Definitions(assets=[orders], asset_checks=[rows], sensors=made)

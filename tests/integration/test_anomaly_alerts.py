@@ -17,7 +17,10 @@ from ml.anomaly.outbox import ATTEMPTS, Outbox
 from ml.anomaly.watch import Watch
 from platform_assets.core.databases import connect
 from platform_assets.core.settings import Settings
-from platform_assets.messaging import Notifiers, NotifyError, WebhookNotifier
+from platform_assets.messaging import Notifier, Notifiers, NotifyError
+from platform_assets.messaging.notifiers import webhook_notifier
+from platform_assets.messaging.transport import RetryPolicy
+from platform_assets.messaging.webhook import WebhookTransport
 from sensors.anomalies import build_anomaly_sensor, chart_from, tell
 from tests.anomaly_lake import daily, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
@@ -66,8 +69,8 @@ class Peer:
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def notifier(self) -> WebhookNotifier:
-        return WebhookNotifier(self.url, attempts=1, pause=0.01)
+    def notifier(self, _settings: object = None) -> Notifier:
+        return webhook_notifier(WebhookTransport(self.url), policy=RetryPolicy(1, pause=0.01))
 
 
 @pytest.fixture

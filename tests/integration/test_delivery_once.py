@@ -17,6 +17,7 @@ import pytest
 
 from platform_assets.core.databases import DatabaseError, connect
 from platform_assets.core.settings import Settings
+from platform_assets.messaging.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.assets.report import build_report_assets
 from reports.definition import load_definitions
 from reports.delivery import send
@@ -24,7 +25,6 @@ from reports.delivery.log import DATABASE, BusyError, DeliveryLog
 from reports.delivery.message import Message, NoPdfError
 from reports.delivery.model import Delivery, Key, State
 from reports.delivery.send import Outcome, Result, deliver
-from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Report
 from reports.recipients import Recipient
 from reports.store import ReportStore
@@ -33,7 +33,7 @@ from tests.unit.test_delivery_message import report, stored
 from tests.unit.test_delivery_slack import Slack
 from tests.unit.test_delivery_smtp import Inbox, serving
 
-QUICK = RetryPolicy(attempts=3, first_seconds=0.001, longest_seconds=0.01)
+QUICK = RetryPolicy(attempts=3, pause=0.001, longest=0.01)
 BOARD = Recipient.parse("mailto:board@example.com")
 READER = Recipient.parse("portal:reader")
 
@@ -114,7 +114,7 @@ def test_a_run_that_takes_too_long_is_waited_for_only_so_long(
 ) -> None:
     key = Key(document.name, document.period, str(BOARD))
     log = DeliveryLog(stack)
-    short = RetryPolicy(attempts=1, first_seconds=0.001, longest_seconds=0.01)
+    short = RetryPolicy(attempts=1, pause=0.001, longest=0.01)
     impatient = stack.model_copy(update={"request_timeout_seconds": 0.05})
     with log.turn(key, 10):
         with pytest.raises(BusyError), log.turn(key, 0.05):

@@ -58,7 +58,7 @@ def tick(
 
 
 def guard(settings: Settings, kept: Kept) -> dg.SensorDefinition:
-    return build_rollback_sensor(SPEC, lambda: kept, lambda: settings)
+    return build_rollback_sensor(SPEC, lambda _: kept, lambda: settings)
 
 
 def test_a_broken_challenger_is_out_within_one_tick_and_told_once(

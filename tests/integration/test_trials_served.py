@@ -47,7 +47,7 @@ def test_a_version_that_breaks_is_out_and_no_caller_sees_it(model: ServedModel) 
     validated(settings, model, 1)
     model.challenge(validated(settings, model, 2, broken=True), share=0.3)
     statuses = [model.predict(f"user-{number}", -1.0).status_code for number in range(150)]
-    sensor = build_rollback_sensor(SPEC, lambda: kept, lambda: settings)
+    sensor = build_rollback_sensor(SPEC, lambda _: kept, lambda: settings)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def out() -> bool:

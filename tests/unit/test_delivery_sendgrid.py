@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports.delivery.sendgrid import SendGridTransport
-from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
+from platform_assets.messaging.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
+from reports.delivery.channels import ByMail
 from tests.peer import Answer, Peer, hanging, scripted
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,
@@ -19,7 +19,7 @@ from tests.unit.test_delivery_message import (
 )
 
 ADDRESS = "board@example.com"
-QUICK = RetryPolicy(attempts=4, first_seconds=0.001, longest_seconds=0.01)
+QUICK = RetryPolicy(attempts=4, pause=0.001, longest=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def by_sendgrid(home: Path, peer: Peer, **changes: Any) -> Receipt:
-    transport = SendGridTransport(settings_of(home, sendgrid_url=peer.url, **changes))
+    transport = ByMail(settings_of(home, sendgrid_url=peer.url, **changes))
     return QUICK.retrying()(transport.send, message(home), ADDRESS, MESSAGE_ID)
 
 
@@ -80,14 +80,14 @@ def test_an_answer_that_is_no_list_of_errors_is_survived(tmp_path: Path) -> None
 
 def test_a_sendgrid_that_never_answers_is_left(tmp_path: Path) -> None:
     with hanging() as peer, pytest.raises(TemporaryError, match="ReadTimeout"):
-        SendGridTransport(
-            settings_of(tmp_path, sendgrid_url=peer.url, request_timeout_seconds=0.05)
-        ).send(message(tmp_path), ADDRESS, MESSAGE_ID)
+        ByMail(settings_of(tmp_path, sendgrid_url=peer.url, request_timeout_seconds=0.05)).send(
+            message(tmp_path), ADDRESS, MESSAGE_ID
+        )
 
 
 def test_what_the_other_side_asks_to_wait_is_waited_within_bounds() -> None:
     waits: list[float] = []
-    policy = RetryPolicy(attempts=3, first_seconds=0.001, longest_seconds=7)
+    policy = RetryPolicy(attempts=3, pause=0.001, longest=7)
     retrying = policy.retrying().copy(sleep=waits.append)
     asked = iter([3.0, 3600.0])
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.messaging.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.delivery import slack
+from reports.delivery.channels import BySlack
 from reports.delivery.message import Figure, Message, Words
-from reports.delivery.slack import SlackTransport
-from reports.delivery.transport import Receipt, RefusedError, RetryPolicy, TemporaryError
 from reports.document import Paragraph
 from reports.facts.model import Notice
 from tests.peer import Answer, Peer, Request, hanging
@@ -25,7 +25,7 @@ from tests.unit.test_delivery_message import (
     settings_of,
 )
 
-QUICK = RetryPolicy(attempts=4, first_seconds=0.001, longest_seconds=0.01)
+QUICK = RetryPolicy(attempts=4, pause=0.001, longest=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def fault_of(body: dict[str, Any]) -> str:
 
 
 def by_slack(home: Path, peer: Peer, **changes: Any) -> Receipt:
-    transport = SlackTransport(settings_of(home, slack_url=f"{peer.url}/api", **changes), QUICK)
+    transport = BySlack(settings_of(home, slack_url=f"{peer.url}/api", **changes), QUICK)
     return QUICK.retrying()(transport.send, message(home), "#board", MESSAGE_ID)
 
 
@@ -122,7 +122,7 @@ def test_the_text_of_a_document_calls_nobody(tmp_path: Path) -> None:
     )
     fake = Slack()
     with fake.peer.serving() as peer:
-        SlackTransport(settings_of(tmp_path, slack_url=peer.url), QUICK).send(
+        BySlack(settings_of(tmp_path, slack_url=peer.url), QUICK).send(
             message(tmp_path, document), "#board", MESSAGE_ID
         )
     [body] = fake.posted
@@ -155,7 +155,7 @@ def test_slack_s_wait_is_read_from_its_header(tmp_path: Path) -> None:
         Slack(chat_postMessage=[limited]).peer.serving() as peer,
         pytest.raises(TemporaryError) as error,
     ):
-        SlackTransport(settings_of(tmp_path, slack_url=peer.url), QUICK).send(
+        BySlack(settings_of(tmp_path, slack_url=peer.url), QUICK).send(
             message(tmp_path), "#board", MESSAGE_ID
         )
     assert error.value.retry_after == 17
@@ -184,9 +184,9 @@ def test_a_wrong_token_is_final_and_never_shown(
 
 def test_a_slack_that_never_answers_is_left(tmp_path: Path) -> None:
     with hanging() as peer, pytest.raises(TemporaryError, match="Slack cannot be reached"):
-        SlackTransport(
-            settings_of(tmp_path, slack_url=peer.url, request_timeout_seconds=1), QUICK
-        ).send(message(tmp_path), "#board", MESSAGE_ID)
+        BySlack(settings_of(tmp_path, slack_url=peer.url, request_timeout_seconds=1), QUICK).send(
+            message(tmp_path), "#board", MESSAGE_ID
+        )
 
 
 @pytest.mark.parametrize("step", ["files_getUploadURLExternal", "files_completeUploadExternal"])

@@ -17,9 +17,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from platform_assets.messaging.transport import RefusedError, RetryPolicy, TemporaryError
+from reports.delivery.channels import ByMail
 from reports.delivery.mail import html_of, mail_of
-from reports.delivery.smtp import SmtpTransport
-from reports.delivery.transport import RefusedError, RetryPolicy, TemporaryError
 from reports.document import Paragraph
 from reports.recipients import Recipient
 from tests.ports import free_port_base
@@ -31,7 +31,7 @@ from tests.unit.test_delivery_message import (
     settings_of,
 )
 
-QUICK = RetryPolicy(attempts=4, first_seconds=0.001, longest_seconds=0.01)
+QUICK = RetryPolicy(attempts=4, pause=0.001, longest=0.01)
 ADDRESS = "board@example.com"
 
 
@@ -78,7 +78,7 @@ def serving(inbox: Inbox, **options: Any) -> Iterator[dict[str, Any]]:
 
 
 def send(home: Path, places: dict[str, Any], **changes: Any) -> None:
-    transport = SmtpTransport(settings_of(home, **places | changes))
+    transport = ByMail(settings_of(home, **places | changes))
     QUICK.retrying()(transport.send, message(home), ADDRESS, MESSAGE_ID)
 
 
@@ -123,7 +123,7 @@ def test_the_text_of_a_document_adds_no_recipient(tmp_path: Path) -> None:
     )
     inbox = Inbox()
     with serving(inbox) as places:
-        SmtpTransport(settings_of(tmp_path, **places)).send(
+        ByMail(settings_of(tmp_path, **places)).send(
             message(tmp_path, document), ADDRESS, MESSAGE_ID
         )
     assert inbox.envelopes == [[ADDRESS]]
@@ -162,9 +162,7 @@ def test_550_is_final_at_once(tmp_path: Path, where: str) -> None:
 
 def test_a_server_that_is_down_is_tried_so_often_and_named(tmp_path: Path) -> None:
     port, told = free_port_base(), []
-    transport = SmtpTransport(
-        settings_of(tmp_path, smtp_host="127.0.0.1", smtp_port=port, smtp_tls=False)
-    )
+    transport = ByMail(settings_of(tmp_path, smtp_host="127.0.0.1", smtp_port=port, smtp_tls=False))
     with pytest.raises(TemporaryError, match=rf"127\.0\.0\.1:{port} cannot be reached"):
         QUICK.retrying(told.append)(transport.send, message(tmp_path), ADDRESS, MESSAGE_ID)
     assert len(told) == QUICK.attempts - 1
@@ -172,7 +170,7 @@ def test_a_server_that_is_down_is_tried_so_often_and_named(tmp_path: Path) -> No
 
 def test_a_server_that_never_answers_is_left(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        transport = SmtpTransport(
+        transport = ByMail(
             settings_of(
                 tmp_path,
                 smtp_host="127.0.0.1",
@@ -199,7 +197,7 @@ def test_a_server_that_hangs_up_after_taking_the_mail_took_it(tmp_path: Path) ->
 
 def test_without_a_server_the_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="WEIR_SMTP_HOST or WEIR_SENDGRID_URL"):
-        SmtpTransport(settings_of(tmp_path)).send(message(tmp_path), ADDRESS, MESSAGE_ID)
+        ByMail(settings_of(tmp_path)).send(message(tmp_path), ADDRESS, MESSAGE_ID)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

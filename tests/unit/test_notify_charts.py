@@ -12,15 +12,18 @@ import pytest
 
 from platform_assets.messaging import (
     Event,
-    LogNotifier,
     Notification,
     Severity,
-    SlackNotifier,
-    WebhookNotifier,
 )
-from platform_assets.messaging.email import compose
+from platform_assets.messaging.mail import sender_of
+from platform_assets.messaging.notifiers import log_notifier, slack_notifier, webhook_notifier
+from platform_assets.messaging.render import mail_of as compose
+from platform_assets.messaging.slack import SlackTransport
+from platform_assets.messaging.transport import RetryPolicy
+from platform_assets.messaging.webhook import WebhookTransport
 from tests.peer import Answer, Peer, Request, scripted
 
+SENDER = sender_of("weir@x")
 PNG = b"\x89PNG\r\n\x1a\nnot much of a picture"
 NOTE = Notification(
     title="m7 is <strange>",
@@ -36,7 +39,7 @@ NOTE = Notification(
 
 
 def test_the_log_leaves_the_picture_out(tmp_path: Path) -> None:
-    LogNotifier(tmp_path / "log").send(NOTE)
+    log_notifier(tmp_path / "log").send(NOTE)
     line = json.loads((tmp_path / "log").read_text())
     assert line["incident"] == "i-7"
     assert line["owner"] == "team:plant"
@@ -45,7 +48,7 @@ def test_the_log_leaves_the_picture_out(tmp_path: Path) -> None:
 
 def test_a_webhook_gets_the_picture_in_base64() -> None:
     with scripted(Answer()) as peer:
-        WebhookNotifier(peer.url).send(replace(NOTE, event=Event.RECOVERED))
+        webhook_notifier(WebhookTransport(peer.url)).send(replace(NOTE, event=Event.RECOVERED))
     [request] = peer.requests
     assert request.json()["event"] == "recovered"
     assert b64decode(request.json()["chart_png"]) == PNG
@@ -56,7 +59,7 @@ def parts(mail: EmailMessage) -> dict[str, EmailMessage]:
 
 
 def test_mail_shows_the_picture_inside_and_escapes_the_text() -> None:
-    mail = compose(NOTE, "weir@x", ["a@x"])
+    mail = compose(NOTE, SENDER, ["a@x"])
     found = parts(mail)
     assert found["text/plain"].get_content().splitlines()[0] == NOTE.body
     html = found["text/html"].get_content()
@@ -68,9 +71,9 @@ def test_mail_shows_the_picture_inside_and_escapes_the_text() -> None:
 
 
 def test_mails_of_one_incident_are_one_thread() -> None:
-    opened = compose(NOTE, "weir@x", ["a@x"])
-    recovered = compose(replace(NOTE, event=Event.RECOVERED, key="i-7-r"), "weir@x", ["a@x"])
-    other = compose(replace(NOTE, incident="i-8"), "weir@x", ["a@x"])
+    opened = compose(NOTE, SENDER, ["a@x"])
+    recovered = compose(replace(NOTE, event=Event.RECOVERED, key="i-7-r"), SENDER, ["a@x"])
+    other = compose(replace(NOTE, incident="i-8"), SENDER, ["a@x"])
     assert opened["References"] == recovered["References"] != other["References"]
     assert recovered["Subject"] == "[warning] Recovered: m7 is <strange>"
     assert opened["Subject"] == "[warning] m7 is <strange>"
@@ -96,10 +99,14 @@ class Slack:
         return Answer(body={"ok": True, "files": [{"id": "F1"}]})
 
 
+def by_token(url: str) -> SlackTransport:
+    return SlackTransport("xoxb-1", url, 10.0, "WEIR_SLACK_TOKEN", RetryPolicy(2, pause=0.001))
+
+
 def test_slack_gets_the_picture_in_the_thread_of_its_message() -> None:
     slack = Slack()
     with slack.peer.serving() as peer:
-        SlackNotifier("xoxb-1", "#plant", base_url=peer.url).send(NOTE)
+        slack_notifier(by_token(peer.url), "#plant").send(NOTE)
     [posted] = peer.to("/chat.postMessage")
     assert "*m7 is &lt;strange&gt;*" in posted.form()["text"]
     assert "Owner: team:plant" in posted.form()["text"]
@@ -115,7 +122,7 @@ def test_a_picture_that_slack_refuses_leaves_the_message_said_once(
 ) -> None:
     slack = Slack(upload_status=500)
     with slack.peer.serving() as peer:
-        SlackNotifier("xoxb-1", "#plant", base_url=peer.url, attempts=2, pause=0.001).send(NOTE)
+        slack_notifier(by_token(peer.url), "#plant").send(NOTE)
     assert len(peer.to("/chat.postMessage")) == 1
     assert "was not attached" in caplog.text
 
@@ -124,6 +131,6 @@ def test_slack_marks_a_recovery() -> None:
     slack = Slack()
     with slack.peer.serving() as peer:
         note = replace(NOTE, event=Event.RECOVERED, chart=None)
-        SlackNotifier("xoxb-1", "#plant", base_url=peer.url).send(note)
+        slack_notifier(by_token(peer.url), "#plant").send(note)
     [posted] = peer.requests
     assert posted.form()["text"].startswith(":white_check_mark: *Recovered: m7")

@@ -16,8 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from platform_assets.messaging import Event, Notification, NotifyError, PagerDutyNotifier, Severity
-from platform_assets.messaging.pagerduty import KEY_LIMIT, SUMMARY_LIMIT, dedup_key, event
+from platform_assets.messaging import Event, Notification, Notifier, NotifyError, Severity
+from platform_assets.messaging.notifiers import pagerduty_notifier
+from platform_assets.messaging.pagerduty import PagerDutyTransport
+from platform_assets.messaging.render import KEY_LIMIT, SUMMARY_LIMIT, dedup_key
+from platform_assets.messaging.render import event_of as event
+from platform_assets.messaging.transport import RetryPolicy
 from tests.peer import Answer, Peer
 
 TAKEN = Answer(202, {"status": "success", "dedup_key": "x"})
@@ -84,8 +88,10 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
 
-def notifier(peer: Peer, attempts: int = 3) -> PagerDutyNotifier:
-    return PagerDutyNotifier("r0uting", base_url=peer.url, attempts=attempts, pause=0.001)
+def notifier(peer: Peer, attempts: int = 3) -> Notifier:
+    return pagerduty_notifier(
+        PagerDutyTransport("r0uting", peer.url), policy=RetryPolicy(attempts, pause=0.001)
+    )
 
 
 def test_an_incident_is_triggered_updated_acknowledged_and_resolved(certificate: Path) -> None:

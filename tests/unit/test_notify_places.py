@@ -13,17 +13,25 @@ from pathlib import Path
 
 import pytest
 
+from platform_assets.core.settings import Settings
 from platform_assets.messaging import (
-    EmailNotifier,
-    LogNotifier,
     Notification,
     Notifiers,
     NotifyError,
     Severity,
-    SlackNotifier,
-    WebhookNotifier,
     notifier_from_environment,
 )
+from platform_assets.messaging.mail import sender_of
+from platform_assets.messaging.notifiers import (
+    log_notifier,
+    mail_notifier,
+    slack_notifier,
+    webhook_notifier,
+)
+from platform_assets.messaging.slack import SlackTransport
+from platform_assets.messaging.smtp import SmtpTransport
+from platform_assets.messaging.transport import RetryPolicy
+from platform_assets.messaging.webhook import WebhookTransport
 from tests.peer import Answer, scripted
 
 NOTE = Notification(
@@ -35,9 +43,19 @@ NOTE = Notification(
     key="run-failure-42",
 )
 
+QUICK = RetryPolicy(pause=0.001)
+
+
+def by_token(token: str, url: str) -> SlackTransport:
+    return SlackTransport(token, url, 10.0, "WEIR_SLACK_TOKEN", QUICK)
+
+
+def by_smtp(port: int) -> SmtpTransport:
+    return SmtpTransport("127.0.0.1", port, tls=False)
+
 
 def test_the_log_gets_a_line_of_json(tmp_path: Path) -> None:
-    log = LogNotifier(tmp_path / "deep" / "log.jsonl")
+    log = log_notifier(tmp_path / "deep" / "log.jsonl")
     log.send(NOTE)
     log.send(NOTE)
     lines = (tmp_path / "deep" / "log.jsonl").read_text().splitlines()
@@ -47,7 +65,7 @@ def test_the_log_gets_a_line_of_json(tmp_path: Path) -> None:
 
 def test_a_webhook_gets_json_its_key_and_its_token() -> None:
     with scripted(Answer()) as peer:
-        WebhookNotifier(peer.url + "/hook", token="t0ken").send(NOTE)
+        webhook_notifier(WebhookTransport(peer.url + "/hook", token="t0ken")).send(NOTE)
     [request] = peer.requests
     assert request.path == "/hook"
     assert request.headers["idempotency-key"] == "run-failure-42"
@@ -67,13 +85,13 @@ def test_a_webhook_gets_json_its_key_and_its_token() -> None:
 
 def test_a_busy_webhook_is_tried_again_and_a_refusing_one_is_not() -> None:
     with scripted(Answer(503), Answer(429), Answer()) as peer:
-        WebhookNotifier(peer.url, pause=0.001).send(NOTE)
+        webhook_notifier(WebhookTransport(peer.url), policy=QUICK).send(NOTE)
         assert len(peer.requests) == 3
     with (
         scripted(Answer(403)) as peer,
         pytest.raises(NotifyError, match="answered 403; check WEIR_NOTIFY_WEBHOOK_URL"),
     ):
-        WebhookNotifier(peer.url, pause=0.001).send(NOTE)
+        webhook_notifier(WebhookTransport(peer.url), policy=QUICK).send(NOTE)
     assert len(peer.requests) == 1
 
 
@@ -82,18 +100,22 @@ def test_retries_are_bounded_and_the_error_hides_the_secret_path() -> None:
         scripted(Answer(500)) as peer,
         pytest.raises(NotifyError, match="answered 500") as raised,
     ):
-        WebhookNotifier(peer.url + "/s3cret", attempts=3, pause=0.001).send(NOTE)
+        webhook_notifier(
+            WebhookTransport(peer.url + "/s3cret"), policy=RetryPolicy(3, pause=0.001)
+        ).send(NOTE)
     assert len(peer.requests) == 3
     assert "s3cret" not in str(raised.value)
     with pytest.raises(NotifyError, match="cannot be reached") as raised:
         # The peer is gone, its port is closed.
-        WebhookNotifier(peer.url + "/s3cret", attempts=2, pause=0.001).send(NOTE)
+        webhook_notifier(
+            WebhookTransport(peer.url + "/s3cret"), policy=RetryPolicy(2, pause=0.001)
+        ).send(NOTE)
     assert "s3cret" not in str(raised.value)
 
 
 def test_slack_gets_an_escaped_message_in_its_channel() -> None:
     with scripted(Answer(body={"ok": True})) as peer:
-        SlackNotifier("xoxb-1", "#lake", base_url=peer.url).send(NOTE)
+        slack_notifier(by_token("xoxb-1", peer.url), "#lake").send(NOTE)
     [request] = peer.requests
     assert request.path.endswith("/chat.postMessage")
     assert request.headers["authorization"] == "Bearer xoxb-1"
@@ -109,7 +131,7 @@ def test_slack_says_why_it_refused() -> None:
         scripted(Answer(body={"ok": False, "error": "channel_not_found"})) as peer,
         pytest.raises(NotifyError, match="Slack channel #lake: channel_not_found") as raised,
     ):
-        SlackNotifier("xoxb-s3cret", "#lake", base_url=peer.url).send(NOTE)
+        slack_notifier(by_token("xoxb-s3cret", peer.url), "#lake").send(NOTE)
     assert "s3cret" not in str(raised.value)
 
 
@@ -162,7 +184,7 @@ def test_mail_goes_to_everybody_once_with_subject_and_link() -> None:
     note = Notification("line\r\nBcc: evil@x", "body ü", Severity.WARNING, "s", "http://l", "k")
     with mail([b"421 busy, come again\r\n"]) as server:
         port = server.server_address[1]
-        EmailNotifier("127.0.0.1", port, "a@x", ["b@x", "c@x"], pause=0.001).send(note)
+        mail_notifier(by_smtp(port), sender_of("a@x"), ["b@x", "c@x"], policy=QUICK).send(note)
     [raw] = server.messages
     message = message_from_bytes(raw, policy=default)
     assert message["Subject"] == "[warning] line Bcc: evil@x"
@@ -178,7 +200,7 @@ def test_a_mail_server_that_refuses_is_named() -> None:
         mail([b"554 go away\r\n"]) as server,
         pytest.raises(NotifyError, match=r"mail server 127\.0\.0\.1:\d+ .* 554"),
     ):
-        EmailNotifier("127.0.0.1", server.server_address[1], "a@x", ["b@x"]).send(NOTE)
+        mail_notifier(by_smtp(server.server_address[1]), sender_of("a@x"), ["b@x"]).send(NOTE)
 
 
 class Failing:
@@ -189,7 +211,7 @@ class Failing:
 def test_one_place_that_fails_does_not_keep_it_from_the_rest(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(NotifyError, match="run-failure-42: down"):
-        Notifiers([Failing(), LogNotifier(log)]).send(NOTE)
+        Notifiers([Failing(), log_notifier(log)]).send(NOTE)
     assert log.exists()
 
 
@@ -198,7 +220,7 @@ def test_the_environment_chooses_and_secrets_come_from_files(tmp_path: Path) -> 
         secret = tmp_path / "url"
         secret.write_text(f"{peer.url}/from-file\n")
         variables = {"WEIR_NOTIFY": "log, webhook", "WEIR_NOTIFY_WEBHOOK_URL_FILE": str(secret)}
-        notifier_from_environment(tmp_path, variables).send(NOTE)
+        notifier_from_environment(Settings(home=tmp_path), variables).send(NOTE)
     assert peer.requests[0].path == "/from-file"
     assert (tmp_path / "notifications.jsonl").exists()
 
@@ -224,4 +246,4 @@ def test_a_missing_setting_is_named(
     tmp_path: Path, variables: dict[str, str], message: str
 ) -> None:
     with pytest.raises(NotifyError, match=message):
-        notifier_from_environment(tmp_path, variables)
+        notifier_from_environment(Settings(home=tmp_path), variables)

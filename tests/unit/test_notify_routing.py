@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.core.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.messaging import (
     Notification,
     NotifyError,
@@ -87,7 +87,7 @@ def test_a_message_without_a_rule_goes_to_the_places_of_weir_notify(tmp_path: Pa
     )
     with scripted(Answer()) as peer:
         to = notifier_from_environment(
-            tmp_path,
+            Settings(home=tmp_path),
             {"WEIR_NOTIFY_ROUTES": str(tmp_path / "routes.yaml"), "HOOK_GROWTH": peer.url + "/g"},
         )
         to.send(NOTE)
@@ -115,10 +115,12 @@ def test_a_malformed_rule_is_named(tmp_path: Path, text: str, message: str) -> N
 
 def test_a_missing_file_or_secret_is_told_before_a_message_needs_it(tmp_path: Path) -> None:
     with pytest.raises(NotifyError, match=r"WEIR_NOTIFY_ROUTES=.*nowhere"):
-        notifier_from_environment(tmp_path, {"WEIR_NOTIFY_ROUTES": "/nowhere"})
+        notifier_from_environment(Settings(home=tmp_path), {"WEIR_NOTIFY_ROUTES": "/nowhere"})
     (tmp_path / "r").write_text("routes: [{owner: x, places: ['pagerduty:PAGER_X']}]")
     with pytest.raises(NotifyError, match="needs PAGER_X"):
-        notifier_from_environment(tmp_path, {"WEIR_NOTIFY_ROUTES": str(tmp_path / "r")})
+        notifier_from_environment(
+            Settings(home=tmp_path), {"WEIR_NOTIFY_ROUTES": str(tmp_path / "r")}
+        )
 
 
 def test_the_rules_in_the_document_are_rules(tmp_path: Path) -> None:
