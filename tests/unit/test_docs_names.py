@@ -160,8 +160,6 @@ def problem(name: str, written: set[str]) -> str:  # noqa: PLR0911 - one return 
 def test_names_in_the_documents_exist(document: Path) -> None:
     if document.name == "CHANGELOG.md":
         pytest.skip("the changelog names what was")
-    if document.name == "architecture.md":
-        pytest.xfail("rewritten together with the map")
     written = saved(document)
     found = [wrong for name in inline(document) if (wrong := problem(name, written))]
     assert not found
