@@ -1,10 +1,12 @@
 """How good the streaming anomaly detectors are on the given NAB series, and how fast.
 
-Every detector has one configuration and one threshold for all series. That threshold is chosen on
-the same series, as the benchmark itself does; ``held_out_score`` chooses it for each series on the
-others, and ``incidents_*`` come from peaks over threshold, which see no label. The parts, their
-lengths, the refractory period and the rate were chosen while looking at this corpus, so no figure
-is one for data never seen. Point-adjusted F1 is not reported: it rewards noise.
+Every detector has one configuration for all series. The figure is the NAB score *left out by
+folder*: refractory period and threshold are chosen on the other folders (:mod:`.nab_choice`), so
+neither was chosen on what it is scored on. ``same_series_score`` has both chosen on the very series
+that are scored, as the benchmark itself does with the threshold. ``incidents_*`` come from peaks
+over threshold, which see no label. The design of the detectors was compared while looking at these
+folders, so a figure for series that nobody has seen may be lower. Point-adjusted F1 is not
+reported: it rewards noise.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from functools import partial
 import numpy as np
 
 from benchmarks.figures import Figure, Options
+from benchmarks.nab_choice import folder_of, left_out
+from benchmarks.nab_corpus import Series, read_profiles, read_series
+from benchmarks.nab_score import Profile, sweep
 from ml.anomaly.autoencoder import moments, train, windows
-from ml.anomaly.corpus import Series, read_profiles, read_series
 from ml.anomaly.ensemble import DETECTORS
 from ml.anomaly.incidents import Kind, Rule, State, step
 from ml.anomaly.likelihood import Likelihood, surprise_at
-from ml.anomaly.nab import Floats, Profile, sweep
 from ml.anomaly.reconstruction import Network, Reconstruction
+from ml.anomaly.state import Floats
 from ml.anomaly.stream import Detector
 from ml.anomaly.threshold import Spot
 from ml.anomaly.vus import vus_pr
@@ -30,8 +34,8 @@ from platform_assets.core.settings import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "nab"
 
-REFRACTORY = 300
-"""Rows without a second alarm. The best of 0, 150, 300, 500 and 750 on these very series."""
+REFRACTORY = 150
+"""Rows without a second alarm in ``same_series_score``, which is chosen on what it is scored on."""
 
 BUFFER = 100
 """Rows of the longest buffer of VUS-PR."""
@@ -41,7 +45,7 @@ RATE = 1e-3
 
 PAUSE = Rule(recover_after=4 * 3600.0)
 
-GOAL = 70.0
+GOAL = 75.0
 CHOSEN = "neighbours"
 AUTOENCODER = "lstm_autoencoder"
 
@@ -50,8 +54,8 @@ def run(options: Options) -> list[Figure]:
     """``nab``, ``vus_pr`` and ``anomaly_stream``: a figure for each detector."""
     profiles = read_profiles(DATA)
     series = read_series(DATA)
-    # Two at least: a threshold is held out from the others.
-    series = series[-options.sized(len(series), least=2) :]
+    # Of each folder some: one is left out from the others.
+    series = _spread(series)[: options.sized(len(series), least=6)]
     figures: list[Figure] = []
     makers: dict[str, Callable[[Series], Detector]] = {
         **{name: partial(_fresh, make) for name, make in DETECTORS.items()},
@@ -71,6 +75,16 @@ def run(options: Options) -> list[Figure]:
             )
         )  # fmt: skip
     return figures
+
+
+def _spread(series: Sequence[Series]) -> list[Series]:
+    """Folder after folder in turn, those with anomalies first."""
+    turns: dict[str, int] = {}
+    keyed = []
+    for one in sorted(series, key=lambda one: not one.truth.windows):
+        turn = turns[folder_of(one)] = turns.get(folder_of(one), 0) + 1
+        keyed.append((turn, one))
+    return [one for _, one in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _fresh(make: Callable[[], Detector], _series: Series) -> Detector:
@@ -114,9 +128,8 @@ def _judged(
     scored = {one.name: (one.truth, score) for one, score in zip(series, scores, strict=True)}
     swept = {kind: sweep(scored, profile, REFRACTORY) for kind, profile in profiles.items()}
     standard = swept["standard"]
-    best = standard.best()
-    result = standard.result(best)
-    low, high = standard.interval(best)
+    result = standard.result(standard.best())
+    honest = left_out(series, scores, profiles["standard"])
     found, false = _incidents(series, scores)
     volumes = [
         vus_pr(score[one.truth.probation :], one.truth.labels[one.truth.probation :], BUFFER)
@@ -126,17 +139,20 @@ def _judged(
     share = [one.truth.labels[one.truth.probation :].mean() for one in series if one.truth.windows]
     return [
         Figure(
-            "nab", result.score, "NAB score",
+            "nab", honest.score, "NAB score",
             goal=f"above {GOAL:g}" if name == CHOSEN else "measured",
-            met=result.score > GOAL if name == CHOSEN and complete else None,
+            met=honest.score > GOAL if name == CHOSEN and complete else None,
             extra={
                 "kind": "detector", "detector": name, "profile": "standard",
-                "interval_95": [round(low, 1), round(high, 1)],
-                "held_out_score": round(standard.held_out(), 1),
-                "threshold": round(result.threshold, 3),
-                "windows": result.windows, "hits": result.hits,
-                "false_alarms": result.false_alarms, "series": len(series),
-                "refractory_rows": REFRACTORY, "tuned_on": "the same series",
+                "left_out": {name: round(score, 1) for name, score in honest.folders.items()},
+                "chosen_without": {
+                    name: [one.hours, round(one.threshold, 2)]
+                    for name, one in honest.chosen.items()
+                },
+                "chosen_on_all": [honest.final.hours, round(honest.final.threshold, 2)],
+                "series": len(series), "windows": result.windows,
+                "same_series_score": round(result.score, 1),
+                "same_series_hits": result.hits, "same_series_false": result.false_alarms,
                 "incidents_rate": RATE, "incidents_hits": found, "incidents_false": false,
                 **{
                     kind: round(other.result(other.best()).score, 1)

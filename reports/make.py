@@ -7,7 +7,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,13 +15,15 @@ from pydantic import BaseModel, ConfigDict
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-from reports.definition import Definition, SectionDefinition
+from reports.citable import Citable, Readers, document_id
+from reports.definition import Definition, SectionDefinition, load_definitions
 from reports.document import Chart, Paragraph, Passage, Report, Section
 from reports.facts.collect import FactSheet, collect
 from reports.facts.model import Fact, Kind, Notice
 from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
 from reports.portal.addresses import fact_url
+from reports.portal.readers import portal_readers
 from reports.store import HTML, PDF, ReportStore
 from reports.wording import format_period
 
@@ -45,12 +47,20 @@ class MissingStageError(WeirError):
 
 
 class ContextSheet(BaseModel):
-    """Passages found; kept as ``context.json``."""
+    """Passages found; kept as ``context.json``.
+
+    Attributes:
+        queries: what was looked up.
+        passages: what may be cited.
+        unread: files, and parts of files, that could not be read; each is named when the file is
+            new or has changed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     queries: tuple[str, ...]
     passages: tuple[Passage, ...]
+    unread: tuple[str, ...] = ()
 
 
 class NarrativeSheet(BaseModel):
@@ -90,10 +100,20 @@ class Maker:
         definition: the report.
         period: its period.
         settings: addresses and folders.
+        definitions: all reports, by name; None reads the shipped ones once they are needed.
+        readers: who reads what in the portal; None asks its database once it matters.
     """
 
-    def __init__(self, definition: Definition, period: Period, settings: Settings) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        period: Period,
+        settings: Settings,
+        definitions: Mapping[str, Definition] | None = None,
+        readers: Readers | None = None,
+    ) -> None:
         self.definition, self.period, self.settings = definition, period, settings
+        self._definitions, self._readers = definitions, readers or portal_readers(settings)
         self.store = ReportStore(settings)
 
     def facts(
@@ -121,7 +141,7 @@ class Maker:
         return self._write(FACTS, sheet.model_copy(update={"notices": (*sheet.notices, *failed)}))
 
     def context(self) -> ContextSheet:
-        """Find passages about what the facts show moved."""
+        """Find passages about what the facts show moved, of documents that may be cited."""
         from reports.knowledge.base import KnowledgeBase
         from reports.knowledge.embed import shared_embedder
 
@@ -130,18 +150,29 @@ class Maker:
         embedder = shared_embedder(self.settings.embedding_model, self.settings.cache)
         vectors = embedder.embed(queries)
         found: dict[str, Passage] = {}
+        unread: list[str] = []
+        citable = Citable(
+            self.definition,
+            self.period.key,
+            self.store,
+            lambda: load_definitions() if self._definitions is None else self._definitions,
+            self._readers,
+        )
         for collection in (*self.definition.knowledge, REPORTS):
             base = KnowledgeBase(self.settings, collection, embedder=embedder)
             folder = knowledge_folder(self.settings) / collection
             if collection != REPORTS and folder.is_dir():
-                base.sync(folder)
+                unread += [refusal.message for refusal in base.sync(folder).refused]
             for at, query in enumerate(queries):
-                for passage in base.search(query, k=2, vector=vectors[[at]]):
-                    # A report must not cite itself, made earlier.
-                    if passage.document != document_id(self.definition.name, self.period.key):
-                        found.setdefault(passage.id, passage)
+                for passage in base.search(query, k=2, vector=vectors[[at]], only=citable):
+                    found.setdefault(passage.id, passage)
         return self._write(
-            CONTEXT, ContextSheet(queries=queries, passages=tuple(found.values())[:PASSAGES])
+            CONTEXT,
+            ContextSheet(
+                queries=queries,
+                passages=tuple(found.values())[:PASSAGES],
+                unread=tuple(unread),
+            ),
         )
 
     def narrative(self) -> NarrativeSheet:
@@ -186,7 +217,7 @@ class Maker:
         return report
 
     def _remember(self, report: Report) -> None:
-        """Let later reports quote this one."""
+        """Let later reports quote this one; one that is held is not quoted."""
         from reports.knowledge.base import KnowledgeBase
         from reports.knowledge.model import Block
 
@@ -194,7 +225,11 @@ class Maker:
             (report.title, report.summary),
             *((s.heading, s.paragraphs) for s in report.sections),
         ]
-        KnowledgeBase(self.settings, REPORTS, language=report.language).add(
+        base = KnowledgeBase(self.settings, REPORTS, language=report.language)
+        if report.held:
+            base.remove(document_id(report.name, report.period))
+            return
+        base.add(
             document_id(report.name, report.period),
             f"{report.title}, {report.period_label}",
             [Block(text=p.text, heading=heading) for heading, ps in parts for p in ps],
@@ -339,11 +374,6 @@ def held(definition: Definition, sheet: FactSheet) -> str:
 def knowledge_folder(settings: Settings) -> Path:
     """Where documents lie, a folder a collection."""
     return Path(settings.reports_root).parent / "knowledge" / "documents"
-
-
-def document_id(name: str, period: str) -> str:
-    """The id of a past report in the collection of reports."""
-    return f"report:{name}:{period}"
 
 
 def _queries(sheet: FactSheet) -> tuple[str, ...]:

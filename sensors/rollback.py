@@ -88,7 +88,13 @@ def verdict_notification(spec: ModelSpec, case: "Case", dagster_url: str) -> Not
         *(f"Evidence on {_quantity(number)}" for number in evidence.get("quantities", [])),
         f"By: {case.actor}",
     ]
-    if bad:
+    if bad and evidence.get("blamed") is False:
+        lines.append(
+            f"Next: look at the machine and at the load of that time. Version {case.version} was "
+            f"taken out as a precaution and may be tried again; see `weir models compare "
+            f"{case.model} {case.against} {case.version}`."
+        )
+    elif bad:
         lines.append(
             f"Next: nothing tries version {case.version} again. See `weir models compare "
             f"{case.model} {case.against} {case.version}`, fix the cause, train another version."

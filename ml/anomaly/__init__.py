@@ -5,8 +5,8 @@ table of silver (:mod:`.watch`, :mod:`.points`), what is kept of it (:mod:`.stor
 and which detector a stream gets (:mod:`.selection`, :mod:`.training`). Does not belong here:
 Dagster (``ml/assets/anomaly.py``), who is told (``sensors/anomalies.py``). Start reading at
 :mod:`.stream` (what a detector is); the way of a point is :mod:`.ensemble` (its score) ->
-:mod:`.threshold` (strange or not) -> :mod:`.incidents` (what to tell). :mod:`.nab` and :mod:`.vus`
-judge.
+:mod:`.threshold` (strange or not) -> :mod:`.incidents` (what to tell). :mod:`.vus`
+judges; the Numenta Anomaly Benchmark is in ``benchmarks/nab.py``.
 """
 
 from ml.anomaly.ensemble import DETECTORS, Mean
@@ -14,12 +14,11 @@ from ml.anomaly.errors import AnomalyError
 from ml.anomaly.incidents import Event, Incident, Kind, Rule, State, step
 from ml.anomaly.likelihood import Likelihood
 from ml.anomaly.stream import Detector
-from ml.anomaly.threshold import DSpot, Spot
+from ml.anomaly.threshold import Spot
 
 __all__ = [
     "DETECTORS",
     "AnomalyError",
-    "DSpot",
     "Detector",
     "Event",
     "Incident",

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.anomaly.errors import AnomalyError
-from ml.anomaly.nab import Floats
 from ml.anomaly.reconstruction import SHAPES, WIDTH, standardised
+from ml.anomaly.state import Floats
 
 
 @dataclass(frozen=True)

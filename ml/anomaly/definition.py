@@ -192,7 +192,7 @@ def _hold_against_contract(document: Document, stream: Stream) -> None:
     for number, signal in enumerate(stream.signals):
         kind = _columns(contract).get(signal.column)
         if signal.column and kind not in {LogicalType.NUMBER, LogicalType.INTEGER}:
-            found = f"is of type {kind}" if kind else "is not there"
+            found = f"is of type {kind}" if kind else "does not exist"
             raise refuse(
                 ("signals", number, "column"),
                 f"{stream.table}: column {signal.column!r} {found}, expected a number",

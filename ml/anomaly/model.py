@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ml.anomaly.ensemble import DETECTORS
 from ml.anomaly.errors import AnomalyError
 from ml.anomaly.likelihood import Likelihood
-from ml.anomaly.nab import Floats
 from ml.anomaly.reconstruction import Network, Reconstruction
 from ml.anomaly.series import MakeDetector
+from ml.anomaly.state import Floats
 from ml.anomaly.stream import Detector
 from ml.store.artefact import Artefact, Field, Signature, load_tensors, seal, write_tensors
 

@@ -10,8 +10,7 @@ from collections import deque
 import numpy as np
 
 from ml.anomaly.errors import finite
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array
+from ml.anomaly.state import Arrays, Floats, array
 from ml.anomaly.stream import Ring
 
 DAY = 86_400.0

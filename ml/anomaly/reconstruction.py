@@ -15,8 +15,7 @@ import numpy as np
 
 from ml.anomaly.errors import AnomalyError, finite
 from ml.anomaly.likelihood import Expanding
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array, part, within
+from ml.anomaly.state import Arrays, Floats, array, part, within
 
 WIDTH = 24
 """Values of a window."""
@@ -127,7 +126,7 @@ class Reconstruction:
         self._first = Expanding()
         self._moments = moments
 
-    def update(self, time: float, value: float) -> float:
+    def update(self, time: float, value: float) -> float:  # noqa: ARG002
         """See :class:`.stream.Detector`."""
         self._last.append(finite(value, "value"))
         if self._moments is None:

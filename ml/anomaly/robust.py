@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ml.anomaly.errors import finite
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array
+from ml.anomaly.state import Arrays, Floats, array
 
 _NORMAL = 1.4826
 """Makes the median absolute deviation estimate a normal distribution's standard deviation."""
@@ -25,7 +24,7 @@ class RobustZ:
         self._seen = 0
         self._warm_up = max(2, min(warm_up, window))
 
-    def update(self, time: float, value: float) -> float:
+    def update(self, time: float, value: float) -> float:  # noqa: ARG002
         """See :class:`.stream.Detector`."""
         finite(value, "value")
         known = self._last[: self._seen]

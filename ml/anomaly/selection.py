@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.anomaly.errors import AnomalyError
-from ml.anomaly.nab import Floats
 from ml.anomaly.series import MakeDetector
+from ml.anomaly.state import Floats
 from ml.anomaly.stream import Detector
 from ml.anomaly.synthetic import inject
 from ml.anomaly.vus import vus_pr

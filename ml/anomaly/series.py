@@ -14,8 +14,7 @@ from typing import Any
 from ml.anomaly.definition import Stream
 from ml.anomaly.incidents import Event, Incident, Kind, State, step
 from ml.anomaly.likelihood import surprise_at
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import pack, part, unpack, within
+from ml.anomaly.state import Floats, pack, part, unpack, within
 from ml.anomaly.stream import Detector
 from ml.anomaly.threshold import Spot
 

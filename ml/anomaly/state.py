@@ -7,9 +7,11 @@ import zipfile
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from ml.anomaly.errors import AnomalyError
-from ml.anomaly.nab import Floats
+
+Floats = npt.NDArray[np.float64]
 
 Arrays = Mapping[str, Floats]
 """Name -> float64 array of any shape; whole numbers are exact up to 2**53."""

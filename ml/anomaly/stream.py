@@ -6,8 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays
+from ml.anomaly.state import Arrays, Floats
 
 
 class Detector(Protocol):

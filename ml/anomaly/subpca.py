@@ -7,8 +7,7 @@ from collections import deque
 import numpy as np
 
 from ml.anomaly.errors import finite
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array
+from ml.anomaly.state import Arrays, Floats, array
 
 
 class SubPCA:
@@ -33,7 +32,7 @@ class SubPCA:
         self._refit = refit
         self._plane: Floats | None = None
 
-    def update(self, time: float, value: float) -> float:
+    def update(self, time: float, value: float) -> float:  # noqa: ARG002
         """See :class:`.stream.Detector`."""
         self._last.append(finite(value, "value"))
         if len(self._last) < self._mean.size:

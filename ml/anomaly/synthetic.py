@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ml.anomaly.nab import Floats
+from ml.anomaly.state import Floats
 
 KINDS = ("spike", "level_shift", "flat", "drift")
 EVERY_ROWS = 160
@@ -76,6 +76,6 @@ def _ramp(values: Floats, size: float) -> Floats:
 _MAKE: Mapping[str, Callable[[Floats, float], Floats]] = {
     "spike": lambda values, size: values + size,
     "level_shift": lambda values, size: values + size,
-    "flat": lambda values, size: np.full_like(values, values[0]),
+    "flat": lambda values, _size: np.full_like(values, values[0]),
     "drift": _ramp,
 }

@@ -1,7 +1,7 @@
 """A threshold that follows from a false-alarm rate, by extreme value theory, on a stream.
 
 Source: Siffer et al. 2017, "Anomaly Detection in Streams with Extreme Value Theory", KDD,
-algorithms 1 (POT), 2 (SPOT) and 3 (DSPOT). Three things differ. Peaks are a bounded number (the
+algorithms 1 (POT) and 2 (SPOT). Three things differ. Peaks are a bounded number (the
 newest), so memory is constant. The tail's likelihood is maximised over a grid of its one free
 ratio (Grimshaw 1993), with shapes below -1/2 left out, where the estimate is not regular. And the
 first alarm of a run enters the tail as a value known only to lie beyond the threshold: the paper
@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.anomaly.errors import AnomalyError, finite
-from ml.anomaly.nab import Floats
-from ml.anomaly.state import Arrays, array
+from ml.anomaly.state import Arrays, Floats, array
 
 PEAKS = 500
 """Peaks that the tail is fitted to: the newest."""
@@ -195,50 +194,3 @@ class Spot:
         # A tail of fewer values than the rate asks for has no level beyond its own start.
         share = max(self._above / self._count, self._rate)
         self.threshold = level(fit_tail(excess, beyond), self._start, share, self._rate)
-
-
-class DSpot:
-    """:class:`Spot` over the distance to a moving mean, for scores that drift.
-
-    Args:
-        depth: values of the moving mean; they come before the warm-up of :class:`Spot`.
-        rate: see :class:`Spot`.
-        warm_up: see :class:`Spot`.
-        start: see :class:`Spot`.
-    """
-
-    def __init__(
-        self, depth: int = 200, rate: float = 1e-3, warm_up: int = 1000, start: float = 0.98
-    ) -> None:
-        if depth < 1:
-            raise AnomalyError(f"a moving mean over {depth} values", "give 1 or more")
-        self._spot = Spot(rate, warm_up, start)
-        self._last: deque[float] = deque(maxlen=depth)
-
-    @property
-    def ready(self) -> bool:
-        """Whether both warm-ups are over."""
-        return self._spot.ready
-
-    @property
-    def threshold(self) -> float:
-        """The next value above it is an alarm; infinite during the warm-up."""
-        return self._mean() + self._spot.threshold if self.ready else math.inf
-
-    def update(self, value: float) -> bool:
-        """Whether the value is an alarm; the mean does not learn from alarms.
-
-        Raises:
-            AnomalyError: the value is NaN or infinite.
-        """
-        finite(value, "score")
-        if len(self._last) < (self._last.maxlen or 0):
-            self._last.append(value)
-            return False
-        alarm = self._spot.update(value - self._mean())
-        if not alarm:
-            self._last.append(value)
-        return alarm
-
-    def _mean(self) -> float:
-        return math.fsum(self._last) / len(self._last)

@@ -15,10 +15,10 @@ import polars as pl
 
 from ml.anomaly.definition import Stream
 from ml.anomaly.model import AUTOENCODER, CANDIDATES, Moments, champion, maker, write
-from ml.anomaly.nab import Floats
 from ml.anomaly.points import Snapshot
 from ml.anomaly.selection import LEAST_ROWS, History, Judgement, judge, usable
 from ml.anomaly.series import MakeDetector
+from ml.anomaly.state import Floats
 from ml.anomaly.store import moment
 from platform_assets.core.settings import Settings
 

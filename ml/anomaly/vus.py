@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.anomaly.errors import AnomalyError
-from ml.anomaly.nab import Floats
+from ml.anomaly.state import Floats
 
 THRESHOLDS = 250
 """Thresholds along the scores' ranks, as in the authors' code."""

@@ -146,7 +146,7 @@ def build_scores(stream: Stream) -> dg.AssetsDefinition:
         tags={"model": stream.model},
         description=f"Score and threshold of each interval of “{stream.title}”, and its incidents.",
     )
-    def scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:  # noqa: ARG001
         from ml.anomaly.model import champion
         from ml.anomaly.store import Store
         from ml.anomaly.watch import Watch

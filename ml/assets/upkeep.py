@@ -59,7 +59,8 @@ def build_upkeep_definitions() -> dg.Definitions:
     description="Retention of predictions, pages of drift and versions of the features' table.",
 )
 def model_upkeep(
-    context: dg.AssetExecutionContext, config: ModelUpkeepConfig
+    context: dg.AssetExecutionContext,  # noqa: ARG001
+    config: ModelUpkeepConfig,
 ) -> dg.MaterializeResult[Any]:
     """Delete what is older than its policy, and say how much."""
     from ml.drift import pages

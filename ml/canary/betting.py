@@ -63,21 +63,6 @@ def log_growth(values: Floats, nulls: Floats) -> Floats:
     return np.asarray(np.log1p(STAKES * gains).sum(axis=0), dtype=np.float64)
 
 
-def log_growth_counts(ones: Floats, n: float, null: float) -> Floats:
-    """The same for values of 0 and 1, of which only the number of ones is known.
-
-    Args:
-        ones: how many are 1, shape (k,).
-        n: how many there are.
-        null: the m, in (0, 1].
-
-    Returns:
-        Shape (k, stakes), in nats.
-    """
-    up, down = np.log1p(STAKES * (1 / null - 1)), np.log1p(-STAKES)
-    return np.asarray(ones[:, None] * up + (n - ones)[:, None] * down, dtype=np.float64)
-
-
 def log_mean(logs: Floats) -> Floats:
     """Log of the mean over the last axis of values given as logs."""
     top = logs.max(axis=-1, keepdims=True)

@@ -3,7 +3,8 @@
 Every statement rests on a test that is valid at all times together (Ville's inequality; see
 :mod:`.betting`), so looking often costs nothing. A challenger that is not better is promoted
 with probability at most ``alpha``; one that harms nothing is rolled back with probability at most
-``alpha_harm``, which three guards share (Bonferroni).
+``alpha_harm``, which three guards share (Bonferroni). Arms are compared within blocks of the same
+moment only (:mod:`.blocks`), so both hold however the level of both arms changes together.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ml.canary.difference import GRID, Difference
-from ml.canary.quantile import Quantile
+from ml.canary.latency import RATIOS, LatencyRatio
 from platform_assets.core.errors import WeirError
 
 _GUARDS = 3  # outcome, errors, latency
@@ -48,11 +49,13 @@ class Rules:
         gain: difference of mean outcomes that must be exceeded for promotion.
         loss: difference by which outcomes must be shown worse for a roll-back.
         errors: difference of error rates that is tolerated.
-        latency: ratio of the p95 that is tolerated.
+        latency: ratio of the slowest twentieth that is tolerated, challenger to champion of the
+            same moment.
         labels: challenger's labelled outcomes after which the trial ends.
         quick: shorter latencies count as this, in seconds: thirty microseconds in place of fifteen
             are no reason against a model.
         grid: differences for which bounds are computed; the decision does not depend on it.
+        ratios: the same for latency.
 
     Raises:
         RulesError: where one is outside its range.
@@ -67,6 +70,7 @@ class Rules:
     labels: int = 20_000
     quick: float = QUICK
     grid: tuple[float, ...] = tuple(GRID.tolist())
+    ratios: tuple[float, ...] = RATIOS
 
     def __post_init__(self) -> None:
         if not (0 < self.alpha < 1 and 0 < self.alpha_harm < 1):
@@ -83,14 +87,14 @@ class Bounds:
 
     Attributes:
         name: ``outcome``, ``errors`` (differences, challenger minus champion) or ``latency``
-            (ratio of the p95, challenger to champion).
+            (ratio of the slowest twentieth, challenger to champion).
         estimate: the difference seen; NaN without data, and for latency, of which only bounds
             are kept.
         lower: bound from below: for the outcome at level 1 - alpha (promotion looks at it), for
             errors and latency at 1 - alpha_harm / 3 (roll-back does).
         upper: bound from above: the other way round.
-        good: log evidence that allows promotion, in nats; NaN for latency (decided by bounds).
-        bad: log evidence for a roll-back, in nats; NaN for latency.
+        good: log evidence that allows promotion, in nats.
+        bad: log evidence for a roll-back, in nats.
         n: values of champion and challenger.
     """
 
@@ -121,8 +125,10 @@ class Decision:
 class Trial:
     """One challenger against the champion.
 
-    Outcomes must be independent given the past: give one outcome a key, not one a request, where
-    a key comes back. Labels must come equally late in both arms.
+    A batch holds what both arms did in the same short time; what is compared is within batches (or
+    a few small ones together, :mod:`.blocks`), never across them. Outcomes must be independent
+    given the past: give one outcome a key, not one a request, where a key comes back. Labels must
+    come equally late in both arms.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -131,7 +137,8 @@ class Trial:
         grid = (*self.rules.grid, self.rules.gain, -self.rules.loss)
         self._outcome = Difference(grid)
         self._errors = Difference((*self.rules.grid, self.rules.errors))
-        self._champion, self._challenger = (Quantile(least=self.rules.quick) for _ in range(2))
+        ratios = (*self.rules.ratios, self.rules.latency)
+        self._latency = LatencyRatio(ratios, least=self.rules.quick)
         self._final: tuple[Verdict, str] | None = None
 
     def add_outcomes(self, champion: ArrayLike, challenger: ArrayLike) -> None:
@@ -147,7 +154,7 @@ class Trial:
         self._outcome.add(champion, challenger)
 
     def add_errors(self, champion: ArrayLike, challenger: ArrayLike) -> None:
-        """Take a batch of requests: 1 where one failed, else 0; shapes (n,) and (m,).
+        """Take a batch of one moment: 1 where a request failed, else 0; shapes (n,) and (m,).
 
         Raises:
             OutcomeError: where one is outside [0, 1].
@@ -155,13 +162,12 @@ class Trial:
         self._errors.add(champion, challenger)
 
     def add_latencies(self, champion: ArrayLike, challenger: ArrayLike) -> None:
-        """Take a batch of latencies in seconds; shapes (n,) and (m,).
+        """Take a batch of one moment: latencies in seconds; shapes (n,) and (m,).
 
         Raises:
             OutcomeError: where one is negative or not a number.
         """
-        self._champion.add(champion)
-        self._challenger.add(challenger)
+        self._latency.add(champion, challenger)
 
     def decide(self) -> Decision:
         """The decision now; once it is not ``continue``, it stays."""
@@ -181,7 +187,7 @@ class Trial:
             return Verdict.ROLL_BACK, f"outcomes are worse, by more than {rules.loss:g}"
         if self._errors.above(rules.errors) >= enough_harm:
             return Verdict.ROLL_BACK, f"the error rate is higher by more than {rules.errors:g}"
-        if self._ratio(harm)[0] > rules.latency:
+        if self._latency.above(rules.latency) >= enough_harm:
             return Verdict.ROLL_BACK, f"the p95 latency is above {rules.latency:g} times"
         missing = [
             what
@@ -193,7 +199,7 @@ class Trial:
                 ),
                 (
                     f"p95 latency within {rules.latency:g} times",
-                    self._ratio(rules.alpha)[1] <= rules.latency,
+                    self._latency.below(rules.latency) >= enough,
                 ),
             )
             if not shown
@@ -208,20 +214,10 @@ class Trial:
     def _better(self, enough: float) -> bool:
         return self._outcome.above(self.rules.gain) >= enough
 
-    def _ratio(self, alpha: float) -> tuple[float, float]:
-        """Bounds of the ratio of the p95, each at level 1 - alpha (half of it an arm)."""
-        half = alpha / 2
-        champion, challenger = self._champion, self._challenger
-        low, high = champion.lower(half), champion.upper(half)
-        return (
-            challenger.lower(half) / high,
-            challenger.upper(half) / low if low else float("inf"),
-        )
-
     def _evidence(self) -> tuple[Bounds, ...]:
         rules = self.rules
         harm = rules.alpha_harm / _GUARDS
-        outcome, errors = self._outcome, self._errors
+        outcome, errors, latency = self._outcome, self._errors, self._latency
         return (
             Bounds(
                 "outcome", outcome.mean, outcome.lower(rules.alpha), outcome.upper(harm),
@@ -232,7 +228,7 @@ class Trial:
                 errors.below(rules.errors), errors.above(rules.errors), errors.seen,
             ),
             Bounds(
-                "latency", float("nan"), self._ratio(harm)[0], self._ratio(rules.alpha)[1],
-                float("nan"), float("nan"), (self._champion.n, self._challenger.n),
+                "latency", float("nan"), latency.lower(harm), latency.upper(rules.alpha),
+                latency.below(rules.latency), latency.above(rules.latency), latency.seen,
             ),
         )  # fmt: skip

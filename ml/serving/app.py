@@ -115,7 +115,7 @@ def create_app(server: Server, follower: Follower) -> ASGIApp:
 
 async def _predict(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
     service = server.service(model)
-    key, values = service.champion.check.row(await body_of(scope, receive))
+    key, values = service.champion.check.row(await body_of(receive))
     row = router.Request(server.ids.next(), key, values)
     answer = server.score_one(service, row)
     if answer.error is not None:
@@ -126,7 +126,7 @@ async def _predict(server: Server, model: str, scope: Scope, receive: Receive) -
 
 async def _predict_batch(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
     service = server.service(model)
-    checked = service.champion.check.rows(await body_of(scope, receive), BATCH_ROWS)
+    checked = service.champion.check.rows(await body_of(receive), BATCH_ROWS)
     rows = [router.Request(server.ids.next(), key, values) for key, values in checked]
     answers = await server.score(service, rows)
     failed = [answer for answer in answers if answer.error is not None]
@@ -154,7 +154,7 @@ def _shown(answer: router.Answer) -> dict[str, Any]:
 
 
 async def _outcomes(server: Server, request: Request) -> Reply:
-    rows = _outcome_rows(await body_of(request.scope, request.receive))
+    rows = _outcome_rows(await body_of(request.receive))
 
     def write() -> tuple[int, list[str]]:
         added = server.log.add_outcomes(rows)

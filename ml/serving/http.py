@@ -120,7 +120,7 @@ class Predictions:
         await reply.send(send)
 
 
-async def body_of(scope: Scope, receive: Receive) -> dict[str, Any]:
+async def body_of(receive: Receive) -> dict[str, Any]:
     """The body, a JSON object of at most 4 MiB.
 
     Raises:

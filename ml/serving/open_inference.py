@@ -75,7 +75,7 @@ def routes(server: Server) -> APIRouter:
 async def infer(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
     """``POST /v2/models/{model}/infer``."""
     service = server.service(model)
-    body = await body_of(scope, receive)
+    body = await body_of(receive)
     rows = rows_of(body, service.champion)
     checked = service.champion.check.rows({"rows": rows}, _ROWS)
     ids = [server.ids.next() for _ in checked]

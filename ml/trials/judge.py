@@ -27,10 +27,10 @@ from platform_assets.core.settings import Settings
 
 SETTLE = timedelta(seconds=3)
 """How long rows may take from the answer to the table before a window counts as over."""
-BASELINE = 10_000
-"""Requests of the champion before that the limits of a probation rest on."""
 BASELINE_DAYS = 7
-"""Days whose labels they rest on."""
+"""Days of the champion before that the limits of a probation rest on."""
+BASELINE_AN_HOUR = 500
+"""Requests of each hour that they rest on: an hour at the peak of a daily cycle counts as any."""
 _HISTORY = 1_000
 
 
@@ -216,8 +216,10 @@ class Judge:
         before = case.began_at - timedelta(days=BASELINE_DAYS)
         known = self.rows.outcomes(
             Scope(case.model, before, version=case.against), delay, case.began_at
+        ).of_one_arm(challenger=False)
+        asked = self.rows.requests_by_hour(
+            case.model, case.against, before, case.began_at, BASELINE_AN_HOUR
         )
-        asked = self.rows.last_requests(case.model, case.against, case.began_at, BASELINE)
         return limits(asked, known, level, metric, self._tolerance, delay)
 
     def _validated(self, deployment: Deployment, version: int) -> tuple[Metric, float, float]:

@@ -26,8 +26,12 @@ def evidence_of_trial(replay: Replay) -> dict[str, Any]:
 
 
 def evidence_of_watch(watch: Watch) -> dict[str, Any]:
-    """What each monitor holds against a fresh champion."""
+    """What each monitor holds against a fresh champion.
+
+    ``blamed`` is false where a limit was broken and no other version answered at the time.
+    """
     return {
+        "blamed": watch.blamed,
         "requests": watch.requests,
         "outcomes": watch.outcomes,
         "quantities": [

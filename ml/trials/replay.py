@@ -1,7 +1,8 @@
 """A trial's stored rows, replayed in order of time into its test.
 
-The test compares batches, so its answer depends on where one batch ends and the next begins. Here
-batches are windows of time, counted from the beginning of the trial. So the decision is a
+The test compares what both arms did in the same batch, so its answer depends on where one batch
+ends and the next begins. Here batches are short windows of time, counted from the beginning of the
+trial. So what changes for both arms cancels, and the decision is a
 function of the rows alone: whoever looks, however often, and after any restart, finds the same.
 """
 
@@ -49,9 +50,9 @@ class Terms:
     window: float = 10.0
 
     def to_json(self) -> dict[str, Any]:
-        """As stored; the grid is left out, for no decision depends on it."""
+        """As stored; the grids are left out, for no decision depends on them."""
         stored = asdict(self)
-        del stored["rules"]["grid"]
+        del stored["rules"]["grid"], stored["rules"]["ratios"]
         return stored
 
     @classmethod
@@ -108,6 +109,13 @@ class Outcomes:
         """No label."""
         nothing = np.zeros(0, dtype=np.int64)
         return cls(np.zeros(0), np.zeros(0, dtype=np.bool_), nothing, nothing)
+
+    def of_one_arm(self, *, challenger: bool) -> Outcomes:
+        """Those of one arm."""
+        rows = self.challenger == challenger
+        return Outcomes(
+            self.at[rows], self.challenger[rows], self.predicted[rows], self.actual[rows]
+        )
 
     def part(self, start: int, stop: int) -> Outcomes:
         """A part of them, by position."""

@@ -40,8 +40,9 @@ class Scope:
     Attributes:
         model: its name.
         began: only later ones.
-        trial: name of the trial; empty: the answers of one champion, whatever was on trial.
-        version: of the champion, without a trial.
+        trial: name of the trial; empty: the probation of a champion, whatever was on trial.
+        version: of the champion on probation. What other versions of the model answered at the
+            same time is read too, and flagged as the other arm.
     """
 
     model: str
@@ -57,8 +58,12 @@ class Scope:
             "version": self.version,
             "first": first_id(self.began),
         }
-        mine = "p.trial = %(trial)s" if self.trial else "p.version = %(version)s AND NOT p.shadow"
+        mine = "p.trial = %(trial)s" if self.trial else "(p.version <> %(version)s OR NOT p.shadow)"
         return sql.SQL(f"p.model = %(model)s AND p.id >= %(first)s AND {mine}"), values
+
+    def flag(self) -> sql.Composable:
+        """Expression over predictions ``p``: whether a row is the challenger's, or another's."""
+        return sql.SQL("(p.arm = 'challenger')" if self.trial else "(p.version <> %(version)s)")
 
 
 class TrialRows:
@@ -87,11 +92,11 @@ class TrialRows:
         """
         condition, values = scope.where()
         statement = sql.SQL(
-            "SELECT {at}, p.arm = 'challenger', p.failed, p.seconds, p.id, p.arm"
+            "SELECT {at}, {flag}, p.failed, p.seconds, p.id, p.arm"
             " FROM predictions p WHERE {condition}"
             " AND (p.id, p.arm) > (%(after)s, %(arm)s) AND p.id >= %(since)s AND p.id < %(until)s"
             " ORDER BY p.id, p.arm LIMIT %(page)s"
-        ).format(at=_MILLISECOND, condition=condition)
+        ).format(at=_MILLISECOND, flag=scope.flag(), condition=condition)
         values.update(after=UUID(int=0), arm="", page=PAGE)
         values.update(since=first_id(since), until=first_id(until))
         while True:
@@ -133,13 +138,14 @@ class TrialRows:
         """Labelled answers that count before ``until``, one a key, in order of time.
 
         In shadow mode both arms answer the same request; its two rows follow each other. As the
-        other requests of the champion could only add noise, they are left out there.
+        other requests of the champion could only add noise to a trial, they are left out there.
         """
         condition, values = scope.where()
         statement = sql.SQL(
             """
             WITH labelled AS (
-                SELECT p.id, p.arm, p.key, p.label, p.shadow, o.actual,
+                SELECT p.id, p.arm, p.key, p.label, {flag} AS flag, o.actual,
+                       p.shadow AND {trial} AS shadow,
                        greatest({at}::float8 / 1000 + %(delay)s,
                                 extract(epoch FROM o.known_at)::float8) AS ready
                 FROM predictions p JOIN outcomes o USING (id)
@@ -150,11 +156,14 @@ class TrialRows:
                        bool_or(shadow) OVER () AS shadowed
                 FROM labelled
             )
-            SELECT ready * 1000, arm = 'challenger', label, actual FROM numbered
+            SELECT ready * 1000, flag, label, actual FROM numbered
             WHERE id = first AND ready < %(until)s AND (answers > 1 OR NOT shadowed)
             ORDER BY ready, id, arm
             """
-        ).format(at=_MILLISECOND, condition=condition)
+        ).format(
+            at=_MILLISECOND, flag=scope.flag(), trial=sql.Literal(bool(scope.trial)),
+            condition=condition,
+        )  # fmt: skip
         with self._database.borrow() as connection:
             rows = connection.execute(
                 statement, {**values, "delay": label_delay, "until": until.timestamp()}
@@ -167,23 +176,40 @@ class TrialRows:
             np.array(actual, dtype=np.int64),
         )
 
-    def last_requests(self, model: str, version: int, before: datetime, limit: int) -> Requests:
-        """The last requests that a version answered as champion, in order of time."""
+    def requests_by_hour(
+        self, model: str, version: int, since: datetime, before: datetime, an_hour: int
+    ) -> Requests:
+        """The last requests of each hour that a version answered as champion, in order of time.
+
+        Args:
+            model: its name.
+            version: of the champion.
+            since: the first hour begins here.
+            before: only earlier ones; times are told from here and so are negative.
+            an_hour: how many of an hour at most.
+        """
+        statement = sql.SQL(
+            """
+            SELECT {at}, p.failed, p.seconds FROM (
+                SELECT p.id, p.failed, p.seconds, row_number() OVER (
+                    PARTITION BY ({at} - %(before_ms)s) / 3600000 ORDER BY p.id DESC) AS number
+                FROM predictions p
+                WHERE p.model = %(model)s AND p.version = %(version)s AND NOT p.shadow
+                  AND p.id >= %(since)s AND p.id < %(before)s) p
+            WHERE number <= %(an_hour)s ORDER BY p.id
+            """
+        ).format(at=_MILLISECOND)
+        values = {
+            "model": model,
+            "version": version,
+            "since": first_id(since),
+            "before": first_id(before),
+            "before_ms": int(before.timestamp() * 1000),
+            "an_hour": an_hour,
+        }
         with self._database.borrow() as connection:
-            rows = connection.execute(
-                sql.SQL(
-                    "SELECT {at}, p.failed, p.seconds FROM predictions p"
-                    " WHERE p.model = %(model)s AND p.version = %(version)s AND NOT p.shadow"
-                    " AND p.id < %(before)s ORDER BY p.id DESC LIMIT %(limit)s"
-                ).format(at=_MILLISECOND),
-                {
-                    "model": model,
-                    "version": version,
-                    "before": first_id(before),
-                    "limit": limit,
-                },
-            ).fetchall()
-        at, failed, seconds = zip(*reversed(rows), strict=True) if rows else ((), (), ())
+            rows = connection.execute(statement, values).fetchall()
+        at, failed, seconds = zip(*rows, strict=True) if rows else ((), (), ())
         return Requests(
             _since(at, before),
             np.zeros(len(rows), dtype=np.bool_),
@@ -192,12 +218,13 @@ class TrialRows:
         )
 
     def labels(self, scope: Scope, label_delay: float, until: datetime) -> int:
-        """Labelled answers of the challenger before ``until`` that are as old as the delay.
+        """Labelled answers before ``until`` that are as old as the delay.
 
-        The cheap question whether to look again.
+        Those of the challenger, or of the champion on probation: the cheap question whether to
+        look again.
         """
         condition, values = scope.where()
-        arm = sql.SQL("AND p.arm = 'challenger'" if scope.trial else "")
+        arm = sql.SQL("AND {flag}" if scope.trial else "AND NOT {flag}").format(flag=scope.flag())
         with self._database.borrow() as connection:
             row = connection.execute(
                 sql.SQL(

@@ -154,10 +154,16 @@ class Cases:
         return self._read("model = %s", (model,), limit=limit)
 
     def rolled_back(self, model: str, version: int) -> bool:
-        """Whether a version was shown to do harm: nothing tries it again by itself."""
+        """Whether a version was shown to do harm: nothing tries it again by itself.
+
+        One that broke a limit while nobody else answered was not: the cause may be elsewhere.
+        """
         return bool(
             self._read(
-                "model = %s AND version = %s AND verdict = 'roll back'", (model, version), limit=1
+                "model = %s AND version = %s AND verdict = 'roll back'"
+                " AND evidence->>'blamed' IS DISTINCT FROM 'false'",
+                (model, version),
+                limit=1,
             )
         )
 

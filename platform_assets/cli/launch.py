@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 _POLL_SECONDS = 0.5
-_AWAY_SECONDS = 60.0
+_PATIENCE = Retry(attempts=None, seconds=60, pause=0.3)
 """How long the web server may be away while a run is followed."""
 
 _LOGS = """
@@ -219,17 +218,11 @@ def _ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> dict[s
         RunFailedError: it did not answer within a minute, or refuses the query.
     """
     try:
-        return _query(settings, query, variables)
+        return _PATIENCE.on(_AwayError)(_query, settings, query, variables)
     except _AwayError as error:
         raise RunFailedError(f"Dagster does not answer: {error}", hint="weir status") from error
 
 
-@retry(
-    retry=retry_if_exception_type(_AwayError),
-    wait=wait_random_exponential(multiplier=0.3, max=5),
-    stop=stop_after_delay(_AWAY_SECONDS),
-    reraise=True,
-)
 def _query(settings: Settings, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     import httpx
 

@@ -44,10 +44,10 @@ class _Seen:
     def __init__(self) -> None:
         self._known: dict[str, tuple[bytes, str]] = {}
 
-    def scope(self, source: str, sha256: str, proposed: str) -> str:
+    def scope(self, source: str, sha256: str, proposed: str) -> str:  # noqa: ARG002
         return proposed
 
-    def conflicts(self, source: str, records: Mapping[str, bytes], file: str) -> dict[str, str]:
+    def conflicts(self, source: str, records: Mapping[str, bytes], file: str) -> dict[str, str]:  # noqa: ARG002
         found = {}
         for identifier, content in records.items():
             known, first = self._known.setdefault(identifier, (content, file))

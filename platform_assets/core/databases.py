@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from platform_assets.core.errors import DatabaseError
+from platform_assets.core.errors import DatabaseAwayError, DatabaseError
 from platform_assets.core.migrations import Revisions, upgrade
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import SecretError
@@ -63,10 +63,6 @@ _KEEP_ALIVE: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-
-
-class DatabaseAwayError(DatabaseError):
-    """PostgreSQL does not answer: the same may work in a moment."""
 
 
 @dataclass(frozen=True)

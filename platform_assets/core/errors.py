@@ -19,3 +19,7 @@ class WeirError(Exception):
 
 class DatabaseError(WeirError):
     """PostgreSQL does not answer, or refuses the database or its tables."""
+
+
+class DatabaseAwayError(DatabaseError):
+    """PostgreSQL does not answer: the same may work in a moment."""

@@ -89,7 +89,7 @@ class HistoryConfig(Config):
 class FileSource(Component, FileSourceFields, Resolvable):
     """CSV files that arrive in a folder, sent to a topic, each once; the fields say all of it."""
 
-    def build_defs(self, context: ComponentLoadContext) -> Definitions:
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, its job and the sensor over its folder."""
         ingested = self._asset()
         job = define_asset_job(
@@ -267,7 +267,7 @@ class SimulatorSource(Component, Model, Resolvable):
     weeks: float = 8
     description: str = ""
 
-    def build_defs(self, context: ComponentLoadContext) -> Definitions:
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, and the job that materialises it."""
         history = self._asset()
         job = define_asset_job(

@@ -57,13 +57,18 @@ def _environment(settings: Settings, port: int) -> dict[str, str]:
         "APICURIO_STORAGE_KIND": "sql",
         "APICURIO_STORAGE_SQL_KIND": "postgresql",
         "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{database}",
-        "APICURIO_DATASOURCE_USERNAME": settings.postgres_user,
-        "APICURIO_DATASOURCE_PASSWORD": settings.postgres_password(),
+        "APICURIO_DATASOURCE_USERNAME": _plain(settings.postgres_user),
+        "APICURIO_DATASOURCE_PASSWORD": _plain(settings.postgres_password()),
         "APICURIO_DATASOURCE_JDBC_INITIAL-SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MIN-SIZE": "1",
         "APICURIO_DATASOURCE_JDBC_MAX-SIZE": "10",
         "MALLOC_ARENA_MAX": "2",
     }
+
+
+def _plain(value: str) -> str:
+    """Quarkus replaces ``${…}`` in every value; a backslash keeps it from that."""
+    return value.replace("$", "\\$")
 
 
 def _answers(settings: Settings) -> bool:

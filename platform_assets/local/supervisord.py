@@ -41,7 +41,7 @@ class _SocketTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path, self._timeout = path, timeout
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002
         """A connection for one request."""
         return _SocketConnection(self._path, self._timeout)
 

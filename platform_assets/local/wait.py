@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from platform_assets.core.errors import WeirError
+from platform_assets.core.errors import DatabaseAwayError, WeirError
 
 T = TypeVar("T")
 
@@ -45,6 +45,8 @@ def wait_until(
         try:
             if value := condition():
                 return value
+        except DatabaseAwayError as error:
+            reason = error.message
         except WeirError:
             raise
         except Exception as error:  # noqa: BLE001 - any failure of a probe means "not yet"

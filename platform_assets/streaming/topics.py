@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import class_row
+
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
@@ -113,8 +115,11 @@ class TopicStates:
     @retry_connection
     def rows(self) -> list[StreamRow]:
         """One row a topic that was ever taken or paused."""
-        with self._database.borrow() as connection:
-            rows = connection.execute(
+        with (
+            self._database.borrow() as connection,
+            connection.cursor(row_factory=class_row(StreamRow)) as cursor,
+        ):
+            return cursor.execute(
                 """WITH sums AS (
                      SELECT topic, max(id) AS last_id, max(published_at) AS last_at,
                        sum(records) AS records, sum(published) AS published,
@@ -125,28 +130,14 @@ class TopicStates:
                      FROM micro_batch GROUP BY topic)
                    SELECT topic,
                      CASE WHEN s.paused THEN 'paused' WHEN s.contract IS NOT NULL THEN 'halted'
-                          WHEN s.error IS NOT NULL THEN 'retrying' ELSE 'running' END,
-                     coalesce(s.lag, 0), coalesce(m.rate, 0), coalesce(m.last_id, 0), m.last_at,
-                     coalesce(m.records, 0), coalesce(m.published, 0), coalesce(m.quarantined, 0),
-                     coalesce(m.duplicates, 0), coalesce(m.dead_letters, 0), coalesce(m.late, 0),
-                     s.error
+                          WHEN s.error IS NOT NULL THEN 'retrying' ELSE 'running' END AS state,
+                     coalesce(s.lag, 0) AS lag, coalesce(m.rate, 0)::float8 AS rate,
+                     coalesce(m.last_id, 0) AS last_id, m.last_at,
+                     coalesce(m.records, 0)::bigint AS records,
+                     coalesce(m.published, 0)::bigint AS published,
+                     coalesce(m.quarantined, 0)::bigint AS quarantined,
+                     coalesce(m.duplicates, 0)::bigint AS duplicates,
+                     coalesce(m.dead_letters, 0)::bigint AS dead_letters,
+                     coalesce(m.late, 0)::bigint AS late, s.error
                    FROM topic_state AS s FULL JOIN sums AS m USING (topic) ORDER BY topic"""
             ).fetchall()
-        return [
-            StreamRow(
-                topic=row[0],
-                state=row[1],
-                lag=int(row[2]),
-                rate=float(row[3]),
-                last_id=int(row[4]),
-                last_at=row[5],
-                records=int(row[6]),
-                published=int(row[7]),
-                quarantined=int(row[8]),
-                duplicates=int(row[9]),
-                dead_letters=int(row[10]),
-                late=int(row[11]),
-                error=row[12],
-            )
-            for row in rows
-        ]

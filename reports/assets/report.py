@@ -156,6 +156,7 @@ def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[d
             metadata={
                 "passages": len(sheet.passages),
                 "found": _bullets(f"{one.title}: {one.heading}" for one in sheet.passages),
+                "unread": _bullets(sheet.unread),
             }
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -164,9 +166,7 @@ class _Kpi:
         cell = self.cells.get(other.start)
         fact_id = f"{self.kpi.id}.{name}"
         if cell is None or cell.value is None:
-            self.found.facts.append(
-                _gap(self.kpi, other, f"no data for {other.key}", fact_id, value.good)
-            )
+            self.found.facts.append(_gap(self.kpi, other, f"no data for {other.key}", fact_id))
             return
         base = self._value(fact_id, other, cell.value)
         self.found.facts.append(base)
@@ -264,15 +264,20 @@ class _Kpi:
         changes = {
             name: sizes.get(name, Decimal(0)) - _known(then.get(name)) for name in {*sizes, *then}
         }
+        stems = member_slugs([*sizes, *then])
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[: by.top]
         moved = sorted(changes, key=lambda name: (-abs(changes[name]), name))[: by.top]
         for name in dict.fromkeys([*largest, *(moved if compared else [])]):
-            self._member(value, name, sizes.get(name), then.get(name), other, compared=compared)
+            stem = f"{by.column}.{stems[name]}"
+            self._member(
+                value, name, stem, sizes.get(name), then.get(name), other, compared=compared
+            )
 
     def _member(
         self,
         whole: Fact,
         name: str,
+        stem: str,
         size: Decimal | None,
         then: Cell | None,
         other: Period,
@@ -284,8 +289,6 @@ class _Kpi:
         A member without rows in a period in which the whole has some adds nothing to a sum: its
         part is zero, not a gap.
         """
-        column = self.kpi.by.column if self.kpi.by else ""
-        stem = f"{column}.{slug(name)}"
         fact = self._value(f"{self.kpi.id}.{stem}", self.period, size or Decimal(0), name)
         self.found.facts.append(fact)
         if whole.value and fact.value and fact.value > 0:
@@ -332,6 +335,22 @@ def slug(name: str) -> str:
     return re.sub(r"[\W_]+", "-", name.casefold()).strip("-") or "unnamed"
 
 
+def member_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Each member's part of a fact id, no two alike.
+
+    Members whose slugs are the same ("EIRE" and "Eire") get a digest of their name behind it, so
+    that an id stands for one name, whoever else is in the data.
+    """
+    unique = dict.fromkeys(names)
+    counts = Counter(slug(name) for name in unique)
+    found = {}
+    for name in unique:
+        stem = slug(name)
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        found[name] = stem if counts[stem] == 1 else f"{stem}-{digest}"
+    return found
+
+
 def _expected(kpi: Kpi, period: Period) -> list[date]:
     days = (period.start + timedelta(days=n) for n in range((period.end - period.start).days))
     return [day for day in days if day.weekday() not in kpi.quiet]
@@ -361,7 +380,7 @@ def _known(cell: Cell | None) -> Decimal:
     return cell.value if cell and cell.value is not None else Decimal(0)
 
 
-def _gap(kpi: Kpi, period: Period, reason: str, fact_id: str = "", good: str = "none") -> Fact:
+def _gap(kpi: Kpi, period: Period, reason: str, fact_id: str = "") -> Fact:
     return Fact(
         id=fact_id or kpi.id,
         kpi=kpi.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
@@ -88,6 +88,7 @@ def collect(
     with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
         found = list(pool.map(one, [kpi.id for kpi in definition.kpis]))
     facts = tuple(fact for findings in found for fact in findings.facts)
+    _refuse_twins(definition.name, facts)
     valued = {fact.id for fact in facts if fact.value is not None}
     return FactSheet(
         name=definition.name,
@@ -100,6 +101,25 @@ def collect(
         notices=_notices(found),
         late=tuple(f.kpi.id for f in found if any(rule == "freshness" for rule, _ in f.notices)),
     )
+
+
+def _refuse_twins(report: str, facts: Sequence[Fact]) -> None:
+    """Refuse two facts of one id: a link would lead to either.
+
+    Raises:
+        FactsError: names the id and what both facts are about.
+    """
+    seen: dict[str, Fact] = {}
+    for fact in facts:
+        other = seen.setdefault(fact.id, fact)
+        if other is not fact:
+            one, two = (
+                f"{f.label} of {f.entity or 'the whole'!r} ({f.kind})" for f in (other, fact)
+            )
+            raise FactsError(
+                f"{report}: two facts have the id {fact.id!r}: {one} and {two}",
+                "rename the KPI, the column or one of the members",
+            )
 
 
 def _notices(found: list[Findings]) -> tuple[Notice, ...]:

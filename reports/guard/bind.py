@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.guard import scope, scope_derived, units
+from reports.guard import openwords, scope, scope_derived, units
 from reports.guard.derive import Derived
 from reports.guard.labels import stem
+from reports.guard.language import is_german, primary
 from reports.guard.model import Rule, Value
 from reports.guard.quantities import Quantity
 from reports.guard.reading import Objection, Reading
@@ -54,6 +55,10 @@ def bind(reading: Reading, number: int, candidates: Sequence[Candidate]) -> Boun
 def _objection(
     reading: Reading, number: int, quantity: Quantity, candidate: Candidate
 ) -> Objection | None:
+    said = openwords.rate(reading, quantity.end)
+    sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
+    if said and not any(said in f"{v.per} {v.unit} {' '.join(v.names)}".lower() for v in sources):
+        return Objection("period", f"{_label(candidate)} is not so much a {said}")
     numeric = _numeric(reading, number, quantity, candidate)
     if numeric is not None:
         return numeric
@@ -113,7 +118,11 @@ def _bound_holds(
     quantity: Quantity, stated: Decimal, target: Decimal, candidate: Candidate
 ) -> Objection | None:
     over, size = abs(target) - abs(stated), quantity.bound
-    if (size > 0 and over < 0) or (size < 0 and over > 0):
+    if (
+        (size > 0 and over < 0)
+        or (size < 0 and over > 0)
+        or (size and quantity.strict and not over)
+    ):
         side = "more" if size > 0 else "less"
         return Objection("direction", f"{_label(candidate)} is {target}, which is not {side}")
     return None
@@ -149,6 +158,8 @@ def _stated(  # noqa: PLR0911 - a case a line
             return value, Objection("direction", f"{_label(candidate)} is no change")
         if target < 0 < value and _is_negative_noun(reading, quantity, candidate):
             return -value, None
+        if target > 0 and value > 0 and _is_loss(reading, quantity, candidate):
+            return value, Objection("direction", f"{_label(candidate)} is no loss")
         return value, None
     if direction is None or direction.sign == 0:
         changes = direction is not None or quantity.explicit or _speaks_of_change(reading, number)
@@ -252,18 +263,35 @@ def _is_negative_noun(reading: Reading, quantity: Quantity, candidate: Candidate
     Not where the value's own name says so: then its sign is already counted in that sense.
     """
     sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
-    own = [re.sub(r"\([^()]*\)", " ", name) for value in sources for name in value.names]
-    if any(re.search(rf"\b(?:{reading.sentence.words.negative})\b", n, re.I) for n in own):
+    own = [_unbracketed(name) for value in sources for name in value.names]
+    negative = reading.sentence.words.negative
+    if own and all(re.search(rf"\b(?:{negative})\b", name, re.I) for name in own):
         return False
     sentence = reading.sentence
-    before = sentence.text[sentence.start : quantity.start]
+    before = _unbracketed(sentence.text[sentence.start : quantity.start])
     words = re.findall(r"[^\W_]+", before)[-12:]
-    pattern = re.compile(sentence.words.negative, re.IGNORECASE)
-    if not any(pattern.fullmatch(word) for word in words):
-        return False
-    return not any(
-        re.fullmatch(r"income|profit|gain|provided|gewinn|ertrag", w, re.I) for w in words
-    )
+    said = [w for w in words if re.fullmatch(rf"{negative}|{_POSITIVE}", w, re.IGNORECASE)]
+    return bool(said) and re.fullmatch(negative, said[-1], re.IGNORECASE) is not None
+
+
+def _is_loss(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
+    """Whether the nearest such noun before the number says "loss", which the value is not."""
+    before = reading.sentence.text[reading.sentence.start : quantity.start]
+    said = re.findall(rf"\b(?:{_LOSS}|{_POSITIVE})\b", _unbracketed(before), re.IGNORECASE)
+    loss = bool(said) and re.fullmatch(_LOSS, said[-1], re.IGNORECASE) is not None
+    return loss and _is_negative_noun(reading, quantity, candidate)
+
+
+_POSITIVE = (
+    r"income|profits?|gains?|surplus\w*|earnings|provided|inflows?|gewinne?n?|"
+    r"ertrag|erträge|überschuss"
+)
+_LOSS = r"loss|losses|deficit|shortfall|verluste?s?n?|fehlbetrag|defizit"
+
+
+def _unbracketed(text: str) -> str:
+    """Without what is in brackets: "gains (losses)" is called gains."""
+    return re.sub(r"\([^()]*\)", " ", text)
 
 
 def _unit_agrees(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
@@ -283,7 +311,7 @@ def _noun_agrees(reading: Reading, quantity: Quantity, unit: str, candidate: Can
     sentence = reading.sentence
     rest = sentence.text[quantity.end : sentence.end]
     follows = re.match(r"(?:\s+[^\W\d_][\w-]*){1,3}", rest)
-    german = reading.language.lower().startswith("de")
+    german = is_german(reading.language)
     said = [stem(w, reading.language) for w in follows.group().split()] if follows else []
     nouns = {
         stem(v.unit.split()[-1], reading.language) for v in reading.values
@@ -320,7 +348,7 @@ def _wording(reading: Reading, number: int, derived: Derived) -> Objection | Non
     quantity = reading.sentence.numbers[number]
     if pattern is None or quantity.multiple or quantity.unit == ("x",):
         return None
-    if reading.language.split("-")[0] not in {"en", "de"}:
+    if primary(reading.language) not in {"en", "de"}:
         return None
     if re.search(rf"(?<!\w)(?:{pattern})(?!\w)", reading.sentence.written, re.IGNORECASE):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reports.guard import bind, claims, when
+from reports.guard import bind, claims, openwords, when
 from reports.guard.bind import Bound
 from reports.guard.derive import DerivationError, Derived, compute
 from reports.guard.labels import Label, Vocabulary
@@ -97,7 +97,8 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
         else:
             yield quantity.start, quantity.end, answer
     for named in reading.sentence.periods:
-        yield from _named(reading, named, case)
+        yield from _named(named, case)
+    yield from openwords.claims(reading, bool(reading.sentence.numbers))
     yield from claims.directions(reading, bound, case.cited, case.derived)
     for claim in claims.ranks(reading, bound, case.cited):
         if isinstance(claim, claims.Ranked):
@@ -106,7 +107,7 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
             yield claim
 
 
-def _named(reading: Reading, named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
+def _named(named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
     """A period or date must be a cited one, a known one, or hold one of them."""
     for value, day in case.dates:
         if day.same(named.when):

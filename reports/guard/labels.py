@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reports.guard import when
+from reports.guard.language import is_german
 from reports.guard.model import Value
 from reports.guard.text import plain, words
 
@@ -184,7 +185,7 @@ def _match(stems: list[str], index: int, form: tuple[str, ...]) -> int | None:
 def stem(word: str, language: str) -> str:
     """A word without a possessive or a plural; crude, and the same for labels and texts."""
     word = re.sub(r"'s?$", "", word.lower())
-    if language.lower().startswith("de"):
+    if is_german(language):
         return re.sub(r"(?:en|es|er|e|n|s)$", "", word) if len(word) > 5 else word
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+
+from reports.guard.language import primary, separators
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,13 @@ ENGLISH = Lexicon(
         "trillion": 12,
         "thousands": 3,
         "hundred": 2,
+        "lakh": 5,
+        "lakhs": 5,
+        "lac": 5,
+        "crore": 7,
+        "crores": 7,
+        "cr": 7,
+        "grand": 3,
     },
     vague=r"hundreds|thousands|millions|billions|trillions|dozens|scores",
     rise=r"rose|rises?|risen|rising|increas\w*|grew|grows?|grown|growing|gain(?:s|ed|ing)?|"
@@ -191,10 +201,12 @@ _ARABIC_SCALES = {
 }  # fmt: skip
 
 
+@cache
 def lexicon(language: str) -> Lexicon:
     """The words of a BCP 47 language; unknown ones are read as English."""
-    short = language.replace("_", "-").split("-")[0].lower()
-    return _LEXICONS.get(short, ENGLISH)
+    words = _LEXICONS.get(primary(language), ENGLISH)
+    group, decimal = separators(language, words.group, words.decimal)
+    return replace(words, group=group, decimal=decimal)
 
 
 def _beside_english(**changes: object) -> Lexicon:

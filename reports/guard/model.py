@@ -43,6 +43,7 @@ class Value:
         signed: the value is a change, so that its sign is a direction ("fell 3 %" states -3).
         rank_of: among how many the value is a rank (1 is the highest); None for no rank.
         scale: what ``value`` is counted in, e.g. 1000 for a table in thousands.
+        per: ``day``, ``week`` …, where the value is so much in each ("rises 3 % a week").
         compared_to: the period that a change is counted from, written as ``period`` is.
     """
 
@@ -56,6 +57,7 @@ class Value:
     rank_of: int | None = None
     scale: Decimal = Decimal(1)
     compared_to: str = ""
+    per: str = ""
 
     @property
     def exact(self) -> Decimal:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reports.guard.language import is_german
 from reports.guard.lexicon import Lexicon
 
 
@@ -59,20 +60,27 @@ _DE_PART = "|".join(
 _DE_WORD = re.compile(rf"(?<![\w-])(?:{_DE_PART})+(?![\w])", re.IGNORECASE)
 
 _M = Decimal("0.05")
-_MULTIPLES: dict[str, list[tuple[str, Decimal, Decimal, int]]] = {
+_MULTIPLES: dict[str, list[tuple[str, Decimal | None, Decimal, int]]] = {
     "en": [
         (r"doubl(?:ed|es|ing)|(?:two|2)[- ]?fold|twice|double", Decimal(2), _M, 1),
         (r"tripl(?:ed|es|ing)|trebled|(?:three|3)[- ]?fold|thrice|triple", Decimal(3), _M, 1),
         (r"quadrupl(?:ed|es|ing)|(?:four|4)[- ]?fold", Decimal(4), _M, 1),
-        (r"fivefold|five-fold", Decimal(5), _M, 1),
-        (r"tenfold|ten-fold", Decimal(10), _M, 1),
-        (r"(?:six|seven|eight|nine)-?fold|manifold", Decimal(0), Decimal(0), 1),
+        (r"(?:five|5)[- ]?fold|quintupl\w*", Decimal(5), _M, 1),
+        (r"(?:six|6)[- ]?fold|sextupl\w*", Decimal(6), _M, 1),
+        (r"(?:seven|7)[- ]?fold|septupl\w*", Decimal(7), _M, 1),
+        (r"(?:eight|8)[- ]?fold|octupl\w*", Decimal(8), _M, 1),
+        (r"(?:nine|9)[- ]?fold", Decimal(9), _M, 1),
+        (r"(?:ten|10)[- ]?fold|decupl\w*", Decimal(10), _M, 1),
+        (r"\w+[- ]?fold|multipl(?:ied|ies|ying)", None, Decimal(0), 1),
         (r"halved|halves|halving", Decimal("0.5"), Decimal("0.025"), -1),
     ],
     "de": [
         (r"verdoppel\w*|doppelte?n?|doppelt so|zweifach\w*", Decimal(2), _M, 1),
         (r"verdreifach\w*|dreifach\w*", Decimal(3), _M, 1),
         (r"vervierfach\w*|vierfach\w*", Decimal(4), _M, 1),
+        (r"verfünffach\w*|fünffach\w*", Decimal(5), _M, 1),
+        (r"verzehnfach\w*|zehnfach\w*", Decimal(10), _M, 1),
+        (r"ver\w+fach(?:t\w*|en)", None, Decimal(0), 1),
         (r"halbier\w*", Decimal("0.5"), Decimal("0.025"), -1),
     ],
 }
@@ -83,7 +91,19 @@ _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
         (r"three[- ]quarters?(?! (?:of )?(?:19|20)\d\d| ended)", Decimal("0.75")),
         (r"(?:a|one)[- ]third", Decimal(1) / 3),
         (r"(?:a|one)[- ]quarter(?= of\b| share|[.,;]|$| as\b)|by a quarter", Decimal("0.25")),
-        (r"half(?= (?:of|the|as|its|their|that)\b)|(?:a|one)[- ]half|by half", Decimal("0.5")),
+        (r"(?:one|1) in (?:two|2)", Decimal("0.5")),
+        (r"(?:one|1) in (?:three|3)", Decimal(1) / 3),
+        (r"(?:one|1) in (?:four|4)", Decimal("0.25")),
+        (r"(?:one|1) in (?:five|5)", Decimal("0.2")),
+        (r"(?:one|1) in (?:ten|10)", Decimal("0.1")),
+        (
+            (
+                r"half(?! (?:year|of (?:19|20)\d\d)"
+                r"| (?:a )?(?:million|billion|dozen|thousand|hundred))"
+                r"|(?:a|one)[- ]half|by half"
+            ),
+            Decimal("0.5"),
+        ),
         (r"(?:a|one)[- ]fifth", Decimal("0.2")),
         (r"two[- ]fifths", Decimal("0.4")),
         (r"three[- ]fifths", Decimal("0.6")),
@@ -128,11 +148,12 @@ def find_words(text: str, language: str, words: Lexicon, taken: set[int]) -> Ite
         words: for vague words ("millions of").
         taken: indices that are part of something else.
     """
-    short = "de" if language.lower().startswith("de") else "en"
+    short = "de" if is_german(language) else "en"
     skip = set(taken)
     for match in _PRONOUN.finditer(text) if short == "en" else ():
         skip.update(range(match.start(), match.end()))
     for word in (
+        *(() if short == "de" else _and_a_half(text)),
         *_factors(text, short),
         *(_german(text) if short == "de" else _english(text)),
         *_ordinals(text, short),
@@ -152,6 +173,13 @@ def _factors(text: str, short: str) -> Iterator[NumberWord]:
     for pattern, value in _FRACTIONS[short]:
         for match in re.finditer(rf"(?<![\w])(?:{pattern})(?!\w)", text, re.IGNORECASE):
             yield NumberWord(match.start(), match.end(), value, _HUNDREDTH, True)
+
+
+def _and_a_half(text: str) -> Iterator[NumberWord]:
+    pattern = rf"(?<![\w-])(?P<n>{_UNIT_WORD})[ -]and[ -]a[ -]half(?!\w)"
+    for match in re.finditer(pattern, text, re.IGNORECASE):
+        whole = Decimal(_SMALL[match.group("n").lower()])
+        yield NumberWord(match.start(), match.end(), whole + _HALF, _M)
 
 
 def _english(text: str) -> Iterator[NumberWord]:

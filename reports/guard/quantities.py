@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
-from reports.guard import units
+from reports.guard import hedges, touching, units
 from reports.guard.lexicon import Lexicon, lexicon
 from reports.guard.numberwords import NumberWord, find_words
 
@@ -29,6 +30,7 @@ class Quantity:
         approximate: "about".
         bracketed: it stands alone in brackets, after a word that does not ask for a number.
         scaled: a scale word was written.
+        strict: the bound itself is not reached ("more than", not "at least").
         turns: -1 where the word itself says "less" ("halved"), 1 for "doubled", else 0.
     """
 
@@ -45,13 +47,16 @@ class Quantity:
     bracketed: bool = False
     scaled: bool = False
     turns: int = 0
+    strict: bool = False
 
 
 @cache
 def _literal(group: str, decimal: str) -> re.Pattern[str]:
     g, d = re.escape(group), re.escape(decimal)
     return re.compile(
-        rf"(?:\d{{1,3}}(?:(?P<g>[{g}' ])\d{{3}})(?:(?P=g)\d{{3}})*(?!\d)|\d+)(?:{d}\d+)?|{d}\d+"
+        rf"(?:\d{{1,3}}(?:(?P<g>[{g}' ])\d{{3}})(?:(?P=g)\d{{3}})*(?!\d)"
+        # Lakh and crore are grouped by twos: 12,34,567.
+        rf"|\d{{1,2}}(?:{g}\d{{2}})+{g}\d{{3}}(?!\d)|\d+)(?:{d}\d+)?|{d}\d+"
     )
 
 
@@ -80,7 +85,22 @@ def find(text: str, language: str, taken: set[int]) -> list[Quantity]:
         found.append(quantity)
         taken.update(range(quantity.start, quantity.end))
     found.sort(key=lambda quantity: quantity.start)
-    return [_bounded(text, quantity, words) for quantity in _shared(text, found)]
+    read = [hedges.bounded(text, quantity, words) for quantity in _shared(text, found)]
+    read = [_checked(text, quantity, taken) for quantity in read]
+    for start, end in touching.odd_numerals(text, taken):
+        read.append(Quantity(start, end, None, Decimal(0)))
+        taken.update(range(start, end))
+    return sorted(read, key=lambda quantity: quantity.start)
+
+
+def _checked(text: str, quantity: Quantity, taken: set[int]) -> Quantity:
+    """What touches a number and is not understood makes it ambiguous."""
+    if quantity.value is None or quantity.ordinal:
+        return quantity
+    span = touching.unread(text, quantity.start, quantity.end, taken)
+    if span is None:
+        return quantity
+    return replace(quantity, start=span[0], end=span[1], value=None)
 
 
 def _in_name(text: str, start: int) -> bool:
@@ -88,7 +108,10 @@ def _in_name(text: str, start: int) -> bool:
     before = re.search(r"[^\W\d_]+$", text[:start])
     if before is None:
         return False
-    return re.search(units.prefix() + "$", text[:start]) is None and before.group().isascii()
+    if not before.group().isascii() or re.search(units.prefix() + "$", text[:start]):
+        return False
+    # "B2B" is a name; "sales1234" and "T1,234" hide a number.
+    return re.match(r"\d{1,2}(?![\d.,]*\d)", text[start:]) is not None
 
 
 def _digits(text: str, start: int, words: Lexicon, taken: set[int]) -> Quantity:
@@ -112,13 +135,31 @@ def _digits(text: str, start: int, words: Lexicon, taken: set[int]) -> Quantity:
     value = Decimal(written if not written.startswith(".") else f"0{written}")
     places = len(written.partition(".")[2])
     quantity = Quantity(begin, end, value, Decimal(1).scaleb(-places) / 2)
-    quantity = _prefixed(text, quantity)
+    quantity = _prefixed(text, _extended(text, quantity))
+    end = quantity.end
     ordinal = re.match(r"(?:st|nd|rd|th)\b", text[quantity.end :])
     if ordinal is not None and places == 0:
         return replace(quantity, end=quantity.end + ordinal.end(), ordinal=True)
-    if words.group == "." and re.match(r"\.\s+(?:Platz|Rang|Stelle|Position)", text[end:]):
+    if re.match(r"\.\s+(?:Platz|Rang|Stelle|Position)", text[end:]):
         return replace(quantity, end=end + 1, ordinal=True)
     return _bracketed(text, _suffixed(text, quantity, words), words)
+
+
+def _extended(text: str, quantity: Quantity) -> Quantity:
+    """``1.2e6`` and ``2½``."""
+    assert quantity.value is not None  # noqa: S101 - digits were read
+    power = re.compile(r"[eE]([+-]?\d{1,2})(?![\w.,]\d)").match(text, quantity.end)
+    if power is not None:
+        exponent = int(power.group(1))
+        return replace(
+            quantity, end=power.end(), value=quantity.value.scaleb(exponent),
+            half=quantity.half.scaleb(exponent), scaled=True,
+        )  # fmt: skip
+    part = re.compile(r"\s?([¼½¾⅛⅜⅝⅞⅕⅖⅗⅘])").match(text, quantity.end)
+    if part is None or quantity.value != int(quantity.value):
+        return quantity
+    fraction = Decimal(str(unicodedata.numeric(part.group(1))))
+    return replace(quantity, end=part.end(), value=quantity.value + fraction, half=Decimal("0.05"))
 
 
 def _prefixed(text: str, quantity: Quantity) -> Quantity:
@@ -130,6 +171,7 @@ def _prefixed(text: str, quantity: Quantity) -> Quantity:
         return quantity
     currency = found.group("c")
     sign_start, sign = -1, ""
+    quantity = _scaled_before(text, quantity, found.start("c") if currency else -1)
     for group in ("s", "t"):
         if found.group(group):
             place = found.start(group)
@@ -146,7 +188,7 @@ def _prefixed(text: str, quantity: Quantity) -> Quantity:
                 sign_start, sign = place, found.group(group).strip()
     start = quantity.start
     if currency:
-        start = found.start("c")
+        start = min(start, found.start("c"))
     value = quantity.value
     if sign:
         start = min(start, sign_start)
@@ -154,6 +196,32 @@ def _prefixed(text: str, quantity: Quantity) -> Quantity:
     return replace(
         quantity, start=start, value=value, explicit=bool(sign),
         unit=units.read(currency) if currency else (),
+    )  # fmt: skip
+
+
+_BEFORE = re.compile(r"(?<!\w)(?:(?P<n>k|K|T|M|Tsd|Mio|Mill|Mrd|Bio)(?P<dot>\.?\s?))$")
+_SCALE_BEFORE = {
+    "k": 3, "t": 3, "tsd": 3, "m": 6, "mio": 6, "mill": 6, "mrd": 9, "bio": 12,
+}  # fmt: skip
+
+
+def _scaled_before(text: str, quantity: Quantity, currency: int) -> Quantity:
+    """``TEUR 1.234``, ``k€ 5``, ``Mio. € 5,6``: the scale stands before the currency.
+
+    Letters that touch a currency and are no such scale make the number unreadable.
+    """
+    if currency < 0:
+        return quantity
+    scale = _BEFORE.search(text, 0, currency)
+    if scale is None:
+        letters = re.search(r"[^\W_]$", text[:currency])
+        unread = letters is not None and letters.group().isascii()
+        return replace(quantity, value=None, start=currency) if unread else quantity
+    exponent = _SCALE_BEFORE[scale.group("n").lower()]
+    assert quantity.value is not None  # noqa: S101 - digits were read
+    return replace(
+        quantity, start=scale.start(), value=quantity.value.scaleb(exponent),
+        half=quantity.half.scaleb(exponent), scaled=True,
     )  # fmt: skip
 
 
@@ -288,21 +356,3 @@ def _exponent(text: str, quantity: Quantity) -> int:
     decimals = re.search(r"\d[.,](\d{1,2})(?!\d)", text[quantity.start : quantity.end])
     places = len(decimals.group(1)) if decimals else 0
     return (quantity.half * 2).adjusted() + places
-
-
-def _bounded(text: str, quantity: Quantity, words: Lexicon) -> Quantity:
-    before = text[: quantity.start].lower()
-    for bound, pattern in ((1, words.over), (-1, words.under)):
-        if re.search(rf"(?<!\w)(?:{pattern})\s(?:a |an |the )?$", before):
-            return replace(quantity, bound=bound, half=_round(text, quantity) * 2)
-    if re.search(rf"(?<!\w)(?:{words.about})\.?\s(?:a |an )?$", before):
-        return replace(quantity, approximate=True, half=_round(text, quantity))
-    return quantity
-
-
-def _round(text: str, quantity: Quantity) -> Decimal:
-    """Half a unit of the last digit that counts: the zeros of "about 123,000" do not."""
-    zeros = re.search(r"[1-9](?P<z>[0,.' ]+)$", text[quantity.start : quantity.end].strip())
-    if zeros is None or quantity.multiple or quantity.half != Decimal("0.5"):
-        return quantity.half
-    return quantity.half.scaleb(zeros.group("z").count("0"))

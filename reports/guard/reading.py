@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from reports.guard import when
 from reports.guard.labels import Label
+from reports.guard.language import is_german
 from reports.guard.model import Rule, Value
 from reports.guard.scan import Sentence
 from reports.guard.when import Named, When
@@ -93,7 +94,7 @@ def _role(sentence: Sentence, index: int) -> str:  # noqa: PLR0911 - a case a li
                 return "base"
             return "current"
         if _BASE.fullmatch(word):
-            german = sentence.words.group == "."
+            german = is_german(sentence.language)
             if word.lower() == "von" and not german:
                 return ""
             return "base"

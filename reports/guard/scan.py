@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from reports.guard import quantities, when
+from reports.guard import hedges, quantities, when
 from reports.guard.labels import Label, Vocabulary
+from reports.guard.language import is_german
 from reports.guard.lexicon import Lexicon, lexicon
 from reports.guard.quantities import Quantity
 from reports.guard.text import plain, sentences
@@ -48,6 +49,7 @@ class Sentence:
     start: int
     end: int
     words: Lexicon
+    language: str
     labels: tuple[Label, ...]
     periods: tuple[Named, ...]
     numbers: tuple[Quantity, ...]
@@ -87,6 +89,7 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
                 start,
                 end,
                 words,
+                language,
                 tuple(m for m in labels if start <= m.start < end),
                 tuple(m for m in periods if start <= m.start < end),
                 numbers,
@@ -119,7 +122,7 @@ def _members(
             continue
         kept.append(label)
         begins = re.search(r"(?:^|[.!?:;\n\u3002]\W*|^\W+)$", text[: label.start]) is not None
-        german = language.lower().startswith("de")
+        german = is_german(language)
         if begins or german or not label.text[0].isupper():
             claiming.update(range(label.start, label.end))
     return kept, claiming
@@ -151,7 +154,7 @@ _NO_DIRECTION = re.compile(
 
 def _directions(text: str, words: Lexicon, taken: set[int]) -> list[Direction]:
     closed = {i for m in _NO_DIRECTION.finditer(text) for i in range(m.start(), m.end())} | taken
-    bounds = _word(f"{words.over}|{words.under}")
+    bounds = _word(f"{words.over}|{words.under}|{hedges.VERBS}")
     for match in bounds.finditer(text):
         # "more than 5": the number comes next, so this is a bound, not a direction.
         after = match.end() + len(text[match.end() :]) - len(text[match.end() :].lstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from reports.guard import bases
 from reports.guard.labels import Label
 from reports.guard.model import Value
 from reports.guard.quantities import Quantity
@@ -60,7 +61,7 @@ def _period(reading: Reading, number: int, value: Value) -> Objection | None:  #
 def _agrees(reading: Reading, own: When, value: Value, said: When) -> bool:
     if said.kind.startswith("back:"):
         main = reading.when(reading.known[0]) if reading.known else None
-        return main is None or not own.same(main)
+        return main is None or bases.fits(said, main, own)
     if own.same(said):
         return True
     # A balance "December 31, 2019" may be called that of 2019 if it is the only one of the year.

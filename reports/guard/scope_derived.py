@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from reports.guard import bases
 from reports.guard.derive import Derived
 from reports.guard.model import Rule, Value
 from reports.guard.reading import (
@@ -22,7 +23,7 @@ def of_derived(reading: Reading, number: int, derived: Derived) -> Objection | N
     return (
         _labels_of_derived(reading, number, derived, "entities")
         or _labels_of_derived(reading, number, derived, "names")
-        or _share_order(reading, number, derived)
+        or _share_order(reading, derived)
         or _period_of_derived(reading, number, derived)
         or next(
             (o for v in derived.of if (o := _words_of_derived(reading, number, v, derived))), None
@@ -86,7 +87,7 @@ _REVERSED = re.compile(
 )
 
 
-def _share_order(reading: Reading, number: int, derived: Derived) -> Objection | None:
+def _share_order(reading: Reading, derived: Derived) -> Objection | None:
     """A share or ratio names what it is of second, unless "of …" leads."""
     if derived.op not in {"share", "ratio"}:
         return None
@@ -162,6 +163,9 @@ def change_period(reading: Reading, number: int, now: str, then: str) -> Objecti
     message = f"is a change to {now}" + (f" from {then}" if then else "")
     named = near_periods(reading, number)
     plain = [p for p in named if not p.when.kind.startswith("back:")]
+    for phrase in reading.within(number):
+        if phrase.when.kind.startswith("back:") and not bases.fits(phrase.when, current, base):
+            return Objection("period", message)
     roles = [reading.roles[p.start] for p in plain]
     ends = _span_ends(plain, roles)
     for index, period in enumerate(plain):

@@ -10,6 +10,7 @@ from functools import cache
 
 from babel.dates import get_month_names
 
+from reports.guard.language import locale
 from reports.guard.text import plain
 
 
@@ -116,10 +117,10 @@ _VERBS = frozenset({"may", "mar", "march"})
 @cache
 def _months(language: str) -> dict[str, int]:
     names: dict[str, int] = {}
-    for locale in {"en", language}:
+    for name_of in {"en", str(locale(language))}:
         for width in ("wide", "abbreviated"):
             for context in ("format", "stand-alone"):
-                for number, name in get_month_names(width, context, locale).items():
+                for number, name in get_month_names(width, context, name_of).items():
                     if not name[0].isdigit():
                         names[name.rstrip(".").lower()] = number
     names["sept"] = 9
@@ -180,16 +181,25 @@ def _patterns(language: str) -> list[tuple[str, re.Pattern[str]]]:
 
 
 _BACK = re.compile(
-    r"(?:the |a |one )?(?:(?:previous|prior|preceding|last) (?P<u1>week|month|quarter|year|day)"
+    r"(?:the |a |one )?(?:(?:previous|prior|preceding|last|past) (?P<u1>week|month|"
+    r"quarter|year|day)"
     r"|(?P<u2>week|month|quarter|year|day) (?:before|earlier|ago)"
-    r"|(?P<u3>week|month|quarter|year|day)[- ](?:on|over)[- ](?:week|month|quarter|year|day))\b"
+    r"|(?P<u3>week|month|quarter|year|day)[- ](?:on|over|by|to|upon)[- ](?P=u3)"
+    r"|(?P<u5>year|month|week|quarter|day)ly change"
+    r"|(?P<u6>[ymwqd])(?:[- ]?o[- ]?|/)(?P=u6)"
+    r"|(?<=over )the (?P<u7>week|month|quarter|year|day)(?! (?:before|as|to|of))"
+    r"|(?<=on )the (?P<u8>week|month|quarter|year|day)(?! (?:before|as|to|of))"
+    r"|(?P<u9>yesterday|gestern)"
+    r"|(?:letzte|vergangene|vorige|vorherige)[nmrs]? (?P<ua>Woche|Monat|Quartal|Jahr|Tag)e?s?)\b"
     r"|\b(?P<u4>Vorwoche|Vormonat|Vorquartal|Vorjahr|Vortag)(?:e?s|es)?"
     r"(?P<w5>woche|monat|quartal)?\b",
     re.IGNORECASE,
 )
 _GERMAN_BACK = {
     "vorwoche": "week", "vormonat": "month", "vorquartal": "quarter", "vorjahr": "year",
-    "vortag": "day",
+    "vortag": "day", "woche": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
+    "tag": "day", "yesterday": "day", "gestern": "day", "y": "year", "m": "month", "w": "week",
+    "q": "quarter", "d": "day",
 }  # fmt: skip
 
 
@@ -219,7 +229,10 @@ def _when(kind: str, match: re.Match[str], language: str) -> When | None:  # noq
         second = _number(match, "y2")
         if second is None or year is None:
             return None
-        second += year // 100 * 100 if second < 100 else 0
+        if second < 100:
+            # 1999–00 ends in the next century.
+            second += year // 100 * 100
+            second += 100 if second < year else 0
         if "/" in match.group() and second == year + 1:
             return When("year", year)
         return _span(When("year", year), When("year", second))
@@ -268,7 +281,7 @@ def find(text: str, language: str, taken: set[int]) -> list[Named]:
             taken.update(place)
     for match in _BACK.finditer(text):
         if not any(index in taken for index in range(match.start(), match.end())):
-            unit = next(g for g in ("u1", "u2", "u3", "u4") if match.group(g))
+            unit = next(name for name, said in match.groupdict().items() if said)
             word = match.group(unit).lower()
             found.append(
                 Named(match.start(), match.end(), When("back:" + _GERMAN_BACK.get(word, word)))
@@ -288,12 +301,20 @@ def _weeks_between(text: str, found: list[Named]) -> Iterator[Named]:
         if after and joined and here.when.kind == after.when.kind and here.when.kind != "span":
             first = here.when
             if first.year is None:
-                first = When(first.kind, after.when.year, first.part, first.day)
+                first = _year_of_first(first, after.when)
             yield Named(here.start, after.end, _span(first, after.when))
             index += 2
             continue
         index += 1
         yield here
+
+
+def _year_of_first(first: When, last: When) -> When:
+    """The first end's year is the last one's, or the year before if it is later in the year."""
+    year = last.year
+    if year is not None and (first.part or 0, first.day or 0) > (last.part or 0, last.day or 0):
+        year -= 1
+    return When(first.kind, year, first.part, first.day)
 
 
 @cache

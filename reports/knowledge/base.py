@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -27,6 +28,7 @@ from reports.knowledge.model import (
 )
 from reports.knowledge.parsing.choose import parse
 from reports.knowledge.stores.model import VectorStore, open_store
+from reports.knowledge.text import clean
 
 Mode = Literal["hybrid", "bm25", "dense"]
 Fusion = Literal["min_max", "reciprocal_ranks"]
@@ -41,6 +43,13 @@ BATCH_PASSAGES = 256
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _FUSIONS = {"min_max": fusion.min_max, "reciprocal_ranks": fusion.reciprocal_ranks}
 _FILE, _ADDED = "file:", "added:"
+
+
+Allowed = Callable[[str], bool]
+
+
+def _all(_document: str) -> bool:
+    return True
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -190,7 +199,12 @@ class KnowledgeBase:
             report.embedded += len(found)
 
     def search(
-        self, query: str, k: int = 5, mode: Mode = "hybrid", vector: Vectors | None = None
+        self,
+        query: str,
+        k: int = 5,
+        mode: Mode = "hybrid",
+        vector: Vectors | None = None,
+        only: Callable[[str], bool] | None = None,
     ) -> list[Passage]:
         """The best passages for a query, best first.
 
@@ -200,11 +214,13 @@ class KnowledgeBase:
             mode: ``bm25`` (by words), ``dense`` (by meaning) or both.
             vector: the query as this collection's model embeds it, one row; None embeds it. Who
                 asks several collections the same embeds it once.
+            only: says of a document's id whether it may be found; None: all may. What may not
+                takes no place from what may.
 
         Raises:
             StoreUnreachableError: the store does not answer.
         """
-        return [found.passage for found in self.scored(query, k, mode, vector=vector)]
+        return [found.passage for found in self.scored(query, k, mode, vector=vector, only=only)]
 
     def scored(
         self,
@@ -213,6 +229,7 @@ class KnowledgeBase:
         mode: Mode = "hybrid",
         fuse: Fusion = "min_max",
         vector: Vectors | None = None,
+        only: Callable[[str], bool] | None = None,
     ) -> list[Scored]:
         """As :meth:`search`, with scores: BM25's, cosine similarity, or the fused one.
 
@@ -222,35 +239,50 @@ class KnowledgeBase:
             mode: see :meth:`search`.
             fuse: how both rankings become one (ADR 0402).
             vector: see :meth:`search`.
+            only: see :meth:`search`.
         """
+        query = clean(query)
+        allowed = cache(only) if only else _all
         if k < 1 or not query.strip():
             return []
         if mode == "bm25":
-            ranked = self._by_words(query, k)
+            ranked = self._by_words(query, k, allowed)
         elif mode == "dense":
-            ranked = self._by_meaning(query, k, vector)
+            ranked = self._by_meaning(query, k, vector, allowed)
         else:
             depth = max(CANDIDATES, k)
-            both = [self._by_words(query, depth), self._by_meaning(query, depth, vector)]
+            both = [
+                self._by_words(query, depth, allowed),
+                self._by_meaning(query, depth, vector, allowed),
+            ]
             entries = {entry.id: entry for ranking in both for entry, _ in ranking}
             fused = _FUSIONS[fuse]([{e.id: score for e, score in ranking} for ranking in both])
             best = sorted(fused, key=lambda name: (-fused[name], name))[:k]
             ranked = [(entries[name], fused[name]) for name in best]
         return [Scored(entry.passage(), score) for entry, score in ranked]
 
-    def _by_words(self, query: str, k: int) -> list[tuple[Entry, float]]:
+    def _by_words(self, query: str, k: int, allowed: Allowed) -> list[tuple[Entry, float]]:
         with self._lock:
             revision = self._store.revision(self._table)
             if self._words is None or self._words[0] != revision:
                 index = WordIndex(self._store.entries(self._table), self._language)
                 self._words = (revision, index)
             index = self._words[1]
-        return index.search(query, k)
+        return index.search(query, k, lambda entry: allowed(entry.document))
 
-    def _by_meaning(self, query: str, k: int, vector: Vectors | None) -> list[tuple[Entry, float]]:
+    def _by_meaning(
+        self, query: str, k: int, vector: Vectors | None, allowed: Allowed
+    ) -> list[tuple[Entry, float]]:
         if vector is None:
             vector = self._embedder.embed([query])
-        return self._store.nearest(self._table, vector, k)
+        depth = k
+        while True:
+            found = self._store.nearest(self._table, vector, depth)
+            kept = [(entry, score) for entry, score in found if allowed(entry.document)]
+            # Stores know no rights: ask for more until enough of it may be found.
+            if len(kept) >= k or len(found) < depth:
+                return kept[:k]
+            depth *= 4
 
 
 def _check_place(name: str, path: Path, folder: Path, known: str | None) -> None:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from reports.knowledge.model import Block, Document, Entry
+from reports.knowledge.text import clean
 
-RULES = "1"
+RULES = "2"
 """Version of this module's rules: with a new one, collections are indexed afresh."""
 
 MAX_CHARACTERS = 1200
@@ -20,14 +21,6 @@ OVERLAP_CHARACTERS = 200
 _FULL_STOPS = "\u3002\uff01\uff1f"
 """Those of Chinese and Japanese, which no blank follows."""
 _SENTENCE = re.compile(rf"(?<=[.!?])\s+|\n+|(?<=[{_FULL_STOPS}])")
-_SPACES = re.compile(r"[^\S\n]+")
-
-
-def clean(text: str) -> str:
-    """A text without control characters and runs of blanks."""
-    kept = "".join(c for c in text if c.isprintable() or c in "\n\t\u200c\u200d")
-    lines = (_SPACES.sub(" ", line).strip() for line in kept.splitlines())
-    return "\n".join(line for line in lines if line)
 
 
 def chunk(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import bm25s
 import numpy as np
@@ -19,6 +20,15 @@ _STOPWORDS = {"de", "en", "es", "fr", "it", "nl", "no", "pt", "ru", "sv"}
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = rf"[{_IDEOGRAPHS}]|(?:(?![{_IDEOGRAPHS}])\w){{2,}}"
 """Words of two characters on; scripts without blanks go by the character."""
+
+
+_BROKEN = re.compile(r"(\w{2,})[-\u2010\xad]\n(\w{2,})")
+
+
+def _with_broken_words(text: str) -> str:
+    """A text, and behind it whole the words that a line's end breaks, as in a PDF."""
+    whole = [first + second for first, second in _BROKEN.findall(text)]
+    return " ".join([text, *whole]) if whole else text
 
 
 class WordIndex:
@@ -46,21 +56,23 @@ class WordIndex:
             self._index = bm25s.BM25(method="lucene")
             self._index.index(words, show_progress=False)
 
-    def search(self, query: str, k: int) -> list[tuple[Entry, float]]:
-        """The best passages that share a word with the query, best first; ties by id."""
+    def search(
+        self, query: str, k: int, allowed: Callable[[Entry], bool] = lambda _: True
+    ) -> list[tuple[Entry, float]]:
+        """The best allowed passages that share a word with the query, best first; ties by id."""
         if self._index is None:
             return []
         known = [word for word in self._words([query])[0] if word in self._index.vocab_dict]
         if not known:
             return []
         scores = self._index.get_scores(known)
-        hits = np.flatnonzero(scores > 0)
+        hits = [at for at in np.flatnonzero(scores > 0) if allowed(self._entries[at])]
         best = sorted(hits, key=lambda at: (-scores[at], self._entries[at].id))[:k]
         return [(self._entries[at], float(scores[at])) for at in best]
 
     def _words(self, texts: list[str]) -> list[list[str]]:
         words: list[list[str]] = bm25s.tokenize(
-            texts,
+            [_with_broken_words(text) for text in texts],
             token_pattern=_WORD,
             stopwords=self._stopwords,
             stemmer=self._stemmer,

@@ -98,4 +98,5 @@ def _values(brief: Brief) -> Iterator[guard.Value]:
             signed=fact.kind.signed,
             rank_of=(ranked or None) if fact.kind is Kind.RANK else None,
             compared_to=fact.compared_to,
+            per=str(brief.period.grain) if fact.kind is Kind.TREND else "",
         )

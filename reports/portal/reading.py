@@ -99,7 +99,7 @@ def read(request: Request, visit: CurrentVisit, name: Name, period: PeriodKey) -
         "report.html",
         report=report,
         facts={fact.id: fact for fact in report.facts},
-        passages={passage.id: passage for passage in report.passages},
+        passages={one.id: one for one in visit.portal.shelf.passages(visit.user, report)},
         pdf=visit.portal.shelf.pdf(report) is not None,
         periods=visit.portal.shelf.periods(visit.user, name),
     )

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-from reports.document import Report
+from reports.citable import report_of
+from reports.document import Passage, Report
 from reports.portal.addresses import NAME_PATTERN, PERIOD_PATTERN
 from reports.portal.users import User
 from reports.store import JSON, PDF, NoSuchReportError, ReportStore
@@ -83,6 +84,18 @@ class Shelf:
         if report.held and not user.admin:
             raise NoSuchReportError(f"no report {name} of {period}")
         return report
+
+    def passages(self, user: User, report: Report) -> list[Passage]:
+        """What a report cites, without past reports that the user may not read (any more)."""
+        shown = []
+        for passage in report.passages:
+            if past := report_of(passage.document):
+                try:
+                    self.open(user, *past)
+                except WeirError:
+                    continue
+            shown.append(passage)
+        return shown
 
     def pdf(self, report: Report) -> Path | None:
         """The PDF's file of a report that was opened here; None where it has none."""

@@ -1,6 +1,8 @@
 """Weir's databases: passwords of any kind, and tables that are upgraded by revisions."""
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,9 @@ from ml.anomaly.revisions import REVISIONS as ANOMALY
 from ml.drift.revisions import REVISIONS as DRIFT
 from ml.rollout.revisions import REVISIONS as ROLLOUT
 from ml.serving.revisions import REVISIONS as SERVING
+from ml.store.registry import Registry
 from ml.trials.revisions import REVISIONS as TRIALS
+from platform_assets.connectors.registry import SchemaRegistry
 from platform_assets.connectors.revisions import REVISIONS as CONNECTORS
 from platform_assets.core.databases import (
     SHORT,
@@ -28,10 +32,16 @@ from platform_assets.core.databases import (
     connect,
 )
 from platform_assets.core.migrations import MigrationError, Revisions
+from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
+from platform_assets.core.trino import execute
+from platform_assets.gold.catalog import ensure_catalog
+from platform_assets.local import supervise
 from platform_assets.streaming.revisions import REVISIONS as STREAMING
+from platform_assets.streaming.topics import StreamRow, TopicStates
 from reports.delivery.revisions import REVISIONS as DELIVERY
 from reports.portal.revisions import REVISIONS as PORTAL
+from tests.conftest import new_home
 
 OWNERS = (STREAMING, CONNECTORS, DELIVERY, PORTAL, ANOMALY, DRIFT, ROLLOUT, SERVING, TRIALS)
 BEFORE = Path(__file__).with_name("schemas")
@@ -82,36 +92,48 @@ def test_any_user_and_password_connect(
             admin.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
+@pytest.mark.soak
+def test_every_server_starts_with_a_password_of_any_kind() -> None:
+    """The Iceberg catalog's and the registry's JDBC, Dagster's and MLflow's SQLAlchemy."""
+    with new_home() as own:
+        file = own.home / "secrets" / "postgres_password"
+        file.parent.mkdir(parents=True)
+        file.write_text(HOSTILE + "${HOME}$$\\$\n", encoding="utf-8")
+        supervise.start(own, ("postgres", "kafka", "registry", "trino", "dagster-webserver"))
+        assert SchemaRegistry(own).schema(999_999) is None
+        ensure_catalog(own)
+        assert execute(own, "SELECT count(*) FROM gold.information_schema.tables").rows
+        assert Registry(own).models() == []
+
+
 @pytest.mark.parametrize("revisions", OWNERS, ids=lambda revisions: revisions.room)
 def test_tables_made_before_revisions_are_taken_over_with_their_rows(
-    settings: Settings, name: str, revisions: Revisions
+    settings: Settings, name: str, revisions: Revisions, tmp_path: Path
 ) -> None:
-    fresh = f"{name}_fresh"
-    with connect(settings, "postgres") as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    first = Revisions(revisions.room, tmp_path)
+    shutil.copy(next(revisions.folder.glob("v0001_*.py")), tmp_path)
+    Database(settings, name, first).prepare()
     with connect(settings, name) as connection:
+        new = _shape(connection)
+        for table in new:
+            connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(table)))
+        connection.execute("DROP SEQUENCE IF EXISTS drift_serial")
         connection.execute((BEFORE / f"{revisions.room}.sql").read_bytes())
         before = _shape(connection)
+        assert new.pop(revisions.table)
+        assert new == before  # the first revision makes what there was
+        columns = {table: _columns(connection, table) for table in before}
         kept = _fill(connection, before)
-        assert kept
+        assert set(kept) == set(before)
     Database(settings, name, revisions).prepare()
-    try:
-        Database(settings, fresh, revisions).prepare()
-        with connect(settings, name) as old, connect(settings, fresh) as new:
-            for table, row in kept.items():
-                found = old.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
-                assert found.fetchall() == [row]
-            shape = _shape(old)
-            assert shape.pop(revisions.table)
-            assert shape == before  # the first revision is what was there
-            assert _shape(new) == {**before, revisions.table: _shape(new)[revisions.table]}
-            version = old.execute(f"SELECT version_num FROM {revisions.table}").fetchall()
-            assert version == [(revisions.names[-1],)]
-    finally:
-        with connect(settings, "postgres") as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(fresh))
+    with connect(settings, name) as connection:
+        for table, row in kept.items():
+            statement = sql.SQL("SELECT {} FROM {}").format(
+                sql.SQL(", ").join(map(sql.Identifier, columns[table])), sql.Identifier(table)
             )
+            assert connection.execute(statement).fetchall() == [row]
+        version = connection.execute(f"SELECT version_num FROM {revisions.table}").fetchall()
+        assert version == [(revisions.names[-1],)]
 
 
 def test_a_later_revision_keeps_the_rows_and_runs_once_for_all(
@@ -140,6 +162,22 @@ def test_a_later_revision_keeps_the_rows_and_runs_once_for_all(
     with connect(settings, name) as connection:
         assert connection.execute("SELECT * FROM trials").fetchall() == [(*kept, "a:b 50%")]
         assert connection.execute("SELECT * FROM revision_trials").fetchall() == [("v0002",)]
+
+
+def test_what_is_up_to_date_does_without_alembic(settings: Settings, name: str) -> None:
+    Database(settings, name, TRIALS).prepare()
+    script = (
+        "import sys\n"
+        "from ml.trials.revisions import REVISIONS\n"
+        "from platform_assets.core.databases import Database\n"
+        "from platform_assets.core.settings import get_settings\n"
+        "Database(get_settings(), sys.argv[1], REVISIONS).prepare()\n"
+        "print({'alembic', 'sqlalchemy'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, name], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "set()\n"
 
 
 def test_a_failed_revision_is_named_and_leaves_nothing(
@@ -197,6 +235,15 @@ def test_a_connection_that_broke_is_an_error_that_is_retried(settings: Settings,
     database.close()
 
 
+def test_a_topic_that_was_only_noted_has_a_row_of_zeros(settings: Settings) -> None:
+    topic = TopicName("test", f"t{uuid4().hex[:8]}")
+    states = TopicStates(settings)
+    states.note(topic, lag=7)
+    (row,) = [row for row in states.rows() if row.topic == str(topic)]
+    assert row == StreamRow(str(topic), "running", 7, 0.0, 0, None, 0, 0, 0, 0, 0, 0, None)
+    assert [type(value) for value in (row.lag, row.rate, row.records)] == [int, float, int]
+
+
 def test_a_user_who_may_not_create_a_database_is_told(settings: Settings, name: str) -> None:
     role = sql.Identifier(name)
     with connect(settings, "postgres") as admin:
@@ -241,6 +288,15 @@ def _shape(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, list
     ):
         found.setdefault(str(table), []).append(tuple(what))
     return found
+
+
+def _columns(connection: psycopg.Connection[tuple[object, ...]], table: str) -> list[str]:
+    rows = connection.execute(
+        """SELECT column_name FROM information_schema.columns
+           WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position""",
+        (table,),
+    )
+    return [str(row[0]) for row in rows]
 
 
 _ROWS = {

@@ -7,8 +7,8 @@ import pytest
 
 from ml.anomaly.errors import AnomalyError
 from ml.anomaly.model import maker
-from ml.anomaly.nab import Floats
 from ml.anomaly.selection import LEAST_ROWS, History, Judgement, judge, usable
+from ml.anomaly.state import Floats
 from ml.anomaly.stream import Detector
 from ml.anomaly.synthetic import inject
 

@@ -126,7 +126,7 @@ def test_a_network_without_all_its_weights_or_with_nan_is_refused() -> None:
     with pytest.raises(AnomalyError, match="lacks"):
         Network({})
     weights = dict.fromkeys(SHAPES, np.full((4, 4), math.nan))
-    with pytest.raises(AnomalyError, match="no number"):
+    with pytest.raises(AnomalyError, match="is not a number"):
         Network(weights)
 
 

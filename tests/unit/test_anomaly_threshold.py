@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ml.anomaly.errors import AnomalyError
-from ml.anomaly.threshold import PEAKS, DSpot, Spot, Tail, fit_tail, level
+from ml.anomaly.threshold import PEAKS, Spot, Tail, fit_tail, level
 
 
 @pytest.mark.parametrize("shape", [-0.3, 0.0, 0.3])
@@ -123,27 +123,6 @@ def test_scores_that_are_all_equal_give_a_threshold_just_above_them() -> None:
     assert spot.update(4.0)
 
 
-def test_drift_is_followed_where_a_fixed_threshold_stays_behind() -> None:
-    generator = np.random.default_rng(5)
-    values = (generator.normal(size=4000) - np.linspace(0, 40, 4000)).tolist()
-    drifting, fixed = DSpot(depth=50, rate=1e-3), Spot(rate=1e-3)
-    assert sum(drifting.update(value) for value in values) < 12
-    for value in values:
-        fixed.update(value)
-    assert not fixed.update(-30.0)
-    assert drifting.threshold < -34.0
-    assert drifting.update(-30.0)
-
-
-def test_a_long_incident_does_not_move_the_mean() -> None:
-    limit = DSpot(depth=20, rate=1e-3)
-    for value in np.random.default_rng(6).normal(size=1500).tolist():
-        limit.update(value)
-    before = limit.threshold
-    assert all(limit.update(30.0) for _ in range(200))
-    assert limit.threshold == before
-
-
 def test_a_tail_with_a_sharp_end_is_fitted_with_a_shape_of_a_half_at_most() -> None:
     # Evenly spread values have shape -1, where the likelihood has no maximum.
     tail = fit_tail(np.linspace(0.01, 1.0, 200))
@@ -151,17 +130,17 @@ def test_a_tail_with_a_sharp_end_is_fitted_with_a_shape_of_a_half_at_most() -> N
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"rate": 0.5}, {"rate": 0.0}, {"warm_up": 10}, {"start": 1.0}, {"depth": 0}]
+    "arguments", [{"rate": 0.5}, {"rate": 0.0}, {"warm_up": 10}, {"start": 1.0}]
 )
 def test_settings_that_make_no_sense_are_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(AnomalyError):
-        DSpot(**arguments)  # type: ignore[arg-type]
+        Spot(**arguments)  # type: ignore[arg-type]
 
 
 def test_values_that_are_not_numbers_and_tails_without_values_are_refused() -> None:
     with pytest.raises(AnomalyError, match="nan"):
         Spot().update(float("nan"))
     with pytest.raises(AnomalyError, match="inf"):
-        DSpot().update(float("inf"))
+        Spot().update(float("inf"))
     with pytest.raises(AnomalyError, match="above 0"):
         fit_tail(np.array([]))

@@ -1,4 +1,4 @@
-"""Laws of the capital and of what rests on it: bounds, quantiles, credits, differences.
+"""Laws of the capital and of what rests on it: bounds, credits, differences.
 
 Belongs here: the mathematics. Does not belong here: decisions.
 """
@@ -10,11 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ml.canary.betting import STAKES, Capital, OutcomeError, log_growth, log_growth_counts
+from ml.canary.betting import Capital, OutcomeError, log_growth
 from ml.canary.difference import GRID as DIFFERENCES
 from ml.canary.difference import Difference
 from ml.canary.outcomes import correct, f1_credit, f1_level
-from ml.canary.quantile import GRID, Quantile
 
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 BITS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40)
@@ -35,16 +34,6 @@ def test_a_larger_null_is_never_easier_to_refuse(values: list[float]) -> None:
     capital = Capital(np.linspace(0.05, 1, 20))
     capital.add(values)
     assert (np.diff(capital.peak) <= 1e-9).all()
-
-
-@given(st.lists(st.sampled_from([0.0, 1.0]), max_size=40), st.floats(0.01, 1))
-@settings(deadline=None)
-def test_counting_zeros_and_ones_is_the_same_as_betting_on_each(
-    bits: list[float], null: float
-) -> None:
-    counted = log_growth_counts(np.array([sum(bits)]), len(bits), null)
-    assert np.allclose(counted, log_growth(np.array(bits), np.array([null])))
-    assert counted.shape == (1, len(STAKES))
 
 
 def test_false_refusals_stay_below_alpha_although_looked_at_after_every_batch() -> None:
@@ -93,47 +82,17 @@ def test_the_mean_credit_says_on_which_side_of_the_threshold_f1_is(
 
 def test_credits_and_labels_must_fit() -> None:
     assert correct([1, 0, 1], [1, 1, 1]).tolist() == [1.0, 0.0, 1.0]
-    with pytest.raises(OutcomeError, match="one label an answer"):
+    with pytest.raises(OutcomeError, match="one label per answer"):
         correct([1, 0], [1])
-    with pytest.raises(OutcomeError, match="no F1"):
+    with pytest.raises(OutcomeError, match="is not an F1"):
         f1_credit([1], [1], 1.0)
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=20)
-def test_the_bounds_hold_the_true_p95(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    quantile = Quantile()
-    for _ in range(10):
-        quantile.add(rng.exponential(0.1, 300))
-    # The true one is known; at alpha 1e-6 a miss would be an error of the code.
-    assert quantile.lower(1e-6) <= 0.1 * np.log(20) <= quantile.upper(1e-6)
-
-
-def test_the_bounds_of_the_p95_close_in() -> None:
-    quantile = Quantile()
-    assert quantile.lower(0.05) == 0.0
-    assert quantile.upper(0.05) == float("inf")
-    quantile.add(np.random.default_rng(3).exponential(0.1, 50_000))
-    assert 0.27 < quantile.lower(0.05) <= quantile.upper(0.05) < 0.33
-    assert GRID[1] / GRID[0] < 1.029
-
-
-def test_requests_that_never_came_back_raise_the_p95_beyond_the_grid() -> None:
-    quantile = Quantile()
-    quantile.add([0.1] * 500 + [float("inf")] * 500)
-    assert quantile.lower(0.05) == GRID[-1]
-    with pytest.raises(OutcomeError, match="negative"):
-        quantile.add([-1.0])
-    with pytest.raises(OutcomeError, match="level of a quantile"):
-        Quantile(95)
 
 
 @given(VALUES, VALUES)
 @settings(deadline=None)
 def test_exchanging_the_arms_turns_the_bounds_round(a: list[float], b: list[float]) -> None:
     one, other = Difference(), Difference()
-    for _ in range(5):
+    for _ in range(10):  # at least 20 values: a block
         one.add(a, b)
         other.add(b, a)
     assert one.mean == pytest.approx(-other.mean)

@@ -76,10 +76,10 @@ def test_empty_text_is_null() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"Quantity": "six"}, "quantity: 'six' is no whole number"),
-        ({"Quantity": "1.5"}, "quantity: '1.5' is no whole number"),
-        ({"UnitPrice": "nan"}, "unit_price: 'nan' is no number"),
-        ({"InvoiceDate": "01/12/2010"}, "occurred_at: '01/12/2010' is no timestamp"),
+        ({"Quantity": "six"}, "quantity: 'six' is not a valid whole number"),
+        ({"Quantity": "1.5"}, "quantity: '1.5' is not a valid whole number"),
+        ({"UnitPrice": "nan"}, "unit_price: 'nan' is not a valid number"),
+        ({"InvoiceDate": "01/12/2010"}, "occurred_at: '01/12/2010' is not a valid timestamp"),
     ],
 )
 def test_what_cannot_be_mapped_says_why(changes: dict[str, str], words: str) -> None:

@@ -148,7 +148,7 @@ def test_errors_name_file_line_and_property(
         ("{check: between, minimum: 0, when: {colour: red}}", "no column 'colour'"),
         ("{check: between, minimum: 0, when: {state: 1}}", "1 is not a string"),
         ("{check: matches, pattern: 'a'}", "a pattern needs a string"),
-        ("{check: not_null, minimum: 1}", "takes no 'minimum'"),
+        ("{check: not_null, minimum: 1}", "does not take 'minimum'"),
         ("betwixt", "expected a mapping"),
     ],
 )

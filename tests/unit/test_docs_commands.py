@@ -109,7 +109,7 @@ def check_make(words: list[str]) -> None:
     variables = dict(word.split("=", 1) for word in words if "=" in word)
     targets = [word for word in words if "=" not in word]
     assert set(targets) <= known_targets(), f"no make target {targets}"
-    assert set(variables) <= {"ARGS", "ONLY"}, f"make knows no {sorted(variables)}"
+    assert set(variables) <= {"ARGS", "ONLY", "WORKERS"}, f"make knows no {sorted(variables)}"
     if targets == ["run"] and "ARGS" in variables:
         parse_weir(["run", *shlex.split(variables["ARGS"])])
     # `name` stands for any of them.

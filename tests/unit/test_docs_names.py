@@ -40,7 +40,10 @@ def code() -> str:
 
 @cache
 def words() -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", code()))
+    """Words of the code, and the names that it makes from those of models."""
+    from ml.discovery import models
+
+    return frozenset(re.findall(r"\w+", code())) | {spec.training_job for spec in models().specs}
 
 
 def parsed(opening: str) -> list[ast.AST]:

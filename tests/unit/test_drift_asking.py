@@ -76,7 +76,7 @@ def test_labels_that_turn_are_a_reason_without_a_feature() -> None:
         ("none of them a reason", ([entry(5, retrain=False)],)),
         ("no version is in service", ([entry(5)], [], None)),
         ("version 2 is on trial", ([entry(5)], [], 1, 2)),
-        ("under way", ([entry(9)], [asked(5, ended=False)])),
+        ("training is running", ([entry(9)], [asked(5, ended=False)])),
         ("other versions than 2", ([entry(5)], [], 2)),
         ("before the end of the training data", ([entry(-1)],)),
         ("cooling down", ([entry(5)], [asked(5)])),

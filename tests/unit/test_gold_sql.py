@@ -33,7 +33,10 @@ def test_unreachable_trino_says_what_to_do(app) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["sql", " ; "], "nothing to run"), (["sql", "select 1", "--json", "--csv"], "exclude")],
+    [
+        (["sql", " ; "], "nothing to run"),
+        (["sql", "select 1", "--json", "--csv"], "cannot be combined"),
+    ],
 )
 def test_bad_use_is_refused(app, arguments, message) -> None:
     result = CliRunner().invoke(app, arguments)

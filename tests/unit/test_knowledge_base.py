@@ -293,7 +293,7 @@ def test_a_process_has_one_embedder_a_model(tmp_path: Path) -> None:
 
 
 def test_a_bad_name_is_refused() -> None:
-    with pytest.raises(KnowledgeError, match="no name of a collection"):
+    with pytest.raises(KnowledgeError, match="is not a valid collection name"):
         KnowledgeBase(Settings(), "../up")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_assets.core.errors import WeirError
+from platform_assets.core.errors import DatabaseAwayError, WeirError
 from platform_assets.core.locks import LockedError, file_lock
 from platform_assets.core.settings import Settings
 from platform_assets.local import doctor, processes, supervisord
@@ -127,6 +127,17 @@ def test_a_wait_that_ends_in_vain_tells_the_last_reason():
         wait_until(probe, what="kafka answering", timeout=0.05, every=0.01)
     assert "kafka answering did not happen" in caught.value.message
     assert "nobody listens" in caught.value.message
+
+
+def test_a_database_that_is_away_is_waited_for():
+    answers = iter([DatabaseAwayError("restarting"), True])
+
+    def probe() -> bool:
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return answer
+
+    assert wait_until(probe, what="a row", timeout=60, every=0.01)
 
 
 def test_processes_end_even_if_they_will_not():

@@ -163,7 +163,7 @@ def test_vacuum_deletes_what_no_version_needs(settings: Settings, contract: Cont
     long_ago = 1_600_000_000
     os.utime(orphan, (long_ago, long_ago))
     before = rows(uri)
-    result = delta.vacuum(settings, contract, contract.topic.silver, TODAY, lock=Locks())
+    result = delta.vacuum(settings, contract, contract.topic.silver, lock=Locks())
     assert result.removed == 1
     assert not orphan.exists()
     assert rows(uri) == before
@@ -175,7 +175,7 @@ def test_vacuum_below_the_tables_retention_is_refused_with_a_way_out(
     write(settings, contract.topic.silver, "event_date", TODAY)
     hasty = replace(contract, maintenance=Maintenance(vacuum_hours=1))
     with pytest.raises(MaintenanceError, match=r"silver\.commerce\.clickstream.*vacuumHours"):
-        delta.vacuum(settings, hasty, contract.topic.silver, TODAY, lock=Locks())
+        delta.vacuum(settings, hasty, contract.topic.silver, lock=Locks())
 
 
 def test_a_lost_commit_is_redone_on_the_newest_version(

@@ -105,3 +105,85 @@ def test_without_a_past_only_what_is_known_is_watched() -> None:
     nothing = limits(Requests.none(), Outcomes.none(), 0.0, "f1", Tolerance())
     assert [name for name, _ in Watch(nothing).evidence] == ["errors"]
     assert Probation.from_json(nothing.to_json()) == nothing
+
+
+def together(seed: int, level: float, champion: ArmIs, other: ArmIs) -> tuple[Requests, Outcomes]:
+    """A quarter of the traffic is another version's; after half of the time all is slower."""
+    requests, outcomes = arrays(
+        seed, seconds=3600, rate=5, share=0.25, champion=champion, challenger=other
+    )
+    late = requests.at > 1800
+    return replace(requests, seconds=np.where(late, level, 1.0) * requests.seconds), outcomes
+
+
+@pytest.mark.parametrize("level", [0.5, 3.0, 10.0])
+def test_what_slows_down_for_another_version_too_is_no_fault_of_the_champion(level: float) -> None:
+    for seed in range(10):
+        watch = watched(together(seed, level, ArmIs(), ArmIs()))
+        assert not watch.broken, watch.reason
+        assert not watch.blamed
+
+
+def test_an_incident_of_all_versions_breaks_no_limit() -> None:
+    ill = ArmIs(failures=0.4, right=0.5)
+    watch = watched(together(1, 1.0, ill, ill))
+    assert not watch.broken, watch.reason
+
+
+@pytest.mark.parametrize(
+    ("arm", "reason"),
+    [
+        (ArmIs(failures=0.1), "error rate is above that of others"),
+        (ArmIs(slower=3.0), "latency is above that of others"),
+        (ArmIs(right=0.55), "f1 is below that of others"),
+    ],
+)
+def test_a_champion_worse_than_another_of_the_same_moment_is_blamed(
+    arm: ArmIs, reason: str
+) -> None:
+    watch = watched(together(1, 10.0, arm, ArmIs()))
+    assert watch.broken
+    assert watch.blamed
+    assert reason in watch.reason
+
+
+def test_alone_a_version_is_taken_out_but_not_blamed() -> None:
+    watch = watched(alone(1, ArmIs(slower=3.0)))
+    assert watch.broken
+    assert not watch.blamed
+    assert "the cause may be outside the version" in watch.reason
+
+
+def test_the_limits_apply_again_when_the_other_version_is_gone() -> None:
+    requests, outcomes = together(1, 1.0, ArmIs(), ArmIs())
+    later, _ = alone(2, ArmIs(slower=3.0))
+    watch = watched((requests, outcomes))
+    assert not watch.broken
+    watch.add_requests(replace(later, at=later.at + 3600))
+    assert watch.broken
+
+
+def test_the_limits_are_those_of_the_worst_hour() -> None:
+    requests, outcomes = arrays(1, seconds=86_400, rate=0.5, share=0.0)
+    # A daily cycle: at its peak everything takes three times as long.
+    level = 1 + 2 * np.sin(np.pi * requests.at / 86_400) ** 2
+    before = replace(requests, at=requests.at - 86_400, seconds=level * requests.seconds)
+    found = limits(before, outcomes, 0.9, "f1", Tolerance())
+    p95 = float(np.quantile(requests.seconds, 0.95))
+    assert found.seconds > 3 * 1.5 * p95
+    # Promoted at night, the version is still there at noon.
+    again, labels = arrays(2, seconds=86_400, rate=0.5, share=0.0)
+    watch = watched((replace(again, seconds=level * again.seconds), labels), found)
+    assert not watch.broken, watch.reason
+
+
+@settings(max_examples=20, deadline=None)
+@given(failed=st.integers(0, 40), n=st.integers(200, 2000), scale=st.floats(0.01, 10.0))
+def test_the_limits_are_above_what_was_seen(failed: int, n: int, scale: float) -> None:
+    rng = np.random.default_rng(n)
+    seconds = scale * rng.exponential(1.0, n)
+    nobody = np.zeros(n, dtype=np.bool_)
+    requests = Requests(np.arange(n) * 1.0, nobody, np.arange(n) < failed, seconds)
+    found = limits(requests, Outcomes.none(), 0.0, "f1", Tolerance())
+    assert found.errors >= failed / n + 0.01 or found.errors == 0.5
+    assert found.seconds >= 1.5 * float(np.quantile(seconds, 0.95, method="lower"))

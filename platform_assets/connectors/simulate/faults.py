@@ -31,7 +31,7 @@ def breaker(contract: Contract, kind: str) -> Breaker:
     if kind == EVENT_TIME_MISSING:
         return _setter(contract, contract.event_time, None)
     if kind == UNDECODABLE:
-        return lambda columns, row: None
+        return lambda _columns, _row: None
     rule = next(rule for rule in contract.rules if rule.name == kind)
     breakers = [_setter(contract, rule.column, value) for value in _bad_values(contract, rule)]
     guard = rule.when

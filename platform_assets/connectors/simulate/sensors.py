@@ -75,7 +75,7 @@ def _stuck(power: Floats, voltage: Floats, rows: Ints) -> None:
     voltage[rows] = voltage[rows[0]]
 
 
-def _spike(power: Floats, voltage: Floats, rows: Ints) -> None:
+def _spike(power: Floats, _voltage: Floats, rows: Ints) -> None:
     power[rows] *= np.where(np.arange(len(rows)) % 4 == 0, 4.0, 1.5)
 
 
@@ -84,7 +84,7 @@ def _dropout(power: Floats, voltage: Floats, rows: Ints) -> None:
     voltage[rows] = 0.0
 
 
-def _drift(power: Floats, voltage: Floats, rows: Ints) -> None:
+def _drift(power: Floats, _voltage: Floats, rows: Ints) -> None:
     power[rows] *= 1 + 0.03 * (1 + np.arange(len(rows)))
 
 

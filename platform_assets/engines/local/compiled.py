@@ -45,7 +45,7 @@ class Compiled:
         with_columns: list[str] | None,
         predicate: pl.Expr | None,
         n_rows: int | None,
-        batch_size: int | None,
+        batch_size: int | None,  # noqa: ARG002
     ) -> Iterator[pl.DataFrame]:
         frame = self._input if with_columns is None else self._input.select(with_columns)
         if n_rows is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from platform_assets.contracts.model import Contract
@@ -95,8 +96,13 @@ def maintain_topic(
     for table in contract.tables:
         if not exists(settings, table):
             continue
-        for step in (delete_old_rows, compact, vacuum, clean_log):
-            result = step(settings, contract, table, today, lock=lock, dry_run=dry_run)
+        for step in (
+            partial(delete_old_rows, today=today),
+            partial(compact, today=today),
+            vacuum,
+            clean_log,
+        ):
+            result = step(settings, contract, table, lock=lock, dry_run=dry_run)
             if result is not None:
                 results.append(result)
     return results
@@ -183,7 +189,6 @@ def vacuum(
     settings: Settings,
     contract: Contract,
     table: TableName,
-    today: date,
     *,
     lock: Lock | None = None,
     dry_run: bool = False,
@@ -275,7 +280,6 @@ def clean_log(
     settings: Settings,
     contract: Contract,
     table: TableName,
-    today: date,
     *,
     lock: Lock | None = None,
     dry_run: bool = False,

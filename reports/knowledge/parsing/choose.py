@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from reports.knowledge.chunks import clean
 from reports.knowledge.model import Document, RefusedError
+from reports.knowledge.parsing.package import unpacked_size
+from reports.knowledge.text import clean, unreadable
 
 MAX_BYTES = 100 * 1024 * 1024
 MAX_UNPACKED_BYTES = 500 * 1024 * 1024
 
 _PARSERS = {
     ".pdf": "pdf:parse_pdf",
-    ".docx": "office:parse_word",
-    ".pptx": "office:parse_slides",
-    ".xlsx": "office:parse_workbook",
-    ".html": "web:parse_html",
-    ".htm": "web:parse_html",
-    ".md": "web:parse_markdown",
-    ".txt": "web:parse_text",
+    ".docx": "word:parse_word",
+    ".pptx": "slides:parse_slides",
+    ".xlsx": "workbook:parse_workbook",
+    ".html": "html:parse_html",
+    ".htm": "html:parse_html",
+    ".md": "plain:parse_markdown",
+    ".txt": "plain:parse_text",
     ".eml": "mail:parse_mail",
 }
 _ZIPPED = {".docx", ".pptx", ".xlsx"}
@@ -62,6 +65,9 @@ def parse(path: Path) -> Document:
         lost = f" ({'; '.join(document.flaws)})" if document.flaws else ""
         scan = "; a scan needs text recognition first" if suffix == ".pdf" else ""
         raise RefusedError("empty", f"{path.name}: no text{scan}{lost}")
+    if count := sum(unreadable(block.text) for block in document.blocks):
+        sentence = f"{count} characters have no meaning outside of the file's own fonts"
+        return replace(document, flaws=(*document.flaws, sentence))
     return document
 
 
@@ -80,11 +86,8 @@ def _check_size(path: Path, suffix: str) -> None:
         if opened.read(len(_OLE)) == _OLE:
             raise RefusedError("encrypted", f"{path.name}: encrypted; save it without a password")
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-    except zipfile.BadZipFile as error:
+        unpacked = unpacked_size(path, MAX_UNPACKED_BYTES)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, error) from error
     if unpacked > MAX_UNPACKED_BYTES:
-        raise RefusedError(
-            "size", f"{path.name}: {unpacked:,} bytes unpacked, at most {MAX_UNPACKED_BYTES:,}"
-        )
+        raise RefusedError("size", f"{path.name}: over {MAX_UNPACKED_BYTES:,} bytes unpacked")

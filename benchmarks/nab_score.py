@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ml.anomaly.errors import AnomalyError
+from ml.anomaly.state import Floats
 
-Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
+Raw = TypeVar("Raw", float, Floats)
 
 PROBATION = 0.15
 """Share of a series at its start in which no alarm counts."""
@@ -149,14 +151,24 @@ def alarms(scores: Floats, threshold: float, refractory: int = 0) -> Indices:
 
 
 @dataclass(frozen=True)
-class _Count:
+class Count:
+    """What alarms in one series come to.
+
+    Attributes:
+        raw: their weighted worth, less what was missed.
+        windows: how many there are.
+        hits: how many were detected.
+        false_alarms: alarms outside all windows.
+    """
+
     raw: float
     windows: int
     hits: int
     false_alarms: int
 
 
-def _count(truth: Truth, at: Indices, profile: Profile) -> _Count:
+def count(truth: Truth, at: Indices, profile: Profile) -> Count:
+    """Judge the alarms at these rows; those in the probationary period do not count."""
     at = at[at >= truth.probation]
     window = truth.window_of[at]
     worth = truth.worth[at]
@@ -171,15 +183,25 @@ def _count(truth: Truth, at: Indices, profile: Profile) -> _Count:
         - profile.miss * missed
         + profile.false_alarm * float(worth[outside].sum())
     )
-    return _Count(raw, len(truth.windows), len(best), int(outside.sum()))
+    return Count(raw, len(truth.windows), len(best), int(outside.sum()))
 
 
-def _normalised(counts: Sequence[_Count], profile: Profile) -> float:
-    windows = sum(count.windows for count in counts)
+def normalised(raw: Raw, windows: int, profile: Profile) -> Raw:
+    """The score that a raw one comes to: 0 for no alarm at all, 100 for perfect ones.
+
+    Raises:
+        AnomalyError: there is no window.
+    """
     if not windows:
         raise AnomalyError("no series has an anomaly window", "score series with labels")
     null, perfect = -profile.miss * windows, profile.hit * windows
-    return 100.0 * (sum(count.raw for count in counts) - null) / (perfect - null)
+    return 100.0 * (raw - null) / (perfect - null)
+
+
+def _normalised(counts: Sequence[Count], profile: Profile) -> float:
+    return normalised(
+        float(sum(one.raw for one in counts)), sum(one.windows for one in counts), profile
+    )
 
 
 def score_alarms(found: Iterable[tuple[Truth, Indices]], profile: Profile) -> float:
@@ -192,7 +214,7 @@ def score_alarms(found: Iterable[tuple[Truth, Indices]], profile: Profile) -> fl
     Raises:
         AnomalyError: there is no window in any series.
     """
-    return _normalised([_count(truth, at, profile) for truth, at in found], profile)
+    return _normalised([count(truth, at, profile) for truth, at in found], profile)
 
 
 @dataclass(frozen=True)
@@ -208,13 +230,13 @@ class Sweep:
 
     names: tuple[str, ...]
     thresholds: Floats
-    counts: tuple[tuple[_Count, ...], ...]
+    counts: tuple[tuple[Count, ...], ...]
     profile: Profile
 
     def best(self, rows: Sequence[int] | None = None) -> int:
         """The candidate with the highest score over these series (all if None)."""
         chosen = self.counts if rows is None else [self.counts[row] for row in rows]
-        raw = np.array([[count.raw for count in series] for series in chosen]).sum(axis=0)
+        raw = np.array([[one.raw for one in series] for series in chosen]).sum(axis=0)
         # Of equals the highest threshold: fewer alarms for the same score.
         return int(len(raw) - 1 - np.argmax(raw[::-1]))
 
@@ -225,9 +247,9 @@ class Sweep:
         return Result(
             _normalised(chosen, self.profile),
             float(self.thresholds[candidate]),
-            sum(count.windows for count in chosen),
-            sum(count.hits for count in chosen),
-            sum(count.false_alarms for count in chosen),
+            sum(one.windows for one in chosen),
+            sum(one.hits for one in chosen),
+            sum(one.false_alarms for one in chosen),
         )
 
     def held_out(self) -> float:
@@ -295,7 +317,7 @@ def sweep(
     thresholds = np.unique(np.quantile(pooled, 1.0 - shares))
     thresholds = np.append(thresholds, np.nextafter(thresholds[-1], np.inf))
     counts = tuple(
-        tuple(_count(truth, alarms(scores, at, refractory), profile) for at in thresholds)
+        tuple(count(truth, alarms(scores, at, refractory), profile) for at in thresholds)
         for truth, scores in (
             # An alarm within the probationary period must not silence the time after it.
             (truth, np.where(np.arange(truth.rows) < truth.probation, -np.inf, scores))

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from benchmarks.nab_score import Profile, Truth
 from ml.anomaly.errors import AnomalyError
-from ml.anomaly.nab import Floats, Profile, Truth
+from ml.anomaly.state import Floats
 
 _LABEL_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
