@@ -210,7 +210,7 @@ def file_source(document: Document) -> FileSource:
     try:
         fields = FileSourceFields.model_validate(attributes)
     except ValidationError as error:
-        raise _refused(document, attributes, error) from error
+        raise _refused(document, error) from error
     folder = document.path.parent
     if fields.source != folder.name:
         raise _wrong(
@@ -225,9 +225,7 @@ def file_source(document: Document) -> FileSource:
     return kind
 
 
-def _refused(
-    document: Document, attributes: Mapping[str, Any], error: ValidationError
-) -> SourceError:
+def _refused(document: Document, error: ValidationError) -> SourceError:
     first = error.errors()[0]
     place = first["loc"]
     name = str(place[0]) if place else ""
