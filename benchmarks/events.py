@@ -43,7 +43,7 @@ def produce(settings: Settings, entity: str, events: int, days: float) -> int:
     """Put ``events`` records that span ``days`` on the topic; returns the schema's id."""
     contract = contract_for(entity)
     schema_id = ensure_topics(settings, [contract])[contract.topic]
-    encoder = Encoder(contract, schema_id)
+    encoder = Encoder(contract, schema_id, "simulator")
     weaver = Weaver(contract, SHARES, f"bench-{entity}")
     rng = np.random.default_rng([SEED, *entity.encode()])
     stream = Clickstream()

@@ -173,6 +173,7 @@ def ingest(
     _print_ingest(result, dry_run)
     if as_json:
         counts: dict[str, Any] = {"events": result.events, "dead_letters": result.dead_letters}
+        counts["conflicts"] = result.conflicts
         counts["files"] = [vars(outcome) for outcome in result.files]
         typer.echo(json.dumps(counts))
     if any(outcome.error for outcome in result.files):
@@ -187,10 +188,10 @@ def contracts_check(
     Example:
       weir contracts check platform_assets/contracts/commerce.clickstream.yaml
     """
-    from platform_assets.contracts.load import CONTRACTS, ContractError, load_contract
+    from platform_assets.contracts.load import ContractError, contract_files, load_contract
 
     failed = False
-    for path in paths or sorted(CONTRACTS.glob("*.yaml")):
+    for path in paths or contract_files():
         try:
             contract = load_contract(path)
         except ContractError as error:
@@ -268,7 +269,8 @@ def _print_ingest(result: IngestResult, dry_run: bool) -> None:
     verb = "would send" if dry_run else "sent"
     _OUT.print(
         f"{result.source}: {len(result.files)} files ({skipped} ingested before), "
-        f"{verb} {result.events:,} records, {result.dead_letters:,} dead letters"
+        f"{verb} {result.events:,} records, {result.dead_letters:,} dead letters, "
+        f"{result.conflicts:,} of them conflicts"
     )
     for outcome in result.files:
         for reason in outcome.reasons:

@@ -69,7 +69,7 @@ class Columns:
 class Encoder:
     """Encodes envelopes of one contract under one schema id."""
 
-    def __init__(self, contract: Contract, schema_id: int, source: str = "simulator") -> None:
+    def __init__(self, contract: Contract, schema_id: int, source: str) -> None:
         self._contract = contract
         self._schema = fastavro.parse_schema(value_schema(contract))
         self._frame = FRAME.pack(0, schema_id)

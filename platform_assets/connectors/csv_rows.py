@@ -65,7 +65,7 @@ def decoded(file: Path, content: bytes, encoding: str = "utf-8-sig") -> str:
         ) from error
 
 
-def rows(file: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
+def rows(file: Path, text: str, columns: tuple[str, ...], delimiter: str = ",") -> Iterator[Row]:
     """The rows of a file, each with its line and text.
 
     A row that is none is given with its reason, and reading goes on at the next line: what a
@@ -75,15 +75,16 @@ def rows(file: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
         file: for messages.
         text: its content.
         columns: columns that the header must have.
+        delimiter: the character between two values.
 
     Raises:
         FileError: the header is none, lacks a column, or names one twice.
     """
     # Not splitlines(): it also splits at characters that may stand inside a value.
     lines = list(io.StringIO(text, newline=""))
-    header, at = _header(file, lines, columns)
+    header, at = _header(file, lines, columns, delimiter)
     while at < len(lines):
-        values, taken, reason = _record(lines, at, len(header))
+        values, taken, reason = _record(lines, at, len(header), delimiter)
         raw = "".join(lines[at : at + taken])
         if reason:
             yield at + 1, raw, reason
@@ -96,10 +97,13 @@ def rows(file: Path, text: str, columns: tuple[str, ...]) -> Iterator[Row]:
         at += taken
 
 
-def _header(file: Path, lines: list[str], columns: tuple[str, ...]) -> tuple[list[str], int]:
-    header, taken, reason = _record(lines, 0, 0) if lines else ([], 0, "")
+def _header(
+    file: Path, lines: list[str], columns: tuple[str, ...], delimiter: str
+) -> tuple[list[str], int]:
+    header, taken, reason = _record(lines, 0, 0, delimiter) if lines else ([], 0, "")
+    expected = delimiter.join(columns)
     if reason:
-        raise FileError(f"{file}, line 1: wrong header: {reason}", f"expected {','.join(columns)}")
+        raise FileError(f"{file}, line 1: wrong header: {reason}", f"expected {expected}")
     # Exports often end each line with empty columns; those are never read.
     counted = Counter(name for name in header if name)
     if twice := [name for name, times in counted.items() if times > 1]:
@@ -108,16 +112,17 @@ def _header(file: Path, lines: list[str], columns: tuple[str, ...]) -> tuple[lis
             "which of them counts cannot be told: rename or remove one",
         )
     if missing := [name for name in columns if name not in header]:
-        hint = f"expected {','.join(columns)}"
-        if len(header) == 1 and (found := [sign for sign in ";\t|" if sign in header[0]]):
-            hint = f"values are separated by {found[0]!r}, expected commas"
+        hint = f"expected {expected}"
+        if len(header) == 1 and (found := [sign for sign in ",;\t|" if sign in header[0]]):
+            wanted = "commas" if delimiter == "," else repr(delimiter)
+            hint = f"values are separated by {found[0]!r}, expected {wanted}"
         raise FileError(f"{file}: wrong header: no column {', '.join(missing)}", hint)
     return header, taken
 
 
-def _record(lines: list[str], at: int, width: int) -> tuple[list[str], int, str]:
+def _record(lines: list[str], at: int, width: int, delimiter: str) -> tuple[list[str], int, str]:
     """Values of the record that begins at a line, how many lines it takes, and why it is none."""
-    reader = csv.reader(lines[at : at + LONGEST_RECORD], strict=True)
+    reader = csv.reader(lines[at : at + LONGEST_RECORD], delimiter=delimiter, strict=True)
     try:
         values = next(reader, [])
     except csv.Error as error:
@@ -129,15 +134,15 @@ def _record(lines: list[str], at: int, width: int) -> tuple[list[str], int, str]
     taken = max(1, reader.line_num)
     if taken > 1 and width >= _FEWEST_TELLING:
         for line in lines[at + 1 : at + taken]:
-            if _is_row(line, width):
+            if _is_row(line, width, delimiter):
                 return [], 1, "not CSV: a quote is opened and takes in the rows below it"
     return values, taken, ""
 
 
-def _is_row(line: str, width: int) -> bool:
+def _is_row(line: str, width: int, delimiter: str) -> bool:
     """Whether a line is a whole row by itself."""
     try:
-        return len(next(csv.reader([line], strict=True), [])) == width
+        return len(next(csv.reader([line], delimiter=delimiter, strict=True), [])) == width
     except csv.Error:
         return False
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_assets.core.naming import TopicName
 
-_SOURCES = Path(__file__).parent.parent / "sources"
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a file's name matches a pattern; upper and lower case count as one."""
+    return fnmatch.fnmatchcase(name.lower(), pattern.lower())
 
 
 @dataclass(frozen=True)
@@ -27,42 +31,30 @@ class GivenFile:
 
 @dataclass(frozen=True)
 class FileSource:
-    """A kind of CSV file.
+    """A kind of CSV file, as ``sources/<name>/defs.yaml`` describes it.
 
     Attributes:
-        name: the source instance; its mapping is ``sources/<name>/mapping.jsonata``.
+        name: the source instance.
         topic: where its records go.
         columns: columns the header must have; others are ignored.
+        mapping: its JSONata mapping.
         number_by: rows are numbered from 1 within equal values of these (column, characters
             that count, 0 for all); the mapping sees the number as ``line_no``. Numbered rows are
             identified within their file, by its folder's and its own name: row 1 of another part
             of the same day is another record, row 1 of a corrected file is the same one.
+        encoding: of the files' text.
+        delimiter: the character between two values.
+        names: pattern of its files' names; upper and lower case count as one.
     """
 
     name: str
     topic: TopicName
     columns: tuple[str, ...]
+    mapping: Path
     number_by: tuple[tuple[str, int], ...] = ()
     encoding: str = "utf-8-sig"
-
-    @property
-    def mapping(self) -> Path:
-        """The source's JSONata mapping."""
-        return _SOURCES / self.name / "mapping.jsonata"
-
-
-SOURCES = {
-    "online_retail": FileSource(
-        name="online_retail",
-        topic=TopicName("retail", "invoice_lines"),
-        columns=(
-            "InvoiceNo", "StockCode", "Description", "Quantity",
-            "InvoiceDate", "UnitPrice", "CustomerID", "Country",
-        ),
-        number_by=(("InvoiceNo", 0), ("InvoiceDate", len("2010-12-01"))),
-    )
-}  # fmt: skip
-"""The file sources, by name."""
+    delimiter: str = ","
+    names: str = "*.csv"
 
 
 @dataclass

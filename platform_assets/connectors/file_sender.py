@@ -79,7 +79,7 @@ class RowSender:
         self._kind = kind
         self._contract = contract
         self._mapping = EnvelopeMapping(contract, kind.name, kind.mapping)
-        self._encoder = Encoder(contract, schema_id)
+        self._encoder = Encoder(contract, schema_id, kind.name)
         self._producer = producer
         self._seen: IngestedFiles | _Seen = ledger or _Seen()
         self._waiting: list[_Mapped] = []
@@ -94,7 +94,7 @@ class RowSender:
         """
         text = decoded(file, content, self._kind.encoding)
         numbers: Counter[tuple[str, ...]] = Counter()
-        found = rows(file, text, self._kind.columns)
+        found = rows(file, text, self._kind.columns, self._kind.delimiter)
         scope: str | None = None
         for count, (line, raw, row) in enumerate(found, 1):
             if scope is None:

@@ -13,21 +13,22 @@ from pathlib import Path
 
 from platform_assets.connectors.csv_rows import FileError
 from platform_assets.connectors.file_model import (
-    SOURCES,
     FileOutcome,
     FileSource,
     GivenFile,
     IngestResult,
+    matches,
 )
 from platform_assets.connectors.file_sender import Progress, RowSender, scope_of
 from platform_assets.connectors.ingested import IngestedFiles
 from platform_assets.connectors.produce import LogProducer
 from platform_assets.connectors.publish import ensure_topics
+from platform_assets.connectors.source_folder import load_file_sources
 from platform_assets.contracts.load import load_contracts
+from platform_assets.contracts.model import Contract
 from platform_assets.core.settings import Settings
 
 __all__ = [
-    "SOURCES",
     "FileError",
     "FileOutcome",
     "FileSource",
@@ -54,7 +55,7 @@ def ingest(
     Args:
         settings: where the servers are.
         path: file or folder.
-        source: a name in :data:`SOURCES`.
+        source: the name of a folder below ``sources/``.
         given: send exactly these files, where they still are what they were; ``path`` is then
             only the folder's name.
         again: send files that were ingested before too.
@@ -66,14 +67,17 @@ def ingest(
 
     Raises:
         FileError: unknown source, missing path, or the single file cannot be used.
+        SourceError: the source's folder cannot be used.
         WeirError: a server does not answer or refuses, or a record is not delivered.
     """
-    if source not in SOURCES:
-        raise FileError(f"unknown source {source!r}", f"sources: {', '.join(SOURCES)}")
-    kind = SOURCES[source]
-    files = _files(path) if given is None else [one.path for one in given]
+    sources = load_file_sources()
+    try:
+        kind = sources[source]
+    except KeyError:
+        raise FileError(f"unknown source {source!r}", f"sources: {', '.join(sources)}") from None
+    files = _files(path, kind.names) if given is None else [one.path for one in given]
     expected = {one.path: one for one in given or ()}
-    contract = load_contracts()[kind.topic]
+    contract = contract_of(kind)
     result = IngestResult(source)
     with ExitStack() as stack:
         ledger = producer = None
@@ -107,6 +111,22 @@ def ingest(
     return result
 
 
+def contract_of(kind: FileSource) -> Contract:
+    """The contract of a source's topic.
+
+    Raises:
+        FileError: there is none.
+        ContractError: it cannot be used.
+    """
+    try:
+        return load_contracts()[kind.topic]
+    except KeyError:
+        raise FileError(
+            f"source {kind.name}: no contract for topic {kind.topic}",
+            f"add {kind.topic}.yaml to its folder, or to platform_assets/contracts",
+        ) from None
+
+
 def digest(file: Path) -> str:
     """SHA-256 of a file, read piece by piece.
 
@@ -131,14 +151,14 @@ def _content(file: Path, expected: GivenFile | None, outcome: FileOutcome) -> by
     return content
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, names: str) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.exists():
         raise FileError(f"{path}: no such file or folder", "check the path")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv")
+    files = sorted(file for file in path.iterdir() if matches(file.name, names))
     if not files:
-        raise FileError(f"{path}: no CSV file in this folder")
+        raise FileError(f"{path}: no CSV file in this folder", f"their names match {names}")
     return files
 
 

@@ -54,12 +54,7 @@ class EnvelopeMapping:
         """
         self._contract = contract
         self._source = source
-        try:
-            self._expression = Jsonata(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise WeirError(f"source {source}: mapping {path} cannot be read: {error}") from error
-        except JException as error:
-            raise WeirError(f"source {source}: mapping {path} is not JSONata: {error}") from error
+        self._expression = compiled(source, path)
 
     def envelope(self, record: Mapping[str, Any], ingested_at: int) -> Envelope:
         """Map one record.
@@ -99,6 +94,22 @@ class EnvelopeMapping:
             column.name: _converted(column.name, column.type, values.get(column.name))
             for column in self._contract.payload_columns
         }
+
+
+def compiled(source: str, path: Path) -> Jsonata:
+    """A mapping, compiled.
+
+    Raises:
+        WeirError: the file is missing, or not JSONata.
+    """
+    try:
+        return Jsonata(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeirError(f"source {source}: mapping {path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeirError(f"source {source}: mapping {path} cannot be read: {error}") from error
+    except JException as error:
+        raise WeirError(f"source {source}: mapping {path} is not JSONata: {error}") from error
 
 
 def convert(column: Column, value: Any) -> Any:

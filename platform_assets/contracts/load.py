@@ -1,6 +1,7 @@
 """Reads data contracts: ODCS v3 YAML -> :class:`~platform_assets.contracts.model.Contract`.
 
-A topic's contract is ``contracts/<domain>.<entity>.yaml``. Everything but columns has a
+A topic's contract is ``<domain>.<entity>.yaml`` in ``contracts/``, or in the folder of the one
+source that feeds it. Everything but columns has a
 default; ``docs/reference/contracts.md`` lists the properties.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 
 from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
+from platform_assets import sources
 from platform_assets.contracts.document import ContractError, Document
 from platform_assets.contracts.model import (
     BadRow,
@@ -30,7 +32,7 @@ from platform_assets.contracts.rules import RuleReader
 from platform_assets.core.broken import Loaded, load_each
 from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
 
-__all__ = ["CONTRACTS", "ContractError", "load_contract", "load_contracts"]
+__all__ = ["CONTRACTS", "ContractError", "contract_files", "load_contract", "load_contracts"]
 
 CONTRACTS = Path(__file__).parent
 """Where the contracts lie."""
@@ -63,11 +65,21 @@ def load_contracts() -> Loaded[TopicName, Contract]:
     One that cannot be used stops no other: it is in ``broken``, and asking for its topic raises
     its error.
     """
-    return read_contracts(CONTRACTS)
+    return _read_each(contract_files())
+
+
+def contract_files() -> list[Path]:
+    """The lake's contracts: those of ``contracts/`` and of the source folders, by name."""
+    found = [*sorted(CONTRACTS.glob("*.yaml")), *sources.contract_files()]
+    return sorted(found, key=lambda path: path.name)
 
 
 def read_contracts(folder: Path) -> Loaded[TopicName, Contract]:
     """The contracts of a folder; see :func:`load_contracts`."""
+    return _read_each(sorted(folder.glob("*.yaml")))
+
+
+def _read_each(paths: list[Path]) -> Loaded[TopicName, Contract]:
     taken: dict[str, TopicName] = {}
 
     def one(path: Path) -> tuple[TopicName, Contract]:
@@ -83,7 +95,7 @@ def read_contracts(folder: Path) -> Loaded[TopicName, Contract]:
         taken.update(dict.fromkeys(names, contract.topic))
         return contract.topic, contract
 
-    return load_each("contract", sorted(folder.glob("*.yaml")), one)
+    return load_each("contract", paths, one)
 
 
 def load_contract(path: Path | str) -> Contract:

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=30.0, gt=0)
     """Timeout of one external call."""
 
+    inbox: str = ""
+    """Folder below which the files of file sources arrive."""
     reports_root: str = ""
     """Folder of finished reports and of the embedded vector store."""
     portal_port: int = 0
@@ -164,6 +166,7 @@ class Settings(BaseSettings):
             "trino_host": LOOPBACK,
             "trino_port": base + 5,
             "dagster_url": f"http://{LOOPBACK}:{base + 6}",
+            "inbox": str(home / "inbox"),
             "reports_root": str(home / "reports"),
             "portal_port": base + 9,
             "portal_url": f"http://{LOOPBACK}:{base + 9}",

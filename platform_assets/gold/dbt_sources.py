@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -165,11 +166,30 @@ def _yaml(content: dict[str, Any]) -> str:
     return f"# {_NOTICE}\n{text}"
 
 
-def main() -> None:
-    """Write the staging folder and say what changed."""
-    from platform_assets.contracts.load import load_contracts
+def staged(asked: Iterable[str] = ()) -> list[Contract]:
+    """Contracts that have staging views, for gold to build on.
 
-    for path in write(load_contracts().values()):
+    Those of ``contracts/`` all do. The topic of one source does where it was asked for: a new
+    source's folder must not change the dbt project.
+
+    Args:
+        asked: topics beside those.
+    """
+    from platform_assets.contracts.load import CONTRACTS, load_contracts
+
+    names = set(asked)
+    return [
+        contract
+        for contract in load_contracts().values()
+        if Path(contract.path).parent == CONTRACTS
+        or str(contract.topic) in names
+        or (STAGING / f"{_staging_name(contract)}.sql").exists()
+    ]
+
+
+def main() -> None:
+    """Write the staging folder and say what changed; arguments: topics of sources, staged, too."""
+    for path in write(staged(sys.argv[1:])):
         print(path.relative_to(REPOSITORY))
 
 

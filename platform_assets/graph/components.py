@@ -36,6 +36,7 @@ from dagster import (
 )
 from pydantic import Field
 
+from platform_assets.connectors.source_folder import FileSourceFields
 from platform_assets.core.errors import WeirError
 from platform_assets.graph.inbox import (
     FAILED,
@@ -85,23 +86,8 @@ class HistoryConfig(Config):
     topics: list[str] = Field(default=[], description="Only these topics.")
 
 
-class FileSource(Component, Model, Resolvable):
-    """Daily CSV files of a folder, sent to a topic, each once.
-
-    Attributes:
-        source: the source instance in ``connectors/files.py``; also its asset's name.
-        topics: the topics that it feeds.
-        path_variable: environment variable that names the folder.
-        owner: who answers for it.
-        look_every_seconds: pause between two looks at the folder.
-    """
-
-    source: str
-    topics: Sequence[str]
-    path_variable: str
-    owner: str
-    description: str = ""
-    look_every_seconds: int = 60
+class FileSource(Component, FileSourceFields, Resolvable):
+    """CSV files that arrive in a folder, sent to a topic, each once; the fields say all of it."""
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, its job and the sensor over its folder."""
@@ -115,33 +101,52 @@ class FileSource(Component, Model, Resolvable):
         return Definitions(assets=[ingested], jobs=[job], sensors=[self._sensor(job.name)])
 
     def folder(self, given: str = "") -> Path:
-        """Where the files lie.
+        """Where the files are: the one given, or the variable's, or the source's in the inbox.
 
         Raises:
-            SourcePathError: nothing says where, or nothing is there; names the variable.
+            SourcePathError: nothing is there; names the variable or the folder.
         """
-        text = given or os.environ.get(self.path_variable, "")
-        if not text:
-            raise SourcePathError(
-                f"source {self.source}: no folder is configured",
-                f"set {self.path_variable} where Dagster's code server runs (before `weir up`), "
-                "or give `path` in the run's config",
+        variable = os.environ.get(self.path_variable, "") if self.path_variable else ""
+        if text := given or variable:
+            path = Path(text).expanduser()
+            if not path.exists():
+                hint = "fix the run's config" if given else f"fix {self.path_variable}"
+                raise SourcePathError(f"source {self.source}: {path} does not exist", hint)
+            return path
+        inbox = self._inbox()
+        if inbox is not None and inbox.is_dir():
+            return inbox
+        hint = "create it, or give `path` in the run's config"
+        if self.path_variable:
+            hint = (
+                f"create it, or set {self.path_variable} where Dagster's code server runs "
+                "(before `weir up`), or give `path` in the run's config"
             )
-        path = Path(text).expanduser()
-        if not path.exists():
-            raise SourcePathError(
-                f"source {self.source}: {path} does not exist", f"fix {self.path_variable}"
-            )
-        return path
+        at = f"{inbox} does not exist" if inbox else "WEIR_INBOX is not set"
+        raise SourcePathError(f"source {self.source}: no folder: {at}", hint)
+
+    def _inbox(self) -> Path | None:
+        from platform_assets.core.settings import get_settings
+
+        inbox = get_settings().inbox
+        return Path(inbox).expanduser() / self.files.rpartition("/")[0] if inbox else None
+
+    @property
+    def _names(self) -> str:
+        return self.files.rpartition("/")[2]
 
     def _asset(self) -> AssetsDefinition:
         @asset(
             key=source_key(self.source),
-            group_name=GROUP,
+            group_name=self.group,
             kinds={"csv", "kafka"},
             owners=[self.owner],
             description=self.description,
-            metadata={"topics": list(self.topics), "path_variable": self.path_variable},
+            metadata={
+                "topics": list(self.topics),
+                "files": self.files,
+                "path_variable": self.path_variable,
+            },
             retry_policy=_RETRY,
         )
         def files(context: AssetExecutionContext, config: IngestConfig) -> MaterializeResult[None]:
@@ -198,7 +203,7 @@ class FileSource(Component, Model, Resolvable):
             except SourcePathError as error:
                 return SkipReason(str(error))
             inbox = Inbox.parse(context.cursor)
-            inbox.look(folder)
+            inbox.look(folder, names=self._names, settled=self.settled_seconds)
             try:
                 inbox.settle(lambda key: _outcome(context, key), self._settled)
             except WeirError as error:

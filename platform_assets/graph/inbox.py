@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from platform_assets.connectors.file_model import matches
+
 SETTLED_SECONDS = 10.0
 """A file changed more recently than this may still be being written."""
 
@@ -64,15 +66,24 @@ class Inbox:
         """As a cursor."""
         return json.dumps({path: list(asdict(item).values())[1:] for path, item in self._sorted()})
 
-    def look(self, folder: Path, now: float | None = None) -> None:
+    def look(
+        self,
+        folder: Path,
+        now: float | None = None,
+        *,
+        names: str = "*.csv",
+        settled: float = SETTLED_SECONDS,
+    ) -> None:
         """Take in the files that are there and complete; a changed one is a new one.
 
         Args:
             folder: a folder, or one file.
             now: the time that ages are measured at; default: the clock's.
+            names: pattern of the files' names.
+            settled: seconds since a file's last change from which it counts as complete.
         """
         found: dict[str, Item] = {}
-        for path, size, mtime_ns in _complete(folder, now):
+        for path, size, mtime_ns in _complete(folder, now, names, settled):
             known = self.items.get(path)
             if known is not None and (known.size, known.mtime_ns) == (size, mtime_ns):
                 found[path] = known
@@ -138,26 +149,28 @@ def listing(path: Path, now: float | None = None) -> str:
     """
     seen = hashlib.sha256()
     some = False
-    for name, size, mtime_ns in _complete(path, now):
+    for name, size, mtime_ns in _complete(path, now, "*.csv", SETTLED_SECONDS):
         some = True
         seen.update(f"{Path(name).name}\0{size}\0{mtime_ns}\n".encode())
     return seen.hexdigest()[:32] if some else ""
 
 
-def _complete(path: Path, now: float | None) -> list[tuple[str, int, int]]:
-    """Path, size and time of change of each CSV file that is not being written."""
+def _complete(
+    path: Path, now: float | None, names: str, settled: float
+) -> list[tuple[str, int, int]]:
+    """Path, size and time of change of each matching file that is not being written."""
     moment = time.time() if now is None else now
     files = [path] if path.is_file() else sorted(path.iterdir())
     found = []
     for file in files:
-        if file.suffix.lower() != ".csv":
+        if not matches(file.name, names):
             continue
         try:
             stat = file.stat()
         except OSError:
             # Gone since it was listed.
             continue
-        if moment - stat.st_mtime >= SETTLED_SECONDS:
+        if moment - stat.st_mtime >= settled:
             found.append((str(file), stat.st_size, stat.st_mtime_ns))
     return found
 

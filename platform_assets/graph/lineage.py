@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetKey, ComponentTree, Definitions
 
+from platform_assets.connectors.source_folder import (
+    KIND,
+    SourceError,
+    file_source,
+    is_file_source,
+)
+from platform_assets.contracts.load import load_contracts
 from platform_assets.core.broken import BrokenFile, Loaded, load_each
-from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import REPOSITORY
 from platform_assets.core.yaml_lines import read_all
 from platform_assets.graph.broken_assets import build_broken_definitions, build_each
+from platform_assets.sources import definition_files
 
 if TYPE_CHECKING:
     from platform_assets.core.yaml_lines import Document
 
-SOURCES = Path(__file__).parents[1] / "sources"
 GROUP = "sources"
-KIND = "source"
 
 Feeds = dict[str, tuple[str, ...]]
 """Source -> the topics that it feeds, of one file."""
-
-
-class SourceError(WeirError):
-    """A source's ``defs.yaml`` cannot be used; names file, line and rule."""
 
 
 def source_key(name: str) -> AssetKey:
@@ -34,7 +36,7 @@ def source_key(name: str) -> AssetKey:
     return AssetKey(["source", name])
 
 
-def read_feeds(folder: Path) -> Loaded[str, Feeds]:
+def read_feeds() -> Loaded[str, Feeds]:
     """What each source folder's ``defs.yaml`` feeds; one that cannot be used is in ``broken``."""
     taken: dict[str, Path] = {}
 
@@ -42,6 +44,9 @@ def read_feeds(folder: Path) -> Loaded[str, Feeds]:
         feeds: Feeds = {}
         for document in read_all(path, SourceError, KIND):
             source, topics = _instance(document)
+            if is_file_source(document):
+                file_source(document)
+            _known(document, topics)
             if (other := taken.get(source)) is not None:
                 raise SourceError(
                     f"source {document.where(('attributes', 'source'))}: {source!r} is the "
@@ -52,7 +57,7 @@ def read_feeds(folder: Path) -> Loaded[str, Feeds]:
             feeds[source] = topics
         return path.parent.name, feeds
 
-    return load_each(KIND, sorted(folder.glob("*/defs.yaml")), one)
+    return load_each(KIND, definition_files(), one)
 
 
 def sources_of(topic: str) -> list[AssetKey]:
@@ -60,31 +65,30 @@ def sources_of(topic: str) -> list[AssetKey]:
     return _upstream().get(topic, [])
 
 
-def load_sources(folder: Path | None = None) -> Definitions:
+def load_sources() -> Definitions:
     """Assets, jobs and sensors of every source instance; opens nothing.
 
     Each folder is loaded by itself: one that Dagster refuses becomes an asset with its error.
     """
-    built, broken = _loaded(folder or SOURCES)
+    built, broken = _loaded()
     return Definitions.merge(*built, build_broken_definitions(KIND, broken))
 
 
-def broken_sources(folder: Path | None = None) -> list[BrokenFile]:
+def broken_sources() -> list[BrokenFile]:
     """The sources that cannot be used, or that Dagster refuses."""
-    return _loaded(folder or SOURCES)[1]
+    return _loaded()[1]
 
 
-def _loaded(folder: Path) -> tuple[list[Definitions], list[BrokenFile]]:
-    feeds = read_feeds(folder)
-    built, refused = build_each(
-        KIND, [(folder / name / "defs.yaml", name) for name in feeds], _load
-    )
+def _loaded() -> tuple[list[Definitions], list[BrokenFile]]:
+    feeds = read_feeds()
+    paths = {path.parent.name: path for path in definition_files()}
+    built, refused = build_each(KIND, [(paths[name], name) for name in feeds], _load)
     return [definitions for _, definitions in built], [*feeds.broken, *refused]
 
 
 def _load(name: str) -> Definitions:
     module = import_module(f"platform_assets.sources.{name}")
-    made = ComponentTree.from_module(module, project_root=SOURCES.parents[1]).build_defs()
+    made = ComponentTree.from_module(module, project_root=REPOSITORY).build_defs()
     # Without the tree: Dagster merges no two definitions that each have one.
     return Definitions(
         assets=made.assets,
@@ -99,11 +103,28 @@ def _load(name: str) -> Definitions:
 @lru_cache(maxsize=1)
 def _upstream() -> dict[str, list[AssetKey]]:
     found: dict[str, list[AssetKey]] = {}
-    for feeds in read_feeds(SOURCES).values():
+    for feeds in read_feeds().values():
         for source, topics in feeds.items():
             for topic in topics:
                 found.setdefault(topic, []).append(source_key(source))
     return found
+
+
+def _known(document: Document, topics: tuple[str, ...]) -> None:
+    """Refuse a topic that has no contract; one whose contract is broken is not this file's fault.
+
+    Raises:
+        SourceError: there is none.
+    """
+    contracts = load_contracts()
+    known = {str(topic) for topic in contracts} | {file.name for file in contracts.broken}
+    for index, topic in enumerate(topics):
+        if topic not in known:
+            raise SourceError(
+                f"source {document.where(('attributes', 'topics', index))}: `topics`: "
+                f"no contract for {topic!r}",
+                f"add {topic}.yaml to the source's folder, or to platform_assets/contracts",
+            )
 
 
 def _instance(document: Document) -> tuple[str, tuple[str, ...]]:

@@ -110,7 +110,9 @@ class World:
     def _lake(self) -> Lake:
         contract = load_contracts()[TOPIC]
         ids = ensure_topics(self.settings, [contract])
-        return Lake(self.settings, contract, Encoder(contract, ids[TOPIC]), Broker(self.settings))
+        return Lake(
+            self.settings, contract, Encoder(contract, ids[TOPIC], "test"), Broker(self.settings)
+        )
 
 
 @dataclass

@@ -27,6 +27,9 @@ type: platform_assets.graph.components.FileSource
 attributes:
   source: {name}
   topics: [retail.invoice_lines]
+  files: nowhere/*.csv
+  columns: [InvoiceNo]
+  mapping: mapping.jsonata
   path_variable: NOWHERE
   owner: {owner}
 """
@@ -68,7 +71,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (sources / name).mkdir()
         text = SOURCE.format(name=name, owner=owner) if name != "open" else "type: ["
         (sources / name / "defs.yaml").write_text(text)
-    monkeypatch.setattr(lineage, "SOURCES", sources)
+        (sources / name / "mapping.jsonata").write_text("{}")
     monkeypatch.setattr(
         platform_assets.sources, "__path__", [*platform_assets.sources.__path__, str(sources)]
     )

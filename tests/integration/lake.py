@@ -155,7 +155,7 @@ def open_lake(settings: Settings, **changes: Any) -> Lake:
     name = TopicName("test", f"events_{uuid.uuid4().hex[:8]}")
     contract = replace(base, topic=name, **changes)
     ids = ensure_topics(settings, [contract])
-    return Lake(settings, contract, Encoder(contract, ids[name]), Broker(settings))
+    return Lake(settings, contract, Encoder(contract, ids[name], "test"), Broker(settings))
 
 
 def in_thread(action: Any) -> threading.Thread:

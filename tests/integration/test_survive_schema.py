@@ -40,7 +40,7 @@ def deploy(lake: Lake, **changes: Any) -> None:
     """A changed contract, registered and taken over by source and stream."""
     contract = replace(lake.contract, **changes)
     ids = ensure_topics(lake.settings, [contract])
-    lake.contract, lake.encoder = contract, Encoder(contract, ids[contract.topic])
+    lake.contract, lake.encoder = contract, Encoder(contract, ids[contract.topic], "test")
 
 
 def without(lake: Lake, name: str) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from platform_assets.connectors.envelope import event_id
 from platform_assets.connectors.file_sender import RowSender
 from platform_assets.connectors.files import (
-    SOURCES,
     FileError,
     FileOutcome,
     GivenFile,
@@ -27,6 +26,7 @@ from platform_assets.connectors.files import (
 )
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
 from platform_assets.connectors.produce import Record
+from platform_assets.connectors.source_folder import load_file_sources
 from platform_assets.contracts.avro import value_schema
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.settings import Settings
@@ -37,7 +37,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data" / "online_retail"
 
 
 def mapping() -> EnvelopeMapping:
-    source = SOURCES["online_retail"]
+    source = load_file_sources()["online_retail"]
     return EnvelopeMapping(load_contracts()[source.topic], source.name, source.mapping)
 
 
@@ -166,7 +166,7 @@ class Capture:
 
 def sent(*paths: Path) -> tuple[IngestResult, list[dict[str, Any]]]:
     """Files sent in one go to a log that only keeps them; the events as they were encoded."""
-    kind = SOURCES["online_retail"]
+    kind = load_file_sources()["online_retail"]
     contract = load_contracts()[kind.topic]
     capture = Capture()
     sender = RowSender(kind, contract, 1, capture)  # type: ignore[arg-type]
@@ -234,7 +234,7 @@ def test_a_corrected_file_keeps_its_ids_and_the_other_content_is_a_conflict(
     half = written(
         tmp_path, "day.csv", item(600001), "600001,10002,TEA,6,2010-12-13,2.5,1,United K"
     )
-    kind = SOURCES["online_retail"]
+    kind = load_file_sources()["online_retail"]
     capture = Capture()
     sender = RowSender(kind, load_contracts()[kind.topic], 1, capture)  # type: ignore[arg-type]
     outcomes = []

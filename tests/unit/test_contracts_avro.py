@@ -73,7 +73,7 @@ def columnar(contract: Contract, envelopes: list[dict[str, Any]]) -> Columns:
 @given(data=st.data())
 def test_rows_survive_and_both_encoders_agree(contract: Contract, data: st.DataObject) -> None:
     envelopes = data.draw(rows(contract))
-    encoder = Encoder(contract, 42)
+    encoder = Encoder(contract, 42, "simulator")
     columns = columnar(contract, envelopes)
     values = encoder.encode_columns(columns)
     assert values == [encoder.encode(envelope) for envelope in envelopes]

@@ -202,8 +202,6 @@ def test_blocks_are_of_their_language(document: Path) -> None:
 
 @by_document
 def test_commands_in_the_documents_exist(document: Path) -> None:
-    if document.name == "ingest-files.md":
-        pytest.xfail("rewritten together with the sources: its folder is in no clone")
     written = saved(document)
     for words in commands(document):
         check(words, written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -163,3 +164,51 @@ def test_moments_outside_the_calendar_are_type_errors() -> None:
     got, wrong = fit(series, LogicalType.TIMESTAMP)
     assert got.null_count() == 1
     assert wrong is not None
+
+
+DECIMAL = {"type": "bytes", "logicalType": "decimal"}
+FIXED = {"type": "fixed", "name": "money", "size": 8, "logicalType": "decimal"}
+
+
+def _priced(kind: dict[str, Any], values: list[Decimal | None]) -> pl.DataFrame:
+    """Events of a writer whose price is a decimal."""
+    schema = rows.value_schema(rows.CLICKS)
+    named: Any = kind
+    for image in schema["fields"][-2:]:
+        for field in image["type"][1]["fields"]:
+            if field["name"] == "price":
+                field["type"] = ["null", named]
+                named = kind.get("name", kind)
+    lookup = rows.Schemas(json.dumps(rows.value_schema(rows.CLICKS)), json.dumps(schema))
+    bodies: list[bytes | None] = []
+    for number, value in enumerate(values):
+        record = rows.click(number)
+        record["after"]["price"] = value
+        bodies.append(b"\x00\x00\x00\x00\x02" + rows.encode(rows.CLICKS, record, schema))
+    return _decoded(bodies, lookup)
+
+
+@pytest.mark.parametrize("kind", [DECIMAL, FIXED], ids=["bytes", "fixed"])
+@pytest.mark.parametrize("precision", [10, 18])
+def test_a_decimal_price_arrives_as_it_was_written(kind: dict[str, Any], precision: int) -> None:
+    texts = ["19.99", "0.07", "-0.01", "99999999.99", "1.10", "0.00"]
+    values = [None if text is None else Decimal(text) for text in (*texts, None)]
+    frame = _priced({**kind, "precision": precision, "scale": 2}, values)
+    assert frame["price"].to_list() == [*(float(text) for text in texts), None]
+    assert frame["decode_error"].to_list() == [None] * len(values)
+    assert frame["type_errors"].to_list() == [None] * len(values)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.decimals(-(10**13), 10**13, places=2), min_size=1, max_size=8))
+def test_a_decimal_of_fifteen_digits_loses_nothing(values: list[Decimal]) -> None:
+    frame = _priced({**DECIMAL, "precision": 18, "scale": 2}, list(values))
+    assert frame["price"].to_list() == [float(value) for value in values]
+    assert frame["type_errors"].null_count() == len(values)
+
+
+def test_a_decimal_that_no_float_holds_is_a_type_error_and_not_rounded() -> None:
+    value = Decimal("1234567890123456.1234567891")
+    frame = _priced({**DECIMAL, "precision": 38, "scale": 10}, [value])
+    assert frame["price"].to_list() == [None]
+    assert "price: '1234567890123456.1234567891' is not a number" in frame["type_errors"][0]

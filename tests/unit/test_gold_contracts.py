@@ -7,6 +7,7 @@ import re
 
 import yaml
 
+from platform_assets.contracts import load
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.settings import Settings
 from platform_assets.gold import dbt_sources, trino_config
@@ -19,7 +20,7 @@ def _settings(tmp_path) -> Settings:
 
 
 def test_generated_staging_is_up_to_date() -> None:
-    files = dbt_sources.render(load_contracts().values())
+    files = dbt_sources.render(dbt_sources.staged())
     for name, text in files.items():
         path = dbt_sources.STAGING / name
         assert path.exists(), f"{path} is missing: run python -m platform_assets.gold.dbt_sources"
@@ -117,3 +118,27 @@ def test_marts_carry_no_pii_and_document_every_column() -> None:
 
 def test_step_limit_is_a_bound() -> None:
     assert 1 < MAX_DATES < 366
+
+
+def test_analysts_cannot_read_a_broken_topic(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    (folder / "shop.orders.yaml").write_text("schema: [")
+    (folder / "retail.invoice_lines.yaml").write_text(
+        (load.CONTRACTS / "retail.invoice_lines.yaml").read_text()
+    )
+    monkeypatch.setattr(load, "CONTRACTS", folder)
+    load_contracts.cache_clear()
+    try:
+        trino_config.write(_settings(tmp_path), tmp_path / "etc")
+    finally:
+        load_contracts.cache_clear()
+    rules = json.loads((tmp_path / "etc" / "access-rules.json").read_text())
+    for layer in ("bronze", "silver"):
+        for suffix in ("", "_history", "_quarantine", "$partitions", "$history"):
+            rule = _first_table_rule(rules, "analyst", layer, "shop", f"orders{suffix}")
+            assert rule["privileges"] == [], (layer, suffix)
+            own = _first_table_rule(rules, "weir", layer, "shop", f"orders{suffix}")
+            assert "SELECT" in own["privileges"]
+        beside = _first_table_rule(rules, "analyst", layer, "retail", "invoice_lines")
+        assert beside["privileges"] == ["SELECT"]

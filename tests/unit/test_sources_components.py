@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, SkipReason, build_sensor_context
+from dagster import AssetKey, SensorDefinition, SkipReason, build_sensor_context
 
-from platform_assets.connectors.files import SOURCES
 from platform_assets.connectors.simulate import DEFAULT_TOPICS
+from platform_assets.connectors.source_folder import load_file_sources
 from platform_assets.contracts.load import load_contracts
 from platform_assets.graph.components import (
     SETTLED_SECONDS,
@@ -19,6 +19,7 @@ from platform_assets.graph.components import (
 )
 from platform_assets.graph.lineage import load_sources, sources_of
 from platform_assets.graph.specs import topic_spec
+from platform_assets.sources import definition_files
 
 VARIABLE = "WEIR_ONLINE_RETAIL_PATH"
 
@@ -27,9 +28,17 @@ def source() -> FileSource:
     return FileSource(
         source="online_retail",
         topics=["retail.invoice_lines"],
+        columns=["InvoiceNo"],
+        files="online_retail/*.csv",
+        mapping="mapping.jsonata",
         path_variable=VARIABLE,
         owner="retail@weir.example",
     )
+
+
+def sensor_of(name: str) -> SensorDefinition:
+    (look,) = [one for one in load_sources().sensors or () if one.name == f"new_files_of_{name}"]
+    return look
 
 
 def old_file(folder: Path, name: str, text: str = "x") -> Path:
@@ -66,7 +75,7 @@ def test_listing_changes_with_names_and_content_and_waits_for_young_files(tmp_pa
 
 def test_the_sensor_asks_once_a_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    (look,) = load_sources().sensors or ()
+    look = sensor_of("online_retail")
     assert look.name == "new_files_of_online_retail"
     assert isinstance(look(build_sensor_context()), SkipReason)
     old_file(tmp_path, "a.csv")
@@ -79,14 +88,14 @@ def test_the_sensor_asks_once_a_listing(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_sensor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    (look,) = load_sources().sensors or ()
+    look = sensor_of("online_retail")
     skipped = look(build_sensor_context())
     assert isinstance(skipped, SkipReason)
     assert VARIABLE in (skipped.skip_message or "")
 
 
 def test_defs_yaml_and_connectors_name_the_same_topics() -> None:
-    for name, kind in SOURCES.items():
+    for name, kind in load_file_sources().items():
         assert sources_of(str(kind.topic)) == [AssetKey(["source", name])]
     for topic in DEFAULT_TOPICS:
         assert sources_of(topic) == [AssetKey(["source", "simulator"])]
@@ -102,8 +111,9 @@ def test_lineage_begins_at_the_source() -> None:
 def test_jobs_and_assets_of_the_instances() -> None:
     found = load_sources()
     assert {job.name for job in found.jobs or ()} == {
-        "ingest_online_retail",
+        *(f"ingest_{name}" for name in load_file_sources()),
         "send_simulator_history",
     }
     keys = {key.to_user_string() for asset in found.assets or () for key in asset.keys}
-    assert keys == {"source/online_retail", "source/simulator"}
+    assert keys == {f"source/{path.parent.name}" for path in definition_files()}
+    assert {"source/online_retail", "source/simulator"} <= keys

@@ -78,7 +78,7 @@ def records(
     counts = plan.split(events, [share for _, _, share in chosen])
     slices = max(1, -(-events // SLICE_RECORDS))
     weavers = [Weaver(c, shares, f"{token}-{c.topic.entity}") for c, _, _ in chosen]
-    encoders = [Encoder(c, (schema_ids or {}).get(c.topic, 1)) for c, _, _ in chosen]
+    encoders = [Encoder(c, (schema_ids or {}).get(c.topic, 1), plan.SOURCE) for c, _, _ in chosen]
     rngs = [np.random.default_rng([seed, *str(c.topic).encode()]) for c, _, _ in chosen]
     for number in range(slices):
         begin = start + (end - start) * number // slices

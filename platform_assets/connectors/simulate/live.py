@@ -121,7 +121,7 @@ class _Tap:
         self._shift = shift
         self._contract = contract
         self._stream = stream
-        self._encoder = Encoder(contract, schema_id)
+        self._encoder = Encoder(contract, schema_id, plan.SOURCE)
         self._weaver = Weaver(contract, shares, f"{token}-{contract.topic.entity}")
         self._rng = np.random.default_rng([seed, 1, *str(contract.topic).encode()])
         self._owed = 0.0

@@ -28,6 +28,9 @@ _STREAMS: dict[str, tuple[float, Callable[[], Stream]]] = {
 _GENERIC_SHARE = 0.05
 
 DEFAULT_TOPICS = tuple(_STREAMS)
+SOURCE = "simulator"
+"""Source of every simulated record, as its envelope says."""
+
 SHIFTING = "commerce.clickstream"
 """The topic that a shift concerns."""
 
