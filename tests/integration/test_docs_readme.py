@@ -88,7 +88,7 @@ def test_a_topic_is_added_as_its_page_says(trino_stack: Settings, contracts: Pat
     ]  # fmt: skip
 
     checked = weir(lines[0].replace(named, str(file)))
-    assert "good shop.orders: append" in checked
+    assert "ok shop.orders: append" in checked
     weir(lines[2])
     contract = load.load_contracts()[ORDERS]
     made = publish_all(trino_stack, contract)
