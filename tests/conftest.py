@@ -29,11 +29,11 @@ def pytest_configure() -> None:
 
 
 LONG_FILES = (
-    "test_models_loop.py",
-    "test_survive_kill_matrix.py",
     "test_run_once.py",
     "test_survive_kills.py",
     "test_dagster_ui.py",
+    "test_survive_kill_matrix.py",
+    "test_models_loop.py",
     "test_engine_equality.py",
     "test_gold_lake.py",
     "test_engine_spark_log.py",
@@ -45,15 +45,27 @@ LONG_FILES = (
 """Files of minutes, longest first. Begun early, none of them keeps one worker busy at the end."""
 
 
-@pytest.hookimpl(trylast=True)
+WITH_DAGSTER = ("test_run_once.py", "test_dagster_ui.py", "test_survive_kills.py")
+"""Files that run Dagster's daemon. Two daemons at once starve each other on two cores."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, then those on servers, then the unit tests; within each as collected."""
+    """Long files first, then those on servers, then the unit tests; within each as collected.
+
+    A file's tests run in one worker, and the files with Dagster's daemon all in the same one.
+    """
     order = {name: place for place, name in enumerate(LONG_FILES)}
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         return order.get(item.path.name, len(order)), "unit" in item.path.parts
 
     items.sort(key=place)
+    for item in items:
+        name = item.path.name
+        item.add_marker(
+            pytest.mark.xdist_group("dagster" if name in WITH_DAGSTER else name.removesuffix(".py"))
+        )
 
 
 @contextmanager

@@ -273,7 +273,7 @@ def challenger_has_five_per_cent_wins_and_is_champion(loop: Loop) -> None:
     }
     loop.daemon.tick("guard_serving")
     assert [note["title"] for note in loop.notes()] == [
-        "purchase: version 2 is champion now, in place of 1"
+        "purchase: version 2 is champion now, instead of 1"
     ]
 
 
