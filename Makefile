@@ -25,7 +25,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 # A worker has servers, a home and ports of its own; a file's tests run in one worker, in order.
 WORKERS ?= 2
-PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort \

@@ -12,8 +12,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.core.trino import execute
@@ -49,23 +52,28 @@ WITH_DAGSTER = ("test_run_once.py", "test_dagster_ui.py", "test_survive_kills.py
 """Files that run Dagster's daemon. Two daemons at once starve each other on two cores."""
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, then those on servers, then the unit tests; within each as collected.
-
-    A file's tests run in one worker, and the files with Dagster's daemon all in the same one.
-    """
+    """Long files first, then those on servers, then the unit tests; within each as collected."""
     order = {name: place for place, name in enumerate(LONG_FILES)}
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         return order.get(item.path.name, len(order)), "unit" in item.path.parts
 
     items.sort(key=place)
-    for item in items:
-        name = item.path.name
-        item.add_marker(
-            pytest.mark.xdist_group("dagster" if name in WITH_DAGSTER else name.removesuffix(".py"))
-        )
+
+
+class _FilesTogether(LoadFileScheduling):
+    """A file's tests run in one worker; the files with Dagster's daemon all in the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "with dagster" if Path(file).name in WITH_DAGSTER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """The order in which ``--dist loadfile`` hands out files."""
+    return _FilesTogether(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @contextmanager
