@@ -17,7 +17,7 @@ from platform_assets.core.settings import Settings
 if TYPE_CHECKING:
     from platform_assets.streaming.topics import StreamRow
 
-STREAM_PATIENCE_SECONDS = 120.0
+STREAM_PATIENCE_SECONDS = 300.0
 """How long the stream may make no progress at all before the command gives up."""
 
 Say = Callable[[str], None]
@@ -81,7 +81,7 @@ def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None
         say: called with (records published, records on the broker) while it waits.
 
     Raises:
-        StalledError: nothing moved for two minutes, or a topic is halted; says why.
+        StalledError: nothing moved for five minutes, or a topic is halted; says why.
     """
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.plan import Broker

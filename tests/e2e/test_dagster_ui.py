@@ -30,6 +30,7 @@ from tests.integration.dagster_api import instance, sensors, stop_sensor
 
 CLICKS = TopicName("commerce", "clickstream")
 PATIENCE_MS = 60_000
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ SEED = 20260301
 EVENTS = 24_000
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 SLICES = 12
-RECOVERY_SECONDS = 120
+RECOVERY_SECONDS = 240
 TOPICS = [TopicName.parse(name) for name in DEFAULT_TOPICS]
 
 

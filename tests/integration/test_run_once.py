@@ -17,6 +17,9 @@ from reports.document import Report
 from tests.ports import free_port_base
 
 EVENTS = 20_000
+pytestmark = pytest.mark.timeout(1200)
+"""A hang is found; how long a run takes is measured in benchmarks."""
+
 KEYS = {
     "events", "bronze_rows", "silver_rows", "quarantined", "duplicates", "dead_letters", "late",
 }  # fmt: skip
@@ -41,7 +44,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
         env=environment,
         capture_output=True,
         text=True,
-        timeout=550,
+        timeout=1100,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
