@@ -121,7 +121,7 @@ def test_a_reason_is_asked_for_once(world: World) -> None:
     [request] = world.requested
     assert request.run_key == "purchase/1/2026-03-06"
     assert request.tags["weir/reason"] == "moved: price"
-    assert "under way" in world.tick()
+    assert "training is running" in world.tick()
     world.end(dg.DagsterRunStatus.SUCCESS)
     assert world.tick() == "no new period"
     world.judge(5)  # made again
@@ -140,7 +140,7 @@ def test_reasons_wait_for_a_training_by_hand_but_not_for_other_jobs(world: World
     world.judge(5)
     world.instance.create_run_for_job(other, status=dg.DagsterRunStatus.STARTED)
     world.run(dg.DagsterRunStatus.STARTED, {})
-    assert "training is under way" in world.tick()
+    assert "training is running" in world.tick()
     world.end(dg.DagsterRunStatus.SUCCESS)
     world.tick()
     assert len(world.requested) == 1

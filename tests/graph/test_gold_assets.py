@@ -96,7 +96,7 @@ def test_fresh_step_says_what_to_do_when_trino_is_away(tmp_path) -> None:
     import datetime
 
     fresh = FreshGold(Settings(home=tmp_path, trino_port=1))
-    with pytest.raises(FreshGoldError, match="mend the model"):
+    with pytest.raises(FreshGoldError, match="fix the model"):
         fresh.step({"commerce_clickstream": [datetime.date(2026, 11, 1)]})
 
 

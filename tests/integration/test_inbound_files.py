@@ -67,7 +67,7 @@ def test_bad_rows_go_to_the_dead_letter_topic(ready: Settings, tmp_path: Path) -
     assert len(dead) == 1
     assert dead[0].value() == b"600002,1,LAMP,six,2010-12-01 08:26:00,1,,France\n"  # type: ignore[attr-defined]
     headers = dict(dead[0].headers())  # type: ignore[attr-defined]
-    assert headers["reason"] == b"bad.csv, line 7: quantity: 'six' is no whole number"
+    assert headers["reason"] == b"bad.csv, line 7: quantity: 'six' is not a valid whole number"
     assert headers["line"] == b"7"
 
 

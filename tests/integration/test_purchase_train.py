@@ -285,7 +285,7 @@ def test_a_champion_is_compared_on_days_new_to_it_and_not_at_all_on_others(
     assert np.array_equal(both.sides[1].labels, fair[LABEL].to_numpy())
     assert both.sides[1].measured.threshold == 0.4
     assert "| pr_auc |" in table(both)
-    assert "does not say" in compare(dataset, new, champion("silent", ""), KEY).note
+    assert "does not record" in compare(dataset, new, champion("silent", ""), KEY).note
     with pytest.raises(TrainingError, match="trained on other"):
         compare(dataset, champion("foreign", ""), None, KEY)
 

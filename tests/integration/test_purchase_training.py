@@ -139,7 +139,7 @@ def test_the_first_version_serves_and_the_next_ones_challenge_it(lake: Settings)
         assert third[DEPLOYMENT_KEY]["challenger"] == third[VERSION_KEY]["version"]
         assert third[DEPLOYMENT_KEY]["champion"] == first.number
         reasons = [row.reason for row in history(lake)]
-        assert any("takes the place of" in reason for reason in reasons)
+        assert any("replaces" in reason for reason in reasons)
 
     # The recipe builds the same rows again, though the tables have moved on.
     recipe = open_artefact(first.artefact, key).metadata["recipe"]

@@ -212,7 +212,7 @@ def test_compare_tells_what_differs(weir, on_trial):
 def test_promote_and_rollback_by_hand(weir, on_trial, deployments):
     before = deployments.current(on_trial)
     text = weir("promote", on_trial, "challenger", "--dry-run")
-    assert "version 2 would serve in place of version 1" in text
+    assert "version 2 would serve instead of version 1" in text
     assert deployments.current(on_trial) == before
     assert "version 2 serves" in weir("promote", on_trial, "2", "--reason", "won")
     now = deployments.current(on_trial)
@@ -220,7 +220,7 @@ def test_promote_and_rollback_by_hand(weir, on_trial, deployments):
     assert now.actor.startswith("cli:")
     assert "version 1 would serve" in weir("rollback", on_trial, "--dry-run")
     assert deployments.current(on_trial) == now
-    assert "version 1 serves in place of version 2" in weir("rollback", on_trial)
+    assert "version 1 serves instead of version 2" in weir("rollback", on_trial)
     with pytest.raises(DeploymentError, match="not an earlier champion"):
         weir("rollback", on_trial, "--to", "3", "--dry-run")
 

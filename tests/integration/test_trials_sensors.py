@@ -204,7 +204,7 @@ def test_the_job_promotes_and_the_aliases_follow(
         assert job.execute_in_process(instance=instance).success
         assert instance.get_latest_materialization_event(SERVED_KEY) == before
     [note] = kept.got
-    assert note.title == "purchase: version 2 is champion now, in place of 1"
+    assert note.title == "purchase: version 2 is champion now, instead of 1"
     assert note.severity is Severity.INFO
 
 

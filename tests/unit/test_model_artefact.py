@@ -135,7 +135,7 @@ def test_a_folder_without_a_manifest_is_of_unknown_origin(sealed, tmp_path):
     (folder / "manifest.json").unlink()
     with pytest.raises(ArtefactError, match="unknown origin"):
         open_artefact(folder, KEY)
-    with pytest.raises(ArtefactError, match="is no folder"):
+    with pytest.raises(ArtefactError, match="is not a folder"):
         open_artefact(tmp_path / "nothing", KEY)
 
 

@@ -68,7 +68,7 @@ def test_a_report_cannot_have_the_name_under_which_models_are_granted(tmp_path: 
     ("old", "new", "line", "words"),
     [
         ("period: month", "period: fortnight", 5, "'day', 'week' or 'month'"),
-        ("headline: [sales]", "headline: [profit]", 1, "no 'profit'; there are sales"),
+        ("headline: [sales]", "headline: [profit]", 1, "no 'profit'; known: sales"),
         ("    unit: GBP\n", "    unit: GBP\n    colour: red\n", 12, "kpis.0.colour"),
         ('cron: "0 6 1 * *"', "cron: monthly", 4, "five cron fields"),
         ("value: sum(amount)", "value: avg(amount)", 7, "adds up"),

@@ -112,7 +112,7 @@ def test_a_period_is_put_in_words(key: str, language: str, words: str) -> None:
 
 
 def test_what_is_no_period_or_no_language_is_named() -> None:
-    with pytest.raises(PeriodError, match="'2010-W60' is no week"):
+    with pytest.raises(PeriodError, match="'2010-W60' is not a week"):
         format_period("2010-W60", "en")
     with pytest.raises(LanguageError, match="'xx-1' is unknown"):
         format_value(Decimal(1), "", 0, "xx-1")

@@ -145,5 +145,5 @@ def test_another_share_is_refused(share: float) -> None:
 
 @pytest.mark.parametrize("name", ["", "Purchase", "a_b", "-a", "a" * 41, "a/b"])
 def test_a_name_that_kubernetes_does_not_take_is_refused(name: str) -> None:
-    with pytest.raises(KServeError, match="no name for a service"):
+    with pytest.raises(KServeError, match="not a valid service name"):
         manifest(name, 1)
