@@ -28,7 +28,10 @@ def run(*words: str):
     ("words", "said"),
     [
         (["weekly"], "no report 'weekly'; one of daily-energy, weekly-commerce"),
-        (["weekly-commerce", "--period", "2010-12"], "'2010-12' is not a week; write it as 2010-W50"),
+        (
+            ["weekly-commerce", "--period", "2010-12"],
+            "'2010-12' is not a week; write it as 2010-W50",
+        ),
         (["daily-energy", "--period", "2010-W50"], "'2010-W50' is not a day"),
         (
             ["weekly-commerce", "--period", "2101-W01"],
