@@ -26,10 +26,11 @@ TYPES = {
 def rows(contract: Contract, count: int, seed: int = 1) -> list[dict[str, object]]:
     """Rows of a topic, with values that reach every branch of the models."""
     rng = random.Random(f"{contract.topic}{seed}")
-    return [_row(str(contract.topic), rng, number, seed) for number in range(count)]
+    return [_row(contract, rng, number, seed) for number in range(count)]
 
 
-def _row(topic: str, rng: random.Random, number: int, seed: int) -> dict[str, object]:
+def _row(contract: Contract, rng: random.Random, number: int, seed: int) -> dict[str, object]:
+    topic = str(contract.topic)
     # Milliseconds: Trino reads Delta's times as such.
     time = FIRST + timedelta(milliseconds=rng.randrange(DAYS * 86_400_000))
     kind = rng.choices(["view", "cart", "purchase"], [6, 3, 2])[0]
@@ -98,10 +99,26 @@ def _row(topic: str, rng: random.Random, number: int, seed: int) -> dict[str, ob
             "country": rng.choice(["France", "EIRE"]),
         },
     }
-    row = {"event_id": f"{topic}-{seed}-{number}", **value[topic]}
+    row = {
+        "event_id": f"{topic}-{seed}-{number}",
+        **(value.get(topic) or _typed(contract, rng, time)),
+    }
     if topic == "retail.invoice_lines" and str(row["invoice_no"]).startswith("C"):
         row["quantity"] = -abs(int(str(row["quantity"])))
     return row
+
+
+def _typed(contract: Contract, rng: random.Random, time: datetime) -> dict[str, object]:
+    """Any values of the right types: no model reads this topic."""
+    made: dict[LogicalType, object] = {
+        LogicalType.STRING: rng.choice(["a", "b"]),
+        LogicalType.INTEGER: rng.randint(1, 40),
+        LogicalType.NUMBER: round(rng.uniform(1, 50), 2),
+        LogicalType.BOOLEAN: rng.choice([True, False]),
+        LogicalType.DATE: time.date(),
+        LogicalType.TIMESTAMP: time,
+    }
+    return {column.name: made[column.type] for column in contract.columns[1:]}
 
 
 def frame(contract: Contract, values: list[dict[str, object]]) -> pl.DataFrame:
