@@ -42,8 +42,6 @@ def print_drift(
         entries = log.of(name, version, limit)
     finally:
         log.close()
-    if not entries:
-        found.get(name)
     if as_json:
         typer.echo(json.dumps([_plain(entry, spec) for entry in entries]))
         return
@@ -54,7 +52,9 @@ def print_drift(
         why = escape(str(row["reason"]))
         asks = "yes" if row["retrain"] else "no"
         table.add_row(row["period"], str(row["version"]), asks, str(row["labels"]), f1, why)
-    Console().print(table if entries else f"no day of {name} has been judged yet", markup=False)
+    known = "" if spec else f"; models: {', '.join(spec.name for spec in found.specs)}"
+    nothing = f"no day of {name} has been judged yet{known}"
+    Console().print(table if entries else nothing, markup=False)
 
 
 def _plain(entry: Entry, spec: ModelSpec | None) -> dict[str, Any]:
