@@ -345,3 +345,40 @@ def _fill(
         kept[table] = row
     assert not waiting
     return kept
+
+
+def test_threads_that_upgrade_several_databases_at_once_do_not_mix_them(
+    settings: Settings, name: str
+) -> None:
+    made = {owner: Database(settings, f"{name}_{owner.room}", owner) for owner in OWNERS}
+    together = threading.Barrier(len(made))
+
+    def prepare(database: Database) -> None:
+        together.wait()
+        database.prepare()
+
+    threads = [threading.Thread(target=prepare, args=(one,)) for one in made.values()]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for owner, database in made.items():
+            with connect(settings, database.name) as connection:
+                found = {
+                    row[0]
+                    for row in connection.execute(
+                        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+                    )
+                }
+            assert {table for table in found if table.startswith("revision_")} == {owner.table}
+            assert len(found) > 1, f"the tables of {owner.room} are elsewhere"
+    finally:
+        for database in made.values():
+            database.close()
+            with connect(settings, "postgres") as connection:
+                connection.execute(
+                    sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+                        sql.Identifier(database.name)
+                    )
+                )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,10 @@ LONGEST_SECONDS = 600
 """A revision may rewrite a large table; a statement of it ends after ten minutes."""
 _WAIT_SECONDS = 120
 """For another process that is upgrading, and for readers of a table that changes."""
+
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic's ``op`` and ``context`` are global: two threads at once run in each other's database."""
 
 
 class MigrationError(DatabaseError):
@@ -123,7 +128,7 @@ def _run(
         config.set_main_option(option, str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     try:
-        with engine.begin() as bound:
+        with _ONE_AT_A_TIME, engine.begin() as bound:
             connection.execute(
                 "SELECT set_config('statement_timeout', %s, true),"
                 " set_config('lock_timeout', %s, true)",
