@@ -185,17 +185,20 @@ class RunLog:
         if kind == "ExecutionStepUpForRetryEvent":
             return f"{part}: tried again"
         if kind in ("ExecutionStepFailureEvent", "RunFailureEvent"):
-            why = innermost(event.get("error")) or str(event.get("message", ""))
+            why = raised(event.get("error")) or str(event.get("message", ""))
             self.causes.append(f"{part}: {why}" if part else why)
         return ""
 
 
-def innermost(error: Mapping[str, Any] | None) -> str:
-    """The message of the error at the end of a chain, without its class; empty where none is."""
+def raised(error: Mapping[str, Any] | None) -> str:
+    """The message of the error that a step raised, without its class; empty where there is none.
+
+    Dagster wraps it: it is the first of the chain. What caused it in turn (a socket's error) follows.
+    """
     if not error:
         return ""
     chain = [link["error"]["message"] for link in error.get("errorChain") or ()]
-    message = (chain or [error["message"]])[-1]
+    message = (chain or [error["message"]])[0]
     return _CLASS.sub("", " ".join(str(message).split()))
 
 

@@ -21,7 +21,6 @@ from platform_assets.cli.tour import wait_for_stream
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import simulate_history
 from platform_assets.contracts.load import load_contracts
-from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
@@ -134,13 +133,3 @@ def test_a_training_from_the_shell_makes_the_features_first_and_the_version_serv
     with instance(flowing) as dagster:
         features = AssetKey(["features", "commerce", "user_features"])
         assert len(dagster.get_materialized_partitions(features)) == 6
-
-
-def test_a_report_without_trino_fails_with_its_root_cause(flowing: Settings) -> None:
-    done = CliRunner().invoke(build(), ["report", "weekly-commerce", "--period", "2026-W13"])
-
-    said = str(done.exception)
-    assert isinstance(done.exception, WeirError), done.output
-    assert f"facts: Trino at {flowing.trino_host}:{flowing.trino_port} does not answer" in said
-    assert "weir up" in said
-    assert "/runs/" not in said

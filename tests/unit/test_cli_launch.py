@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from platform_assets.cli.launch import RunLog, innermost
+from platform_assets.cli.launch import RunLog, raised
 
 
 def event(kind: str, step: str = "", at: float = 0.0, **more: object) -> dict[str, object]:
@@ -60,6 +60,6 @@ def test_a_run_that_failed_before_any_step_says_why() -> None:
 
 
 def test_words_before_a_colon_that_are_no_class_stay() -> None:
-    assert innermost({"message": "file.csv, row 3: 'x' is no number", "errorChain": []}) == (
+    assert raised({"message": "file.csv, row 3: 'x' is no number", "errorChain": []}) == (
         "file.csv, row 3: 'x' is no number"
     )
