@@ -193,7 +193,7 @@ class RunLog:
 def raised(error: Mapping[str, Any] | None) -> str:
     """The message of the error that a step raised, without its class; empty where there is none.
 
-    Dagster wraps it: it is the first of the chain. What caused it in turn (a socket's error) follows.
+    Dagster wraps it: it is the first of the chain. What caused it (a socket's error) follows.
     """
     if not error:
         return ""

@@ -32,7 +32,10 @@ def test_steps_are_told_with_their_seconds_and_retries() -> None:
 
 def test_the_root_cause_is_that_of_the_first_step_which_failed() -> None:
     log = RunLog()
-    chain = [{"error": {"message": "platform_assets.core.errors.WeirError: no Trino;\n weir up"}}]
+    chain = [
+        {"error": {"message": "platform_assets.core.errors.WeirError: no Trino;\n weir up"}},
+        {"error": {"message": "urllib3.exceptions.MaxRetryError: refused"}},
+    ]
 
     log.read(
         {
