@@ -17,10 +17,11 @@ from platform_assets.connectors.envelope import event_id, kafka_key, now_micros
 from platform_assets.connectors.file_model import FileOutcome, FileSource
 from platform_assets.connectors.ingested import IngestedFiles
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
-from platform_assets.connectors.produce import LogProducer, Record
+from platform_assets.connectors.produce import LogProducer, Record, RecordTooLargeError
 from platform_assets.contracts.model import Contract
 
 _LARGEST_DEAD_LETTER = 512 * 1024
+_LONGEST_REASON = 2000
 _SHOWN_REASONS = 5
 _BATCH = 500
 """Rows that are looked up, and sent, together."""
@@ -161,16 +162,21 @@ class RowSender:
             if self._producer is not None:
                 key = kafka_key(self._contract, one.envelope)
                 value = self._encoder.encode(one.envelope)
-                self._producer.send(Record(str(self._kind.topic), key, value))
+                try:
+                    self._producer.send(Record(str(self._kind.topic), key, value))
+                except RecordTooLargeError as error:
+                    self._dead_letter(file, one.line, one.raw, error.message, outcome)
+                    continue
             outcome.records += 1
 
     def _dead_letter(
         self, file: Path, line: int, raw: str, reason: str, outcome: FileOutcome
     ) -> None:
-        reason = f"{file.name}, line {line}: {reason}"
+        reason = f"{file.name}, line {line}: {reason}"[:_LONGEST_REASON]
         if len(outcome.reasons) < _SHOWN_REASONS:
             outcome.reasons.append(reason)
         if self._producer is not None:
+            content = raw.encode()
             headers = {
                 "reason": reason,
                 "source": self._kind.name,
@@ -178,12 +184,13 @@ class RowSender:
                 "file": file.name,
                 "line": str(line),
                 "sha256": outcome.sha256,
+                "source_bytes": str(len(content)),
             }
             self._producer.send(
                 Record(
                     self._kind.topic.dead_letters,
                     f"{self._kind.name}/{outcome.sha256[:16]}/{line}".encode(),
-                    raw.encode()[:_LARGEST_DEAD_LETTER],
+                    content[:_LARGEST_DEAD_LETTER],
                     tuple((name, value.encode()) for name, value in headers.items()),
                 )
             )

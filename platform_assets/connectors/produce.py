@@ -10,7 +10,14 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from platform_assets.connectors.kafka import admin, client_config, metadata, unreachable
+from platform_assets.connectors.kafka import (
+    LARGEST_RECORD_BYTES,
+    admin,
+    client_config,
+    may_pass,
+    metadata,
+    unreachable,
+)
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 
@@ -20,6 +27,10 @@ _NULL_KEY_PARTITION = 0
 
 class DeliveryError(WeirError):
     """A record was not acknowledged; names topic and key."""
+
+
+class RecordTooLargeError(DeliveryError):
+    """A record is larger than topics take; sending it again does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class LogProducer:
             "partitioner": "murmur2_random",
             "linger.ms": linger_ms,
             "batch.size": 512 * 1024,
+            "message.max.bytes": LARGEST_RECORD_BYTES,
             "queue.buffering.max.messages": 500_000,
             "delivery.timeout.ms": int(delivery_seconds * 1000),
             "delivery.report.only.error": True,
@@ -94,6 +106,7 @@ class LogProducer:
         """Hand a record over; waits while the buffer is full.
 
         Raises:
+            RecordTooLargeError: this record is larger than topics take; it was not sent.
             DeliveryError: this or an earlier record could not be delivered.
         """
         arguments: dict[str, Any] = {"key": record.key, "value": record.value}
@@ -113,6 +126,12 @@ class LogProducer:
                 if time.monotonic() > deadline:
                     raise self._stuck(record.topic) from None
             except KafkaException as error:
+                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    size = len(record.key or b"") + len(record.value or b"")
+                    raise RecordTooLargeError(
+                        f"topic {record.topic}, key {_shown(record.key)}: a record of {size:,} "
+                        f"bytes; at most {LARGEST_RECORD_BYTES:,} are sent"
+                    ) from error
                 raise DeliveryError(
                     f"topic {record.topic}, key {_shown(record.key)}: {error.args[0].str()}"
                 ) from error
@@ -155,7 +174,11 @@ class LogProducer:
         if self._failure is None:
             return
         error, topic, key = self._failure
-        hint = "see `weir status` and `weir logs kafka`; then run the command again"
+        hint = (
+            "see `weir status` and `weir logs kafka`; then run the command again"
+            if may_pass(error)
+            else "the broker will refuse it again: change the record, or what the topic allows"
+        )
         raise DeliveryError(f"topic {topic}, key {_shown(key)}: not delivered: {error.str()}", hint)
 
     def _stuck(self, what: str) -> WeirError:

@@ -19,6 +19,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from platform_assets.contracts.avro import value_schema, value_schema_text
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
+from platform_assets.core.retry import HTTP_MAY_PASS
 from platform_assets.core.settings import Settings
 
 COMPATIBILITY = "BACKWARD"
@@ -29,6 +30,10 @@ _NOT_FOUND = 404
 
 class RegistryError(WeirError):
     """The registry cannot be reached, or answered with an error."""
+
+
+class RegistryAwayError(RegistryError):
+    """The registry does not answer, or says that it cannot now: the same may work in a moment."""
 
 
 class SchemaRefusedError(RegistryError):
@@ -118,8 +123,14 @@ class SchemaRegistry:
 
     def _failure(self, what: str, error: Exception) -> RegistryError:
         if isinstance(error, SchemaRegistryError):
-            return RegistryError(f"schema registry at {self._url}: {what}: {error}")
-        return RegistryError(
+            kind = RegistryAwayError if error.http_status_code in HTTP_MAY_PASS else RegistryError
+            return kind(f"schema registry at {self._url}: {what}: {error}")
+        if not isinstance(error, httpx.TransportError):
+            return RegistryError(
+                f"schema registry at {self._url}: {what}: unexpected answer: {error}",
+                "does WEIR_REGISTRY_URL name a schema registry?",
+            )
+        return RegistryAwayError(
             f"schema registry at {self._url} does not answer: {error or type(error).__name__}",
             "start the servers with `weir up`, see `weir status` and `weir logs registry`",
         )

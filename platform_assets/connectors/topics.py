@@ -17,7 +17,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from platform_assets.connectors.kafka import admin, metadata, unreachable
+from platform_assets.connectors.kafka import (
+    LARGEST_RECORD_BYTES,
+    admin,
+    may_pass,
+    metadata,
+    unreachable,
+)
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
 from platform_assets.core.retry import Retry
@@ -39,7 +45,12 @@ def topic_config(contract: Contract) -> dict[str, str]:
     }
 
 
-DEAD_LETTER_CONFIG = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"}
+DEAD_LETTER_CONFIG = {
+    "message.timestamp.type": "LogAppendTime",
+    "cleanup.policy": "compact",
+    # What is sent to it fits, whatever the broker's own default is.
+    "max.message.bytes": str(LARGEST_RECORD_BYTES),
+}
 """Broker settings of a dead-letter topic: one record for each source record, for ever."""
 
 
@@ -140,11 +151,7 @@ def _timeouts(settings: Settings) -> dict[str, Any]:
     return {"request_timeout": settings.request_timeout_seconds}
 
 
-def _retriable(error: BaseException) -> bool:
-    return isinstance(error, KafkaException) and bool(error.args[0].retriable())
-
-
-@Retry(longest=3).on(_retriable).wraps
+@Retry(longest=3).on(may_pass).wraps
 def _wait(settings: Settings, call: Any) -> Any:
     """The single result of an admin call, retried while the broker says it is worth it."""
     futures: dict[Any, Future[Any]] = call()
@@ -153,7 +160,6 @@ def _wait(settings: Settings, call: Any) -> Any:
 
 
 def _refused(settings: Settings, name: str, error: KafkaException) -> WeirError:
-    kafka = error.args[0]
-    if kafka.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+    if may_pass(error):
         return unreachable(settings, error)
-    return TopicError(f"topic {name}: the broker refuses: {kafka.str()}")
+    return TopicError(f"topic {name}: the broker refuses: {error.args[0].str()}")

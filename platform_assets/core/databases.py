@@ -33,6 +33,7 @@ __all__ = [
     "Patience",
     "connect",
     "ensure_database",
+    "may_pass",
     "retry_connection",
     "unusable",
 ]
@@ -55,7 +56,27 @@ DATABASES = (
 """All databases of an installation; ``weir up`` makes them."""
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What a server that is starting, stopping or out of reach raises."""
+"""What a server that is starting, stopping or out of reach raises; and some answers, too."""
+
+_ANSWERS = ("0A", "28", "54", "F0")
+"""Classes of SQL states among them that stay: not supported, who may log in, limits of a row or
+statement, the server's configuration."""
+
+_REFUSED = ("password authentication failed", "no pg_hba.conf entry", 'role "')
+"""What a refused login says; PostgreSQL gives no SQL state before a connection is there."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error is one of not reaching PostgreSQL, not an answer that stays the same."""
+    if isinstance(error, DatabaseAwayError):
+        return True
+    if not isinstance(error, AWAY):
+        return False
+    state = getattr(error, "sqlstate", None)
+    if state is not None:
+        return not str(state).startswith(_ANSWERS)
+    return not any(words in str(error) for words in _REFUSED)
+
 
 _KEEP_ALIVE: dict[str, Any] = {
     "autocommit": True,
@@ -83,7 +104,7 @@ class Patience:
 
     def retrying(self, work: Callable[_P, _R]) -> Callable[_P, _R]:
         """Decorates a function that may be repeated."""
-        return self.retry.on((*AWAY, DatabaseAwayError)).wraps(work)
+        return self.retry.on(may_pass).wraps(work)
 
 
 SHORT = Patience(Retry(4, seconds=8, longest=2))
@@ -142,7 +163,9 @@ class Database:
         """
         self.prepare()
         try:
-            return self.patience.retry.on(AWAY)(connect, self.settings, self.name, self.patience)
+            return self.patience.retry.on(may_pass)(
+                connect, self.settings, self.name, self.patience
+            )
         except AWAY as error:
             raise unusable(self.settings, self.name, error) from error
 
@@ -156,7 +179,7 @@ class Database:
         with self._lock:
             if not self._prepared:
                 try:
-                    self.patience.retry.on(AWAY)(self._prepare)
+                    self.patience.retry.on(may_pass)(self._prepare)
                 except (psycopg.Error, SecretError) as error:
                     raise unusable(self.settings, self.name, error) from error
                 self._prepared = True
@@ -229,7 +252,7 @@ def ensure_database(settings: Settings, name: str) -> None:
 def unusable(settings: Settings, database: str, error: Exception) -> DatabaseError:
     """The error for people; names server and database, never the password."""
     reason = " ".join(str(error).split())[:300]
-    kind = DatabaseAwayError if isinstance(error, AWAY) else DatabaseError
+    kind = DatabaseAwayError if may_pass(error) else DatabaseError
     return kind(
         f"database {database!r} on PostgreSQL {settings.postgres_host}:"
         f"{settings.postgres_port} cannot be used: {reason}",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.core.errors import WeirError
-from platform_assets.core.retry import Retry
+from platform_assets.core.retry import HTTP_MAY_PASS, Retry
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,11 +123,23 @@ def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> R
             raise _unreachable(settings, "has lost the database of its catalog") from error
         raise TrinoQueryError(str(error.message), str(error.error_name)) from error
     except (NoConnectionError, HttpError, TrinoConnectionError) as error:
+        if isinstance(error, HttpError) and _is_answer(str(error)):
+            raise TrinoQueryError(
+                f"Trino at {settings.trino_host}:{settings.trino_port} refuses: {error}",
+                type(error).__name__,
+                "see WEIR_TRINO_* and what this user may do",
+            ) from error
         raise _unreachable(settings, "does not answer") from error
     except (RequestException, Error) as error:
         raise TrinoQueryError(str(error), type(error).__name__) from error
     finally:
         connection.close()  # type: ignore[no-untyped-call]
+
+
+def _is_answer(text: str) -> bool:
+    """Whether an HTTP error (``error 401: ...``) would be the same next time."""
+    found = re.match(r"error (\d{3})", text)
+    return found is not None and found[1] < "500" and int(found[1]) not in HTTP_MAY_PASS
 
 
 def _unreachable(settings: Settings, what: str) -> TrinoUnreachableError:

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from platform_assets.connectors.kafka import may_pass
+from platform_assets.core.errors import WeirError
 from platform_assets.engines import layout
 from platform_assets.engines.base import OffsetRange, RangeGoneError
 
@@ -29,6 +31,10 @@ _FIRST_RECORDS = 64  # polled before anything is known of the records' size
 
 class LogUnavailableError(RuntimeError):
     """Kafka gave no answer, or not the records asked for, in time: try again later."""
+
+
+class LogRefusedError(WeirError):
+    """Kafka will not give the records, and will say the same again: rights, a codec, damage."""
 
 
 def _offset(message: Message) -> int:
@@ -47,14 +53,18 @@ class _Part:
     headers: list[Any] = field(default_factory=list)
 
     def add(self, messages: list[Message]) -> int:
-        """Append messages; returns the bytes of their values."""
+        """Append messages; returns their bytes: values, keys and headers."""
         values = [message.value() for message in messages]
         self.values += values
         self.offsets += [_offset(message) for message in messages]
         self.times += [message.timestamp()[1] for message in messages]
-        self.keys += [message.key() for message in messages]
-        self.headers += [message.headers() for message in messages]
-        return sum(map(len, filter(None, values)))
+        keys = [message.key() for message in messages]
+        headers: list[Any] = [message.headers() for message in messages]
+        self.keys += keys
+        self.headers += headers
+        named = [pair for each in headers if each for pair in each]
+        size = sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
+        return size + sum(len(name) + len(value or b"") for name, value in named)
 
 
 class TopicLog:
@@ -83,7 +93,7 @@ class TopicLog:
 
         Returns:
             The records (columns of :data:`layout.RAW`, by partition and offset), the ranges
-            that they cover, and the bytes of their values.
+            that they cover, and their bytes (values, keys and headers).
 
         Raises:
             RangeGoneError: the log starts after a range's start.
@@ -197,19 +207,13 @@ class TopicLog:
             if partition in position:
                 self._check_start(partition, position[partition])
             return
-        if error.fatal() or not error.retriable():
-            transient = {
-                KafkaError._ALL_BROKERS_DOWN,
-                KafkaError._TRANSPORT,
-                KafkaError._TIMED_OUT,
-                KafkaError.UNKNOWN_TOPIC_OR_PART,
-                KafkaError.LEADER_NOT_AVAILABLE,
-                KafkaError.NOT_LEADER_FOR_PARTITION,
-            }
-            if error.code() not in transient:
-                raise LogUnavailableError(
-                    f"topic {self._topic}, partition {partition}: {error.str()}"
-                )
+        if not may_pass(error):
+            at = position.get(cast("int", partition), message.offset())
+            raise LogRefusedError(
+                f"topic {self._topic}, partition {partition}, at offset {at}: {error.str()}",
+                "the same would be read again; give this user the right to read, or see the "
+                "broker's log about this offset",
+            )
 
     def _attach(self, ranges: list[OffsetRange]) -> None:
         """Have the consumer stand at every range's start."""
@@ -252,6 +256,8 @@ class TopicLog:
                 "fetch.wait.max.ms": 100,
                 "fetch.queue.backoff.ms": 20,
                 "fetch.max.bytes": 32 * 1024 * 1024,
+                # A record of any size that a broker may hold is read: the broker gives it alone.
+                "receive.message.max.bytes": 2**31 - 1,
                 "max.partition.fetch.bytes": 8 * 1024 * 1024,
                 "queued.max.messages.kbytes": _QUEUE_KILOBYTES,
                 "queued.min.messages": 100_000,
@@ -274,6 +280,11 @@ class TopicLog:
                 break
             except KafkaException as error:
                 self._last_error = str(error)
+                if not may_pass(error):
+                    raise LogRefusedError(
+                        f"topic {self._topic}, partition {partition}: {error.args[0].str()}",
+                        "give this user the right to read the topic",
+                    ) from error
                 if time.monotonic() > deadline:
                     raise LogUnavailableError(
                         f"Kafka at {self._bootstrap}: no answer about topic {self._topic}, "

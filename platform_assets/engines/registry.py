@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from platform_assets.connectors.registry import RegistryError, SchemaRegistry
+from platform_assets.connectors.registry import RegistryAwayError, SchemaRegistry
 from platform_assets.core.settings import Settings
 from platform_assets.engines.avro import UnreadableSchemaError, WriterSchema
 
@@ -38,6 +38,7 @@ class WriterSchemas:
 
         Raises:
             RegistryUnavailableError: no answer after bounded retries.
+            RegistryError: the registry refuses to answer; asked again, it will say the same.
         """
         if schema_id in self._known:
             return self._known[schema_id]
@@ -45,7 +46,7 @@ class WriterSchemas:
             if self._registry is None:
                 self._registry = SchemaRegistry(self._settings)
             text = self._registry.schema(schema_id)
-        except RegistryError as error:
+        except RegistryAwayError as error:
             raise RegistryUnavailableError(
                 f"no answer for schema id {schema_id} ({error.message}); "
                 "see `weir status`, then try again"

@@ -9,25 +9,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from confluent_kafka import KafkaException
 
-from platform_assets.connectors.kafka import BrokerUnreachableError
 from platform_assets.contracts.model import Contract
-from platform_assets.core.databases import DatabaseAwayError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Engine, MicroBatch
-from platform_assets.engines.log import LogUnavailableError
-from platform_assets.engines.registry import RegistryUnavailableError
-from platform_assets.streaming.dead_letters import DeadLetterError, DeadLetters
+from platform_assets.streaming.dead_letters import DeadLetters
+from platform_assets.streaming.faults import is_away, is_final
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError
-from platform_assets.streaming.microbatch import AuditError, Processor, ReplayError, Step
+from platform_assets.streaming.microbatch import Processor, Step
 from platform_assets.streaming.plan import (
     Broker,
     Extent,
-    LogGapError,
-    LogShorterError,
     plan_ranges,
 )
 from platform_assets.streaming.steps import Steps
@@ -42,16 +36,6 @@ QUEUE_STEPS = 1000
 ATTEMPTS_BEFORE_HALT = 8
 """Tries of one micro-batch, with back-off between, before its topic halts. A server that is
 away is not the records' fault: such errors are tried for as long as it takes."""
-
-AWAY = (
-    KafkaException,
-    DatabaseAwayError,
-    LogUnavailableError,
-    RegistryUnavailableError,
-    BrokerUnreachableError,
-    DeadLetterError,
-)
-"""Errors that say that a server does not answer."""
 
 STATE_SECONDS = 1.0
 """How often a topic looks whether it is paused, and stores its lag."""
@@ -173,12 +157,9 @@ class TopicLoop:
         topic = self.contract.topic
         text = str(error)
         log.warning("micro-batch failed", topic=str(topic), attempt=self._attempts, error=text)
-        final = isinstance(error, AuditError | ReplayError | LogGapError) and not isinstance(
-            error, LogShorterError
-        )
         try:
-            tired = self._attempts >= ATTEMPTS_BEFORE_HALT and not isinstance(error, AWAY)
-            if final or tired:
+            tired = self._attempts >= ATTEMPTS_BEFORE_HALT and not is_away(error)
+            if is_final(error) or tired:
                 opened = self.processor.ledger.open_batches(topic)
                 batch_id = opened[0].batch.id if opened else 0
                 self.processor.ledger.fail(topic, batch_id, text, self.fingerprint)

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from platform_assets.connectors.kafka import may_pass
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.retry import Retry
@@ -100,7 +101,7 @@ class Broker:
         )
         self._partitions: dict[TopicName, list[int]] = {}
 
-    @Retry(None, seconds=30, longest=2).on(KafkaException).wraps
+    @Retry(None, seconds=30, longest=2).on(may_pass).wraps
     def extents(self, topic: TopicName, *, low: bool = True) -> dict[int, Extent]:
         """What the log holds of a topic, per Kafka partition.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from platform_assets.core.databases import AWAY, SHORT, Connection, Database, unusable
+from platform_assets.core.databases import SHORT, Connection, Database, may_pass, unusable
 from platform_assets.core.settings import Settings
 from reports.delivery.model import Delivery, Key, State
 from reports.delivery.revisions import REVISIONS
@@ -195,7 +195,7 @@ class DeliveryLog:
                 return cursor.fetchall() if cursor.description else []
 
         try:
-            return SHORT.retry.on(AWAY)(run)
+            return SHORT.retry.on(may_pass)(run)
         except psycopg.Error as error:
             raise unusable(self._settings, DATABASE, error) from None
 

@@ -28,6 +28,7 @@ from platform_assets.streaming.locks import Lease
 from platform_assets.streaming.loop import StreamLoop
 from platform_assets.streaming.microbatch import Processor
 from platform_assets.streaming.plan import Broker
+from platform_assets.streaming.topics import TopicStates
 from platform_assets.streaming.windows import Windows
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -107,6 +108,16 @@ class Lake:
                 if step is None and self.caught_up():
                     loop.stop()
         return count
+
+    def halted(self) -> str:
+        """Run the loop until its topic halts; the reason."""
+        loop, lease = self.loop()
+        states = TopicStates(self.settings)
+        with lease:
+            for _ in loop.steps(0.2):
+                if states.read(self.topic).halted_contract:
+                    loop.stop()
+        return states.read(self.topic).error or ""
 
     def caught_up(self) -> bool:
         """Whether every record on the broker is published."""

@@ -57,7 +57,8 @@ def test_exactly_these_offsets_within_the_bound(stack: Settings, session: Any, s
     bronze = engine.decode(lake.contract, [MicroBatch(7, taken.ranges)], taken)
     rows = pl.DataFrame(bronze.toArrow()).sort("kafka_partition", "kafka_offset")
     assert rows.select("kafka_partition", "kafka_offset").rows() == wanted
-    assert rows["kafka_value"].bin.size().sum() == taken.bytes
+    size = rows["kafka_value"].bin.size().sum() + rows["kafka_key"].bin.size().sum()
+    assert size == taken.bytes
     assert rows["decode_error"].null_count() == len(rows)
     assert set(rows["_micro_batch"]) == {7}
 

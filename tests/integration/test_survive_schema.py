@@ -83,17 +83,6 @@ def foreign_value(
     return encode
 
 
-def halted(lake: Lake) -> str:
-    """Run the loop until its topic halts; the reason."""
-    loop, lease = lake.loop()
-    states = TopicStates(lake.settings)
-    with lease:
-        for _ in loop.steps(0.2):
-            if states.read(lake.topic).halted_contract:
-                loop.stop()
-    return states.read(lake.topic).error or ""
-
-
 def test_a_column_that_the_source_adds(stack: Settings) -> None:
     lake = open_lake(stack)
     lake.send_events(range(50))
@@ -329,13 +318,13 @@ def test_records_lost_before_they_were_taken_halt_until_a_person_accepts(stack: 
     taken = {p: extent.high for p, extent in lake.broker.extents(lake.topic).items()}
     lake.send_events(range(100, 200))
     forget(lake, {p: at + 10 for p, at in taken.items()})
-    reason = halted(lake)
+    reason = lake.halted()
     assert f"offsets {taken[0]} to {taken[0] + 9} were never taken" in reason
     assert f"weir streams resume {lake.topic} --accept" in reason
     assert len(lake.rows()) == 100
     states = TopicStates(stack)
     states.set_paused(lake.topic, paused=False)
-    assert "never taken" in halted(lake), "resuming alone accepts no loss"
+    assert "never taken" in lake.halted(), "resuming alone accepts no loss"
     states.set_accept(lake.topic, accept=True)
     states.set_paused(lake.topic, paused=False)
     loop, lease = lake.loop()

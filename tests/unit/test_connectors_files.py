@@ -25,7 +25,7 @@ from platform_assets.connectors.files import (
     ingest,
 )
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
-from platform_assets.connectors.produce import Record
+from platform_assets.connectors.produce import Record, RecordTooLargeError
 from platform_assets.connectors.source_folder import load_file_sources
 from platform_assets.contracts.avro import value_schema
 from platform_assets.contracts.load import load_contracts
@@ -248,6 +248,27 @@ def test_a_corrected_file_keeps_its_ids_and_the_other_content_is_a_conflict(
     assert "day.csv, line 3: conflict: event" in outcomes[1].reasons[0]
     dead = capture.records[-1]
     assert (dead.topic, dead.value) == ("retail.invoice_lines.dlq", whole.encode())
+
+
+def test_a_row_that_no_topic_takes_is_a_dead_letter_and_its_neighbours_are_sent(
+    tmp_path: Path,
+) -> None:
+    class Narrow(Capture):
+        def send(self, record: Record) -> None:
+            if len(record.value or b"") > 1_000 and not record.topic.endswith(".dlq"):
+                raise RecordTooLargeError("a record of 5,000 bytes")
+            super().send(record)
+
+    path = written(tmp_path, "day.csv", item(1), item(2, name="x" * 600_000), item(3))
+    kind, capture = load_file_sources()["online_retail"], Narrow()
+    sender = RowSender(kind, load_contracts()[kind.topic], 1, capture)  # type: ignore[arg-type]
+    content = path.read_bytes()
+    outcome = FileOutcome(str(path), hashlib.sha256(content).hexdigest())
+    sender.send(path, content, outcome, None)
+    assert (outcome.records, outcome.dead_letters) == (2, 1)
+    (dead,) = [record for record in capture.records if record.topic.endswith(".dlq")]
+    assert dict(dead.headers)["source_bytes"] == str(len(item(2, name="x" * 600_000))).encode()
+    assert len(dead.value or b"") == 512 * 1024
 
 
 def test_a_long_number_arrives_exactly(tmp_path: Path) -> None:

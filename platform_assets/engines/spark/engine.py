@@ -110,7 +110,13 @@ class SparkEngine:
         """A small batch, brought to the driver."""
         table = pl.DataFrame(records.toArrow()).sort("kafka_partition", "kafka_offset")
         covered = tuple(ranges)
-        sizes = table["kafka_value"].bin.size().fill_null(0)
+        sizes = table.select(
+            pl.sum_horizontal(
+                pl.col("kafka_value").bin.size(),
+                pl.col("kafka_key").bin.size(),
+                pl.col("kafka_headers").list.eval(_header_bytes()).list.sum(),
+            )
+        ).to_series()
         if max_bytes is not None and sizes.sum() > max_bytes:
             # A record more than fits, as the log gives no answer to "how large" beforehand.
             table = table.head(1 + int((sizes.cum_sum() <= max_bytes).sum()))
@@ -317,9 +323,21 @@ def _decoder(
     return work
 
 
+def _header_bytes() -> pl.Expr:
+    """Bytes of one header."""
+    header = pl.element().struct
+    value = header.field("value").bin.size().fill_null(0)
+    return header.field("key").str.len_bytes() + value
+
+
 def _measure(frame: Any) -> tuple[int, int]:
-    """Records of a frame, and the bytes of their values."""
-    rows, size = frame.selectExpr("count(*)", "sum(length(kafka_value))").collect()[0]
+    """Records of a frame, and their bytes: values, keys and headers."""
+    headers = (
+        "aggregate(kafka_headers, 0, (n, h) -> n + length(h.key) + ifnull(length(h.value), 0))"
+    )
+    parts = ("length(kafka_value)", "length(kafka_key)", headers)
+    size_of = " + ".join(f"ifnull({part}, 0)" for part in parts)
+    rows, size = frame.selectExpr("count(*)", f"sum({size_of})").collect()[0]
     return rows, size or 0
 
 

@@ -1,0 +1,47 @@
+"""What an error of a micro-batch says about trying it again."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaException
+
+from platform_assets.connectors.kafka import BrokerRefusedError, BrokerUnreachableError, may_pass
+from platform_assets.core.databases import DatabaseAwayError
+from platform_assets.engines.layout import SchemaConflictError
+from platform_assets.engines.log import LogRefusedError, LogUnavailableError
+from platform_assets.engines.registry import RegistryUnavailableError
+from platform_assets.streaming.dead_letters import DeadLetterAwayError, DeadLetterError
+from platform_assets.streaming.microbatch import AuditError, ReplayError
+from platform_assets.streaming.plan import LogGapError, LogShorterError
+
+_AWAY = (
+    DatabaseAwayError,
+    LogUnavailableError,
+    RegistryUnavailableError,
+    BrokerUnreachableError,
+    DeadLetterAwayError,
+)
+_FINAL = (
+    AuditError,
+    ReplayError,
+    LogGapError,
+    LogRefusedError,
+    BrokerRefusedError,
+    DeadLetterError,
+    SchemaConflictError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether it says that a server does not answer: tried for as long as that takes.
+
+    Not the type of a client's error tells, but what it says: the same client also brings the
+    answers of a server that is there and refuses, which it would refuse for ever.
+    """
+    return isinstance(error, _AWAY) or may_pass(error)
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether the same records would fail the same way again, so that the topic halts at once."""
+    if is_away(error) or isinstance(error, LogShorterError):
+        return False
+    return isinstance(error, (*_FINAL, KafkaException))
