@@ -12,17 +12,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 
+from platform_assets.cli.tables import AsCsv, Column, Layout, check_formats, json_text, people
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import get_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from platform_assets.connectors.files import IngestResult
     from platform_assets.connectors.simulate import Shares, Shift, SimulationResult
 
-_OUT = Console()
 _PROGRESS = Console(stderr=True)
+
+SIMULATED = Layout(
+    "simulate",
+    (
+        Column("topic"),
+        Column("records", "events", right=True),
+        Column("good", right=True),
+        Column("duplicates", right=True),
+        Column("late", right=True, spare=1),
+        Column("broken", show=lambda row: f"{_broken(row):,}", right=True),
+        Column("undecodable", "dead_letters", right=True, spare=2),
+    ),
+)
 
 Share = Annotated[float, typer.Option(min=0.0, max=0.5)]
 Factor = Annotated[float, typer.Option(min=0.01, help="Factor; needs --shift-from.")]
@@ -64,7 +78,8 @@ def simulate(
     shift_conversion: Factor = 1.0,
     shift_activity: Factor = 1.0,
     shift_price: Factor = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Send simulated data: weeks of history flat out, then live until Ctrl-C.
 
@@ -75,6 +90,7 @@ def simulate(
     """
     from platform_assets.connectors.simulate import Shares
 
+    check_formats(as_json, as_csv)
     if live and history_only:
         raise WeirError("--live and --history-only cannot be combined", "give one of them")
     shares = Shares(share_duplicates, share_late, share_out_of_order, share_broken)
@@ -84,10 +100,17 @@ def simulate(
         results.append(_history(events, seed, weeks, until, shares, topics, shift))
     if not history_only:
         results.append(_live(seed, rate, duration, shares, topics, shift))
-    for result in results:
-        _OUT.print(_simulation_table(result))
     if as_json:
-        typer.echo(json.dumps([result.as_json() for result in results]))
+        typer.echo(json_text([result.as_json() for result in results], indent=None))
+        return
+    if as_csv:
+        every = [row for result in results for row in _simulated(result)]
+        SIMULATED.show(every, as_csv=True)
+        return
+    for result in results:
+        what = f"history until {result.until:%Y-%m-%d %H:%M} UTC" if result.until else "live"
+        made = f"{result.events:,} records in {result.seconds:.1f} s"
+        SIMULATED.show(_simulated(result), title=f"{what}, seed {result.seed}: {made}")
 
 
 def _history(
@@ -151,7 +174,7 @@ def ingest(
     source: Annotated[str, typer.Option(help="The source instance, e.g. online_retail.")],
     again: Annotated[bool, typer.Option("--again", help="Send files sent before, too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and map only.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Send files to the log, each once; bad rows go to the topic's dead-letter topic.
 
@@ -170,12 +193,12 @@ def ingest(
             dry_run=dry_run,
             progress=lambda file, rows: progress.update(task, description=file, completed=rows),
         )
-    _print_ingest(result, dry_run)
+    _print_ingest(result, dry_run, aside=as_json)
     if as_json:
         counts: dict[str, Any] = {"events": result.events, "dead_letters": result.dead_letters}
         counts["conflicts"] = result.conflicts
         counts["files"] = [vars(outcome) for outcome in result.files]
-        typer.echo(json.dumps(counts))
+        typer.echo(json_text(counts, indent=None))
     if any(outcome.error for outcome in result.files):
         raise typer.Exit(1)
 
@@ -196,14 +219,14 @@ def contracts_check(
             contract = load_contract(path)
         except ContractError as error:
             failed = True
-            _OUT.print(f"[red]refused[/red] {error}", highlight=False, soft_wrap=True)
+            _say("refused", str(error), style="red")
             continue
-        _OUT.print(
-            f"[green]ok[/green] {contract.topic}: {contract.kind}, "
+        _say(
+            "ok",
+            f"{contract.topic}: {contract.kind}, "
             f"{len(contract.columns)} columns, {len(contract.rules)} rules, "
             f"key {', '.join(contract.key)}, event time {contract.event_time}",
-            highlight=False,
-            soft_wrap=True,
+            style="green",
         )
     if failed:
         raise typer.Exit(1)
@@ -251,29 +274,35 @@ def _bar() -> Progress:
     )
 
 
-def _simulation_table(result: SimulationResult) -> Table:
-    what = f"history until {result.until:%Y-%m-%d %H:%M} UTC" if result.until else "live"
-    table = Table(
-        "topic", "records", "good", "duplicates", "late", "broken", "undecodable",
-        title=f"{what}, seed {result.seed}: {result.events:,} records in {result.seconds:.1f} s",
-    )  # fmt: skip
-    for name, counts in sorted(result.topics.items()):
-        broken = sum(counts.broken.values()) - counts.dead_letters
-        numbers = (counts.events, counts.good, counts.duplicates, counts.late, broken)
-        table.add_row(name, *(f"{number:,}" for number in (*numbers, counts.dead_letters)))
-    return table
+def _simulated(result: SimulationResult) -> list[dict[str, Any]]:
+    """A row for each topic; the count of broken records is a dictionary by fault."""
+    topics: dict[str, dict[str, Any]] = result.as_json()["topics"]
+    return [{"topic": name, **counts} for name, counts in topics.items()]
 
 
-def _print_ingest(result: IngestResult, dry_run: bool) -> None:
+def _broken(row: Mapping[str, Any]) -> int:
+    return int(sum(row["broken"].values()) - row["dead_letters"])
+
+
+def _say(mark: str, text: str, style: str) -> None:
+    """A line that is never folded, with a coloured word first."""
+    from rich.text import Text
+
+    people().print(Text.assemble((mark, style), f" {text}"), soft_wrap=True)
+
+
+def _print_ingest(result: IngestResult, dry_run: bool, *, aside: bool) -> None:
+    """What was sent and refused; on standard error where a program reads the other."""
     skipped = sum(outcome.skipped for outcome in result.files)
     verb = "would send" if dry_run else "sent"
-    _OUT.print(
+    typer.echo(
         f"{result.source}: {len(result.files)} files ({skipped} ingested before), "
         f"{verb} {result.events:,} records, {result.dead_letters:,} dead letters, "
-        f"{result.conflicts:,} of them conflicts"
+        f"{result.conflicts:,} of them conflicts",
+        err=aside,
     )
     for outcome in result.files:
         for reason in outcome.reasons:
-            _OUT.print(f"  dead letter: {reason}", markup=False, soft_wrap=True)
+            typer.echo(f"  dead letter: {reason}", err=aside)
         if outcome.error:
-            _OUT.print(f"  refused: {outcome.error}", markup=False, soft_wrap=True)
+            typer.echo(f"  refused: {outcome.error}", err=aside)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from platform_assets.cli.tables import AsCsv, Column, Layout, check_formats, people
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
@@ -22,8 +22,22 @@ deliveries = typer.Typer(
     "weir deliveries retry --report weekly-commerce --period 2010-W50",
 )
 
+DELIVERIES = Layout(
+    "deliveries list",
+    (
+        Column("report"),
+        Column("period"),
+        Column("recipient", fold=True),
+        Column("state"),
+        Column("attempts", right=True, spare=2),
+        Column("changed", "updated_at", spare=1),
+        Column("last error", "last_error", fold=True),
+    ),
+)
+
 ReportOption = Annotated[str | None, typer.Option(help="Name of a report.")]
 PeriodOption = Annotated[str | None, typer.Option(help="A period, e.g. 2010-W50.")]
+AsLines = Annotated[bool, typer.Option("--json", help="One JSON object per row.")]
 RecipientOption = Annotated[
     str | None, typer.Option(help="As written in the definition, e.g. mailto:board@example.com.")
 ]
@@ -41,13 +55,15 @@ def list_(
     recipient: RecipientOption = None,
     state: Annotated[str | None, typer.Option(help="pending, sent, failed, dead or held.")] = None,
     limit: Annotated[int, typer.Option(help="Rows at most.", min=1)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per row.")] = False,
+    as_json: AsLines = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show deliveries, the last changed first: weir deliveries list --state dead."""
     from platform_assets.core.settings import get_settings
     from reports.delivery.log import DeliveryLog
     from reports.delivery.model import State
 
+    check_formats(as_json, as_csv)
     if state is not None and state not in set(State):
         raise WeirError(f"--state {state!r} is unknown", f"one of {', '.join(State)}")
     rows = DeliveryLog(get_settings()).find(
@@ -57,11 +73,7 @@ def list_(
         state=State(state) if state else None,
         limit=limit,
     )
-    if as_json:
-        for row in rows:
-            typer.echo(json.dumps(_flat(row), default=str))
-    else:
-        _show(rows)
+    DELIVERIES.show([_flat(row) for row in rows], as_json=as_json, as_csv=as_csv, lines=True)
 
 
 @deliveries.command("retry")
@@ -70,17 +82,18 @@ def retry(
     period: PeriodOption = None,
     recipient: RecipientOption = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would be tried.")] = False,
+    as_json: AsLines = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Try dead deliveries again, all or those named: weir deliveries retry --report weekly."""
-    from rich.console import Console
-
     from platform_assets.core.settings import get_settings
     from reports.delivery.log import DeliveryLog
     from reports.delivery.model import State
 
-    log, console = DeliveryLog(get_settings()), Console()
+    log, console = DeliveryLog(get_settings()), people()
     if dry_run:
-        _show(log.find(report=report, period=period, recipient=recipient, state=State.DEAD))
+        dead = log.find(report=report, period=period, recipient=recipient, state=State.DEAD)
+        DELIVERIES.show([_flat(row) for row in dead], as_json=as_json, as_csv=as_csv, lines=True)
         return
     keys = log.retry_dead(report=report, period=period, recipient=recipient)
     if not keys:
@@ -134,17 +147,3 @@ def _flat(row: Delivery) -> dict[str, Any]:
         **row.key._asdict(),
         **{name: value for name, value in vars(row).items() if name != "key"},
     }
-
-
-def _show(rows: Sequence[Delivery]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(header_style="bold")
-    for name in ("report", "period", "recipient", "state", "attempts", "changed", "last error"):
-        table.add_column(name, overflow="fold", justify="right" if name == "attempts" else "left")
-    for row in rows:
-        cells = (*row.key, row.state, str(row.attempts), f"{row.updated_at:%Y-%m-%d %H:%M:%S}")
-        table.add_row(*(escape(cell) for cell in (*cells, row.last_error)))
-    Console().print(table)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from platform_assets.cli.tables import AsCsv, AsJson, Column, Layout, check_formats
+
 if TYPE_CHECKING:
     from ml.drift.log import Entry
     from ml.spec import ModelSpec
+
+DRIFT = Layout(
+    "models drift",
+    (
+        Column("day", "period"),
+        Column("version", right=True),
+        Column("train again", "retrain"),
+        Column("labels", right=True),
+        Column("F1", "f1", lambda row: "" if row["f1"] is None else f"{row['f1']:.3f}", right=True),
+        Column("why", "reason", fold=True),
+    ),
+)
 
 
 def print_drift(
@@ -19,20 +32,18 @@ def print_drift(
     ] = None,
     version: Annotated[int | None, typer.Option(help="Only this version.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Days at most.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """What each day said, and whether to train again: weir models drift purchase.
 
     This launches no training; the sensor retrain_on_drift does.
     """
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from ml.discovery import models
     from ml.drift.log import DriftLog
     from platform_assets.core.settings import get_settings
 
+    check_formats(as_json, as_csv)
     found = models()
     # A model whose folder is gone keeps its record.
     name = model or found.get(None).name
@@ -42,19 +53,12 @@ def print_drift(
         entries = log.of(name, version, limit)
     finally:
         log.close()
-    if as_json:
-        typer.echo(json.dumps([_plain(entry, spec) for entry in entries]))
+    if not (entries or as_json or as_csv):
+        known = "" if spec else f"; models: {', '.join(spec.name for spec in found.specs)}"
+        typer.echo(f"no day of {name} has been judged yet{known}")
         return
-    table = Table("day", "version", "train again", "labels", "F1", "why")
-    for entry in entries:
-        row = _plain(entry, spec)
-        f1 = "" if row["f1"] is None else f"{row['f1']:.3f}"
-        why = escape(str(row["reason"]))
-        asks = "yes" if row["retrain"] else "no"
-        table.add_row(row["period"], str(row["version"]), asks, str(row["labels"]), f1, why)
-    known = "" if spec else f"; models: {', '.join(spec.name for spec in found.specs)}"
-    nothing = f"no day of {name} has been judged yet{known}"
-    Console().print(table if entries else nothing, markup=False)
+    rows = [_plain(entry, spec) for entry in entries]
+    DRIFT.show(rows, as_json=as_json, as_csv=as_csv)
 
 
 def _plain(entry: Entry, spec: ModelSpec | None) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from platform_assets.cli import models_begin
 from platform_assets.cli.drift import print_drift
+from platform_assets.cli.models_tables import COMPARISON, EVIDENCE, VERSIONS, differences
+from platform_assets.cli.tables import AsCsv, AsJson, check_formats
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ models.command("drift")(print_drift)
 Model = Annotated[str, typer.Argument(help="Name of a model, e.g. purchase.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,37 +44,19 @@ def register(app: typer.Typer) -> None:
 def list_(
     model: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Versions, newest first: weir models list purchase."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from ml.store.comparison import as_json as flat
 
+    check_formats(as_json, as_csv)
     _, registry = _opened()
     names = [model] if model else registry.models()
     versions = [version for name in names for version in _known(registry, name)]
-    if as_json:
-        typer.echo(json.dumps([flat(version) for version in versions], indent=2))
-        return
-    if not versions:
+    if not (versions or as_json or as_csv):
         typer.echo(f"no model is registered yet; train one: weir models train ({_specs().known})")
         return
-    table = Table("model", "version", "alias", "made (UTC)", "rows", "metrics", "why")
-    for version in versions:
-        metrics = "  ".join(f"{name} {value:.4g}" for name, value in _main_metrics(version))
-        data = version.dataset
-        rows = f"{data.rows:,} until {data.until[:10]}" if data else ""
-        table.add_row(
-            *(escape(word) for word in (version.model, str(version.number))),
-            " ".join(version.aliases),
-            f"{version.created_at:%Y-%m-%d %H:%M}",
-            escape(rows),
-            escape(metrics),
-            escape(version.tags.get("weir/reason", "")),
-        )
-    Console().print(table)
+    VERSIONS.show([flat(version) for version in versions], as_json=as_json, as_csv=as_csv)
 
 
 @models.command()
@@ -116,19 +98,26 @@ def compare(
     a: Annotated[str, typer.Argument(help="A number or alias.")] = "champion",
     b: Annotated[str, typer.Argument(help="A number or alias.")] = "challenger",
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Two versions side by side, and the trial's evidence: weir models compare purchase 4 5."""
     from ml.store.comparison import compare_versions
     from ml.trials import evidence
 
+    check_formats(as_json, as_csv)
     settings, registry = _opened()
     _known(registry, model)
     first, second = registry.get(model, _which(a)), registry.get(model, _which(b))
     found = compare_versions(first, second, evidence(settings, model))
-    if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2))
-    else:
-        _show_comparison(found)
+    COMPARISON.show(
+        differences(found),
+        as_json=as_json,
+        as_csv=as_csv,
+        document=found.to_json(),
+        title=f"a: {_named(found.a)}    b: {_named(found.b)}",
+    )
+    if not (as_json or as_csv):
+        _show_trial(found)
 
 
 @models.command()
@@ -215,38 +204,20 @@ def shadow(
     _change_trial(model, None, state == "on", reason)
 
 
-def _show_comparison(found: Comparison) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console()
-    first, second = (f"{v.number} {' '.join(v.aliases)}".strip() for v in (found.a, found.b))
-    table = Table("metric", first, second, "difference")
-    for name, (one, other, difference) in found.metrics.items():
-        table.add_row(escape(name), _number(one), _number(other), _number(difference, "+.4g"))
-    console.print(table)
-    for title, values in (("parameter", found.params), ("data set", found.dataset)):
-        if not values:
-            typer.echo(f"no {title} differs" if title == "parameter" else f"the same {title}")
-            continue
-        table = Table(title, first, second)
-        for name, pair in values.items():
-            table.add_row(escape(name), *("" if v is None else escape(str(v)) for v in pair))
-        console.print(table)
+def _show_trial(found: Comparison) -> None:
+    if not found.params:
+        typer.echo("no parameter differs")
+    if not found.dataset:
+        typer.echo("the same data set")
     if found.evidence is None:
         typer.echo("no trial is running")
         return
     typer.echo(f"the trial: {found.evidence.verdict}: {found.evidence.reason}")
-    table = Table("quantity", "estimate", "lower", "upper", "champion", "challenger")
-    for row in found.evidence.evidence:
-        bounds = (_number(value) for value in (row.estimate, row.lower, row.upper))
-        table.add_row(row.name, *bounds, *(f"{count:,}" for count in row.n))
-    console.print(table)
+    EVIDENCE.show([asdict(row) for row in found.evidence.evidence])
 
 
-def _number(value: float | None, how: str = ".4g") -> str:
-    return "" if value is None or math.isnan(value) else format(value, how)
+def _named(version: Version) -> str:
+    return f"version {version.number} {' '.join(version.aliases)}".strip()
 
 
 def _change_trial(model: str, part: float | None, in_shadow: bool | None, reason: str) -> None:
@@ -345,9 +316,3 @@ def _tell(model: str, before: Deployment | None, champion: int, *, changed: bool
         typer.echo(f"the trial of version {before.challenger} {ends}")
     if not changed:
         typer.echo("nothing was changed (--dry-run)")
-
-
-def _main_metrics(version: Version) -> list[tuple[str, float]]:
-    """The metric the champion is chosen by first, then the rest by name; four at most."""
-    first = version.tags.get("weir/metric", "f1")
-    return sorted(version.metrics.items(), key=lambda item: (item[0] != first, item[0]))[:4]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +9,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from platform_assets.cli.tables import AsCsv, AsJson, Column, Layout, check_formats
 
 if TYPE_CHECKING:
     from platform_assets.core.databases import Database
@@ -28,7 +29,28 @@ users = typer.Typer(
 portal.add_typer(users, name="users")
 
 Name = Annotated[str, typer.Argument(help="Sign-in name; with OpenID the e-mail address.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+USERS = Layout(
+    "portal users list",
+    (
+        Column("user", "name"),
+        Column("may read", show=lambda row: _reports(row["admin"], row["reports"]), fold=True),
+        Column("signs in by", show=lambda row: "password" if row["local"] else "OpenID"),
+        Column("Trino user", "trino_user", spare=1),
+    ),
+)
+AUDIT = Layout(
+    "portal audit",
+    (
+        Column("at (UTC)", show=lambda row: f"{row['at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
+        Column("user", fold=True),
+        Column("from", "address", spare=1),
+        Column("action"),
+        Column("report"),
+        Column("period"),
+        Column("detail", fold=True),
+    ),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,23 +98,14 @@ def add_user(
 
 
 @users.command("list")
-def list_users(as_json: AsJson = False) -> None:
+def list_users(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Every user and what they may read: weir portal users list."""
-    from rich.console import Console
-    from rich.table import Table
-
     from reports.portal.users import Users
 
+    check_formats(as_json, as_csv)
     with _database() as database:
         found = Users(database).all()
-    if as_json:
-        typer.echo(json.dumps([{**asdict(u), "reports": sorted(u.reports)} for u in found]))
-        return
-    table = Table("user", "may read", "signs in by", "Trino user")
-    for user in found:
-        way = "password" if user.local else "OpenID"
-        table.add_row(user.name, _reports(user.admin, user.reports), way, user.trino_user)
-    Console().print(table)
+    USERS.show([asdict(user) for user in found], as_json=as_json, as_csv=as_csv)
 
 
 @users.command("remove")
@@ -110,26 +123,15 @@ def audit(
     user: Annotated[str, typer.Option(help="Only this user.")] = "",
     limit: Annotated[int, typer.Option(help="Lines at most.", min=1)] = 50,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Who saw what, newest first: weir portal audit --user anna."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from reports.portal.audit import Audit
 
+    check_formats(as_json, as_csv)
     with _database() as database:
         entries = Audit(database).read(user=user, limit=limit)
-    if as_json:
-        typer.echo(json.dumps([asdict(entry) for entry in entries], default=str))
-        return
-    table = Table("at (UTC)", "user", "from", "action", "report", "period", "detail")
-    for entry in entries:
-        words = (entry.user, entry.address, entry.action, entry.report, entry.period, entry.detail)
-        table.add_row(
-            f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", *(escape(word) for word in words)
-        )
-    Console().print(table)
+    AUDIT.show([asdict(entry) for entry in entries], as_json=as_json, as_csv=as_csv)
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from platform_assets.cli.tables import AsCsv, AsJson, Column, Layout, check_formats, people
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
@@ -14,6 +16,27 @@ if TYPE_CHECKING:
     from reports.definition import Definition
     from reports.facts.collect import FactSheet
     from reports.periods import Period
+
+REPORTS = Layout(
+    "report",
+    (
+        Column("report"),
+        Column("title", fold=True),
+        Column("every", spare=2),
+        Column("schedule", spare=1),
+        Column("made", right=True),
+        Column("last"),
+    ),
+)
+FACTS = Layout(
+    "report",
+    (
+        Column("fact", fold=True),
+        Column("what", fold=True),
+        Column("value", fold=True),
+        Column("period"),
+    ),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,17 +62,25 @@ def report(
     reproduce: Annotated[
         bool, typer.Option("--reproduce", help="Read the snapshots of the existing report.")
     ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
-    """Make a report: weir report weekly-commerce --period 2010-W50."""
+    """Make a report: weir report weekly-commerce --period 2010-W50.
+
+    --json and --csv are for the list and for --dry-run.
+    """
     from platform_assets.core.settings import get_settings
     from reports.assets.report import latest_period
     from reports.definition import load_definitions
     from reports.periods import Period
 
+    check_formats(as_json, as_csv)
     definitions = load_definitions()
     if name is None:
-        _list(definitions, get_settings())
+        REPORTS.show(_listed(definitions, get_settings()), as_json=as_json, as_csv=as_csv)
         return
+    if (as_json or as_csv) and not dry_run:
+        raise WeirError("--json and --csv print the list or the facts", "add --dry-run")
     if name not in definitions:
         raise WeirError(f"no report {name!r}", f"one of {', '.join(definitions)}")
     definition = definitions[name]
@@ -60,7 +91,7 @@ def report(
     )
     _check_made(definition, wanted)
     if dry_run:
-        show_facts(definition, wanted, get_settings())
+        show_facts(definition, wanted, get_settings(), as_json=as_json, as_csv=as_csv)
         return
     _make(definition, wanted, get_settings(), deliver=deliver, resend=resend, reproduce=reproduce)
 
@@ -93,18 +124,16 @@ def _make(
     resend: bool,
     reproduce: bool,
 ) -> None:
-    from rich.console import Console
-
     from platform_assets.cli import launch
     from reports.assets.report import asset_prefix, job_name
     from reports.portal.addresses import report_url
     from reports.store import PDF, ReportStore
     from reports.wording import format_fact
 
-    console = Console(stderr=True)
+    console = people(sys.stderr)
 
     def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
 
     job, stem = job_name(definition.name), "__".join(asset_prefix(definition.name))
     run_id = launch.launch(
@@ -123,54 +152,67 @@ def _make(
     store = ReportStore(settings)
     done = store.load(definition.name, period.key)
     for notice in done.notices:
-        console.print(f"[yellow]{notice.rule}[/]: {notice.message}", highlight=False)
+        console.print(f"{notice.rule}: {notice.message}")
     if done.held:
-        console.print(f"[yellow]held back[/]: {done.held}", highlight=False)
+        console.print(f"held back: {done.held}", style="yellow")
     for fact_id in done.headline:
         fact = done.fact(fact_id)
-        console.print(f"  {fact.label}: [bold]{format_fact(fact, done.language)}[/]")
+        console.print(f"  {fact.label}: {format_fact(fact, done.language)}")
     typer.echo(f"PDF:     {store.path(done.name, done.period, PDF)}")
     typer.echo(f"Portal:  {report_url(settings, done.name, done.period)}")
     typer.echo(f"Run:     {settings.dagster_url}/runs/{run_id}")
 
 
-def show_facts(definition: Definition, period: Period, settings: Settings) -> None:
+def show_facts(
+    definition: Definition,
+    period: Period,
+    settings: Settings,
+    *,
+    as_json: bool = False,
+    as_csv: bool = False,
+) -> None:
     """Print the facts of a period: KPIs, changes, members and gaps; earlier points are counted."""
-    from rich.console import Console
-    from rich.table import Table
-
     from reports.facts.collect import collect
     from reports.wording import format_fact
 
-    console = Console()
     sheet: FactSheet = collect(
         definition, period, settings, progress=lambda kpi: typer.echo(f"reading {kpi}", err=True)
     )
-    table = Table("fact", "what", "value", "period", title=f"{definition.title}, {period.key}")
     shown = [fact for fact in sheet.facts if not fact.is_point]
-    for fact in shown:
-        value = fact.gap or format_fact(fact, definition.language)
-        table.add_row(fact.id, fact.entity or fact.label, value, fact.period)
-    console.print(table)
+    rows = [
+        {
+            "fact": fact.id,
+            "what": fact.entity or fact.label,
+            "value": fact.gap or format_fact(fact, definition.language),
+            "period": fact.period,
+        }
+        for fact in shown
+    ]
+    title = f"{definition.title}, {period.key}"
+    FACTS.show(rows, as_json=as_json, as_csv=as_csv, title=title)
+    if as_json or as_csv:
+        return
     if points := len(sheet.facts) - len(shown):
-        console.print(f"and {points} values of earlier periods, for charts and ranks")
+        typer.echo(f"and {points} values of earlier periods, for charts and ranks")
     for notice in sheet.notices:
-        console.print(f"{notice.rule}: {notice.message}", highlight=False)
+        typer.echo(f"{notice.rule}: {notice.message}")
 
 
-def _list(definitions: dict[str, Definition], settings: Settings) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _listed(definitions: dict[str, Definition], settings: Settings) -> list[dict[str, Any]]:
     from reports.store import ReportStore
 
     store = ReportStore(settings)
-    table = Table("report", "title", "every", "schedule", "made", "last")
+    rows = []
     for definition in definitions.values():
         made = store.periods(definition.name)
-        when = f"{definition.schedule.cron} {definition.schedule.timezone}"
-        last = made[-1] if made else "-"
-        table.add_row(
-            definition.name, definition.title, definition.period, when, str(len(made)), last
+        rows.append(
+            {
+                "report": definition.name,
+                "title": definition.title,
+                "every": str(definition.period),
+                "schedule": f"{definition.schedule.cron} {definition.schedule.timezone}",
+                "made": len(made),
+                "last": made[-1] if made else "-",
+            }
         )
-    Console().print(table)
+    return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,9 +9,18 @@ import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from platform_assets.cli.tables import (
+    AsCsv,
+    Column,
+    Layout,
+    check_formats,
+    json_text,
+    people,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +35,21 @@ if TYPE_CHECKING:
 ONCE_FOLDER = "once"
 REPORT = "weekly-commerce"
 """The report that a run ends with."""
+
+TOPICS = Layout(
+    "run",
+    (
+        Column("topic"),
+        Column("events", right=True),
+        Column("bronze", "bronze_rows", right=True),
+        Column("silver", "silver_rows", right=True),
+        Column("quarantined", right=True),
+        Column("duplicates", right=True, spare=1),
+        Column("dead", "dead_letters", right=True, spare=3),
+        Column("late", right=True, spare=2),
+    ),
+)
+GOLD = Layout("run", (Column("gold table", "table"), Column("rows", right=True)))
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +73,7 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Last line: one JSON object with all figures.")
     ] = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Start the servers, simulate data, materialise everything, show row counts by topic and layer.
 
@@ -57,12 +81,11 @@ def run(
     under WEIR_HOME and is kept: the next run reuses it. With --once the lake is stored in a
     folder of its own there and is made from scratch each time.
     """
-    from rich.console import Console
-
     from platform_assets.core.settings import get_settings
     from platform_assets.local import supervise
 
-    console = Console(stderr=True)
+    check_formats(as_json, as_csv)
+    console = people(sys.stderr)
     if once:
         home = get_settings().home / ONCE_FOLDER
         _fresh(home)
@@ -86,9 +109,11 @@ def run(
             console.print("stopping every server ...")
             ended = supervise.stop(settings)
             console.print(f"{ended} processes stopped")
+    sys.stderr.flush()
     if as_json:
-        sys.stderr.flush()
-        typer.echo(json.dumps(figures.as_json()))
+        typer.echo(json_text(figures.as_json(), indent=None))
+    elif as_csv:
+        TOPICS.show(_rows(figures), as_csv=True)
 
 
 def _materialise_everything(
@@ -106,7 +131,7 @@ def _materialise_everything(
     figures = tour.Figures()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{text}[/]", highlight=False)
+        console.print(text, style="dim", soft_wrap=True)
 
     with figures.stage("servers", say):
         ensure_manifest()
@@ -176,48 +201,38 @@ def _counter(console: Console, what: str) -> Callable[[int, int], None]:
         tenth = done * 10 // max(1, total)
         if tenth != last[0]:
             last[0] = tenth
-            console.print(f"  {done:,} of {total:,} {what}", highlight=False)
+            console.print(f"  {done:,} of {total:,} {what}")
 
     return show
 
 
-def _show(settings: Settings, console: Console, figures: Figures) -> None:
-    from rich.table import Table
+def _rows(figures: Figures) -> list[dict[str, Any]]:
+    return [{"topic": name, **vars(topic)} for name, topic in sorted(figures.topics.items())]
 
+
+def _show(settings: Settings, console: Console, figures: Figures) -> None:
+    from platform_assets.cli.servers import SERVERS
     from platform_assets.local import supervise
     from reports.portal.addresses import report_url
 
-    table = Table(
-        "topic", "events", "bronze", "silver", "quarantined", "duplicates", "dead", "late",
-        title="Row counts by topic and layer",
-    )  # fmt: skip
-    for name, topic in sorted(figures.topics.items()):
-        table.add_row(name, *(f"{value:,}" for value in vars(topic).values()))
-    console.print(table)
-    gold = Table("gold table", "rows")
-    for name, count in sorted(figures.gold.items()):
-        gold.add_row(name, f"{count:,}")
-    console.print(gold)
+    TOPICS.show(_rows(figures), title="Row counts by topic and layer", console=console)
+    tables = [{"table": name, "rows": count} for name, count in sorted(figures.gold.items())]
+    GOLD.show(tables, console=console)
     rows = supervise.status(settings)
-    memory = Table("server", "address", "memory MiB")
-    for row in rows:
-        memory.add_row(row.name, row.address, f"{row.memory_bytes / (1 << 20):,.0f}")
-    memory.add_row("total", "", f"{sum(row.memory_bytes for row in rows) / (1 << 20):,.0f}")
-    console.print(memory)
+    SERVERS.show([row.as_dict() for row in rows], console=console)
+    console.print(f"together {sum(row.memory_bytes for row in rows) / (1 << 20):,.0f} MiB")
     console.print(f"Dagster:  {settings.dagster_url}", soft_wrap=True)
     folder = f"{settings.reports_root}/{REPORT}/{figures.report}"
-    console.print(f"Report:   {folder}/report.pdf", soft_wrap=True, highlight=False)
+    console.print(f"Report:   {folder}/report.pdf", soft_wrap=True)
     console.print(
         f"Portal:   {report_url(settings, REPORT, figures.report)}   sign in after: "
         f"weir portal users add board --report {REPORT}",
         soft_wrap=True,
-        highlight=False,
     )
     console.print(
         f"Trino:    weir sql   or   trino --server http://{settings.trino_host}:"
         f"{settings.trino_port} --user analyst",
         soft_wrap=True,
-        highlight=False,
     )
 
 

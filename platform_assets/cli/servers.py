@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from platform_assets.cli.tables import AsCsv, AsJson, Column, Layout, check_formats
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from rich.table import Table
 
     from platform_assets.local.supervise import Status
 
 MIB = 1 << 20
+SERVERS = Layout(
+    "status",
+    (
+        Column("server", "name"),
+        Column("version", spare=2),
+        Column("address", spare=1),
+        Column(
+            "health",
+            style=lambda row: {"ready": "green", "stopped": "dim"}.get(row["health"], "red"),
+            fold=True,
+        ),
+        Column("pid", show=lambda row: str(row["pid"] or ""), right=True, spare=3),
+        Column("memory", "memory_bytes", lambda row: _mib(row["memory_bytes"]), right=True),
+    ),
+)
+FINDINGS = Layout(
+    "doctor",
+    (
+        Column(
+            "",
+            "ok",
+            lambda row: "ok" if row["ok"] else "missing" if row["needed"] else "no",
+            lambda row: "green" if row["ok"] else "red" if row["needed"] else "yellow",
+        ),
+        Column("what", fold=True),
+        Column("found", fold=True),
+        Column("fix it with", "mend", lambda row: "" if row["ok"] else row["mend"], fold=True),
+    ),
+)
 ServerArgument = Annotated[str, typer.Argument(help="A name from `weir status`, e.g. kafka")]
 
 
@@ -39,11 +67,14 @@ def up(
         list[str] | None, typer.Option("--with", help="Start these too, e.g. spark.")
     ] = None,
     no_dagster: Annotated[bool, typer.Option(help="Leave Dagster's processes out.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Start the local servers, and wait until each of them answers."""
     from platform_assets.core.settings import get_settings
     from platform_assets.local import servers, supervise
 
+    check_formats(as_json, as_csv)
     settings = get_settings()
     names = list(only or servers.DEFAULT) + list(with_ or ())
     if no_dagster:
@@ -51,7 +82,9 @@ def up(
     show = Progress()
     with show:
         rows = supervise.start(settings, names, show.report, show.fetched)
-    _print_table(rows)
+    _show(rows, as_json, as_csv)
+    if as_json or as_csv:
+        return
     addresses = {row.name: row.address for row in rows}
     if "dagster-webserver" in addresses:
         _say(f"Dagster: {addresses['dagster-webserver']}")
@@ -79,18 +112,13 @@ def restart(name: ServerArgument) -> None:
         supervise.restart(get_settings(), name, show.report)
 
 
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+def status(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Address, version, memory and health of each server; exit code 1 if one is unhealthy."""
     from platform_assets.core.settings import get_settings
     from platform_assets.local import supervise
 
     rows = supervise.status(get_settings())
-    if as_json:
-        _say(json.dumps([row.as_dict() for row in rows], indent=2))
-    else:
-        _print_table(rows)
+    _show(rows, as_json, as_csv)
     if any(row.health.startswith("not ready") for row in rows):
         raise typer.Exit(1)
 
@@ -120,9 +148,7 @@ def logs(
         _follow(path)
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+def doctor(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """What this machine lacks, and the command that fixes it.
 
     The exit code is 1 if something needed is missing.
@@ -130,18 +156,10 @@ def doctor(
     from platform_assets.core.settings import get_settings
     from platform_assets.local.doctor import examine
 
+    check_formats(as_json, as_csv)
     findings = examine(get_settings())
-    if as_json:
-        _say(json.dumps([finding.as_dict() for finding in findings], indent=2))
-    else:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("", "what", "found", "fix it with", box=None, pad_edge=False)
-        for finding in findings:
-            mark = "[green]ok" if finding.ok else "[red]missing" if finding.needed else "[yellow]no"
-            table.add_row(mark, finding.what, finding.found, "" if finding.ok else finding.mend)
-        Console().print(table)
+    rows = [finding.as_dict() for finding in findings]
+    FINDINGS.show(rows, as_json=as_json, as_csv=as_csv)
     if any(not finding.ok and finding.needed for finding in findings):
         raise typer.Exit(1)
 
@@ -208,7 +226,8 @@ class Progress:
     def report(self, name: str, what: str) -> None:
         """One line about a server."""
         seconds = time.monotonic() - self._began
-        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  {name:<18} {what}")
+        line = f"{seconds:6.1f} s  {name:<18} {what}"
+        self._console.print(line, markup=False, soft_wrap=True)
 
     def fetched(self, what: str, done: int, total: int) -> None:
         """Bytes so far of a download or an archive."""
@@ -225,36 +244,16 @@ class Progress:
             self.report("", f"{what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
 
-def table_of(rows: Iterable[Status]) -> Table:
-    """The servers as a table, with the sum of their memory."""
-    from rich.table import Table
-
-    table = Table(
-        "server", "version", "address", "health", "pid", "memory", box=None, pad_edge=False
-    )
-    table.columns[-1].justify = "right"
-    total = 0
-    for row in rows:
-        total += row.memory_bytes
-        colour = {"ready": "green", "stopped": "dim"}.get(row.health, "red")
-        memory = f"{row.memory_bytes / MIB:,.0f} MiB" if row.memory_bytes else ""
-        table.add_row(
-            row.name,
-            row.version,
-            row.address,
-            f"[{colour}]{row.health}",
-            str(row.pid or ""),
-            memory,
-        )
-    table.add_section()
-    table.add_row("", "", "", "", "together", f"{total / MIB:,.0f} MiB")
-    return table
+def _show(rows: Iterable[Status], as_json: bool, as_csv: bool) -> None:
+    """The servers; for people with the sum of their memory."""
+    found = [row.as_dict() for row in rows]
+    SERVERS.show(found, as_json=as_json, as_csv=as_csv)
+    if not (as_json or as_csv):
+        _say(f"together {_mib(sum(row['memory_bytes'] for row in found)) or '0 MiB'}")
 
 
-def _print_table(rows: Iterable[Status]) -> None:
-    from rich.console import Console
-
-    Console(soft_wrap=not sys.stdout.isatty()).print(table_of(rows))
+def _mib(count: int) -> str:
+    return f"{count / MIB:,.0f} MiB" if count else ""
 
 
 def _say(line: str) -> None:

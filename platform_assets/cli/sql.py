@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from platform_assets.cli.tables import AsCsv, Column, Layout, check_formats, unique
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
-    from platform_assets.core.trino import Result, TrinoQueryError
+    from collections.abc import Sequence
+
+    from platform_assets.core.trino import TrinoQueryError
 
 DEFAULT_LIMIT = 100
+_NUMERIC = ("bigint", "integer", "smallint", "tinyint", "double", "decimal", "real")
+_NARROW = (*_NUMERIC, "boolean", "date", "time")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +30,7 @@ def sql(
         str, typer.Option(help="analyst: read-only, no personal data; weir: everything.")
     ] = "analyst",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per row.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
+    as_csv: AsCsv = False,
     limit: Annotated[
         int, typer.Option(help="Maximum number of rows; 0: all.", min=0)
     ] = DEFAULT_LIMIT,
@@ -37,8 +39,7 @@ def sql(
     from platform_assets.core.settings import get_settings
     from platform_assets.core.trino import TrinoQueryError, execute
 
-    if as_json and as_csv:
-        raise WeirError("--json and --csv cannot be combined", "choose one")
+    check_formats(as_json, as_csv)
     text = statement.strip().rstrip(";")
     if not text:
         raise WeirError("nothing to run", 'weir sql "show schemas from gold"')
@@ -46,47 +47,44 @@ def sql(
         result = execute(get_settings(), text, user, limit=limit or None)
     except TrinoQueryError as error:
         raise WeirError(f"{error.name}: {error.message}", _advice(error, user)) from error
-    if as_json:
-        for row in result.rows:
-            print(json.dumps(dict(zip(result.columns, row, strict=True)), default=str))
-    elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(result.columns)
-        writer.writerows(result.rows)
+    if result.columns or as_json or as_csv:
+        names = unique(result.columns)
+        rows = [dict(zip(names, row, strict=True)) for row in result.rows]
+        layout_of(names, result.types).show(rows, as_json=as_json, as_csv=as_csv, lines=True)
+        if not (as_json or as_csv):
+            typer.echo(f"{len(rows)} rows", err=True)
     else:
-        _show(result)
+        typer.echo("done")
     if result.more:
         typer.echo(f"only the first {limit} rows; --limit 0 shows all", err=True)
 
 
-def _show(result: Result) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    if not result.columns:
-        Console().print("done")
-        return
-    table = Table(header_style="bold")
-    for name, kind in zip(result.columns, result.types, strict=True):
-        numeric = kind.startswith(("bigint", "integer", "double", "decimal", "real"))
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in result.rows:
-        table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
-    Console(stderr=True).print(f"{len(result.rows)} rows", style="dim")
+def layout_of(names: Sequence[str], types: Sequence[str]) -> Layout:
+    """The table of a result: numbers to the right, texts folded where the window is narrow."""
+    return Layout(
+        "sql",
+        tuple(
+            Column(
+                name,
+                show=lambda row, name=name: _cell(row[name]),  # type: ignore[misc]
+                style=lambda row, name=name: "dim" if row[name] is None else "",  # type: ignore[misc]
+                right=kind.startswith(_NUMERIC),
+                fold=not kind.startswith(_NARROW),
+            )
+            for name, kind in zip(names, types, strict=True)
+        ),
+    )
 
 
 def _cell(value: object) -> str:
-    from rich.markup import escape
-
     if value is None:
-        return "[dim]null[/dim]"
+        return "null"
     if isinstance(value, float):
         return f"{value:,.4f}".rstrip("0").rstrip(".")
     if isinstance(value, bytes):
         shown = value[:24].hex()
         return f"0x{shown}…" if len(value) > 24 else f"0x{shown}"
-    return escape(str(value))
+    return str(value)
 
 
 def _advice(error: TrinoQueryError, user: str) -> str:

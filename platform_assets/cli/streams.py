@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from platform_assets.cli.tables import AsCsv, AsJson, Column, Layout, check_formats, people
 from platform_assets.core.errors import WeirError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rich.table import Table
+    from collections.abc import Iterable
 
     from platform_assets.contracts.model import Contract
     from platform_assets.core.naming import TopicName
-    from platform_assets.streaming.topics import StreamRow
 
 streams = typer.Typer(
     help="Show, pause and resume the topics' streams.",
@@ -32,6 +29,47 @@ quarantine = typer.Typer(
     no_args_is_help=True,
     epilog="Examples:  weir quarantine list --topic commerce.clickstream  |  "
     "weir quarantine replay commerce.clickstream --dry-run",
+)
+
+_COLOURS = {"running": "green", "paused": "yellow"}
+STREAMS = Layout(
+    "streams",
+    (
+        Column("topic"),
+        Column("state", style=lambda row: _COLOURS.get(row["state"], "red")),
+        Column("lag", right=True),
+        Column("rate/s", "rate", lambda row: f"{row['rate']:,.0f}", right=True, spare=1),
+        Column("last", "last_id", lambda row: f"#{row['last_id']}", right=True, spare=6),
+        Column("age", "last_at", lambda row: _age(row["last_at"]), right=True, spare=2),
+        Column("records", right=True),
+        Column("published", right=True, spare=3),
+        Column("quarantined", right=True, spare=4),
+        Column("duplicates", right=True, spare=8),
+        Column("dead", "dead_letters", right=True, spare=5),
+        Column("late", right=True, spare=7),
+        Column("error", fold=True),
+    ),
+)
+WINDOWS = Layout(
+    "streams",
+    (
+        Column("topic"),
+        Column("window"),
+        Column("micro-batches", "batches", right=True),
+        Column("records", right=True),
+        Column("published", right=True),
+    ),
+)
+QUARANTINE = Layout(
+    "quarantine list",
+    (
+        Column("topic"),
+        Column("rule", fold=True),
+        Column("rows", right=True),
+        Column("newest", spare=1),
+        Column("reason", fold=True),
+        Column("examples", fold=True, spare=2),
+    ),
 )
 
 TopicArgument = Annotated[str, typer.Argument(help="domain.entity, e.g. commerce.clickstream")]
@@ -48,34 +86,35 @@ def show(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Refresh every second until Ctrl-C.")] = False,
     windows: Annotated[bool, typer.Option(help="List the windows of each topic.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Lag, rate, last micro-batch and errors of each topic."""
     if context.invoked_subcommand is not None:
         return
-    from rich.console import Console
     from rich.live import Live
 
     from platform_assets.core.settings import get_settings
     from platform_assets.streaming.topics import TopicStates
 
     settings = get_settings()
-    console = Console()
+    check_formats(as_json, as_csv)
     if windows:
-        _show_windows(console)
+        WINDOWS.show(_windows(), as_json=as_json, as_csv=as_csv)
         return
     states = TopicStates(settings)
-    if as_json:
-        rows = [asdict(row) for row in states.rows()]
-        typer.echo(json.dumps(rows, default=str))
+
+    def rows() -> list[dict[str, Any]]:
+        return [asdict(row) for row in states.rows()]
+
+    if as_json or as_csv or not watch:
+        STREAMS.show(rows(), as_json=as_json, as_csv=as_csv)
         return
-    if not watch:
-        console.print(_table(states.rows()))
-        return
-    with Live(_table(states.rows()), console=console) as live:
+    console = people()
+    with Live(STREAMS.render(rows(), console.width), console=console) as live:
         while True:
             time.sleep(1)
-            live.update(_table(states.rows()))
+            live.update(STREAMS.render(rows(), console.width))
 
 
 @streams.command()
@@ -117,28 +156,20 @@ def resume(
 def list_quarantine(
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
     rows: Annotated[int, typer.Option(help="Show this many newest rows of each rule.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Rejected rows by topic and rule; ``--rows`` shows examples."""
-    from rich.console import Console
-    from rich.table import Table
-
+    check_formats(as_json, as_csv)
     found = [
         {"topic": str(contract.topic), **row}
         for contract in _contracts(topic)
         for row in _rejected(contract.topic, rows)
     ]
-    if as_json:
-        typer.echo(json.dumps(found, default=str))
-        return
-    if not found:
+    if not (found or as_json or as_csv):
         typer.echo("quarantine is empty")
         return
-    table = Table("topic", "rule", "rows", "newest", "reason", *(["examples"] if rows else []))
-    for row in found:
-        cells = [row["topic"], row["rule"], f"{row['rows']:,}", str(row["newest"]), row["reason"]]
-        table.add_row(*cells, *(["\n".join(row["examples"])] if rows else []))
-    Console().print(table)
+    QUARANTINE.show(found, as_json=as_json, as_csv=as_csv)
 
 
 @quarantine.command("replay")
@@ -223,51 +254,27 @@ def _rejected(topic: TopicName, examples: int) -> list[dict[str, Any]]:
     return frame.sort("rows", descending=True).collect().to_dicts()
 
 
-def _show_windows(console: object) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _windows() -> list[dict[str, Any]]:
     from platform_assets.core.settings import get_settings
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.windows import Windows
 
     windows, ledger = Windows(get_settings()), Ledger(get_settings())
-    table = Table("topic", "window", "micro-batches", "records", "published")
+    found = []
     for contract in _contracts(None):
         for key in windows.keys(contract.topic):
             totals = ledger.totals(contract.topic, key)
-            table.add_row(
-                str(contract.topic),
-                key,
-                f"{totals.batches:,}",
-                f"{totals.records:,}",
-                f"{totals.published:,}",
+            found.append(
+                {
+                    "topic": str(contract.topic),
+                    "window": key,
+                    "batches": totals.batches,
+                    "records": totals.records,
+                    "published": totals.published,
+                }
             )
-    if isinstance(console, Console):
-        console.print(table)
+    return found
 
 
-def _table(rows: Sequence[StreamRow]) -> Table:
-    from rich.table import Table
-
-    table = Table(
-        "topic", "state", "lag", "rate/s", "last", "age", "records", "published", "quarantined",
-        "duplicates", "dead", "late", "error",
-    )  # fmt: skip
-    for row in rows:
-        age = f"{(datetime.now(UTC) - row.last_at).total_seconds():.0f} s" if row.last_at else "-"
-        colour = {"running": "green", "paused": "yellow"}.get(row.state, "red")
-        numbers = (
-            row.records, row.published, row.quarantined, row.duplicates, row.dead_letters, row.late
-        )  # fmt: skip
-        table.add_row(
-            row.topic,
-            f"[{colour}]{row.state}[/]",
-            f"{row.lag:,}",
-            f"{row.rate:,.0f}",
-            f"#{row.last_id}",
-            age,
-            *(f"{number:,}" for number in numbers),
-            row.error or "",
-        )
-    return table
+def _age(moment: datetime | None) -> str:
+    return f"{(datetime.now(UTC) - moment).total_seconds():,.0f} s" if moment else "-"

@@ -213,9 +213,9 @@ def test_ingest_prints_conflicts(folder: Path, tmp_path: Path) -> None:
     line = ["ingest", str(inbox), "--source", "till", "--dry-run", "--json"]
     done = CliRunner().invoke(build(), line, catch_exceptions=False)
     assert done.exit_code == 0
-    plain = " ".join(done.stdout.split())
+    plain = " ".join(done.stderr.split())
     assert "would send 2 records, 2 dead letters, 1 of them conflicts" in plain
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(done.stdout)
     assert (told["events"], told["dead_letters"], told["conflicts"]) == (2, 2, 1)
 
 
