@@ -20,6 +20,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.core.trino import execute
+from platform_assets.engines.spark.session import open_session, release
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from tests.ports import free_port_base
@@ -33,8 +34,8 @@ def pytest_configure() -> None:
 
 LONG_FILES = (
     "test_run_once.py",
-    "test_survive_kills.py",
     "test_dagster_ui.py",
+    "test_survive_kills.py",
     "test_survive_kill_matrix.py",
     "test_models_loop.py",
     "test_engine_equality.py",
@@ -48,8 +49,16 @@ LONG_FILES = (
 """Files of minutes, longest first. Begun early, none of them keeps one worker busy at the end."""
 
 
-WITH_DAGSTER = ("test_run_once.py", "test_dagster_ui.py", "test_survive_kills.py")
-"""Files that run Dagster's daemon. Two daemons at once starve each other on two cores."""
+TOGETHER = {
+    "test_run_once.py": "Dagster",
+    "test_dagster_ui.py": "Dagster",
+    "test_survive_kills.py": "Dagster",
+    "test_survive_kill_matrix.py": "Dagster",
+    "test_engine_equality.py": "Spark",
+    "test_engine_spark_log.py": "Spark",
+}
+"""Files that one worker runs: two of Dagster's daemons starve each other on two cores, and a
+second Spark session costs half a minute."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -64,11 +73,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _FilesTogether(LoadFileScheduling):
-    """A file's tests run in one worker; the files with Dagster's daemon all in the same one."""
+    """A file's tests run in one worker; the files of a group in :data:`TOGETHER` all in one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "with dagster" if Path(file).name in WITH_DAGSTER else file
+        return TOGETHER.get(Path(file).name, file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
@@ -125,6 +134,18 @@ def trino_stack(stack: Settings) -> Settings:
     return stack
 
 
+@pytest.fixture(scope="session")
+def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The Spark session of this process, which all tests of the Spark engine share."""
+    # A JVM that lives for a minute spends more on its second compiler than it gains by it.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+        session, own = open_session(Settings(home=tmp_path_factory.mktemp("spark")))
+    yield session
+    if own:
+        release(session)
+
+
 @pytest.fixture(scope="module")
 def servers_restored(weir_home: Settings) -> Iterator[None]:
     """For a module that kills shared servers: at its end, all that run answer again.
@@ -148,14 +169,56 @@ def servers_restored(weir_home: Settings) -> Iterator[None]:
         wait_until(catalogs_answer, what="Trino's catalogs answering again", timeout=180, every=1)
 
 
-@pytest.fixture(scope="module")
-def dagster_stack(weir_home: Settings) -> Iterator[Settings]:
-    """Settings of a running stack with Dagster, of the module's own.
+class DagsterStack:
+    """A stack with Dagster in a home of its own, for the modules that ask for it.
 
-    Its daemon's sensors act on all that they find, and would on what other tests look at.
+    Its daemon's sensors act on all that they find, and would on what other tests look at. It
+    takes a quarter of a core, so it is stopped when the last of its modules is done.
     """
+
+    def __init__(self, modules: set[Path]) -> None:
+        self._waiting, self._held = modules, ExitStack()
+        self._settings: Settings | None = None
+
+    def start(self) -> Settings:
+        """The settings of the stack, which the first caller starts."""
+        if self._settings is None:
+            settings = self._held.enter_context(new_home())
+            names = ("postgres", "kafka", "registry", "dagster-webserver", "dagster-daemon")
+            supervise.start(settings, names)
+            self._settings = settings
+        return self._settings
+
+    def leave(self, module: Path) -> None:
+        """A module is done; after the last one the stack is stopped."""
+        self._waiting.discard(module)
+        if not self._waiting:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        self._held.close()
+        self._settings = None
+
+
+@pytest.fixture(scope="session")
+def dagster_stacks(request: pytest.FixtureRequest, weir_home: Settings) -> Iterator[DagsterStack]:
+    """The one stack with Dagster of this process."""
     del weir_home  # the session's stays in the background
-    with new_home() as settings:
-        names = ("postgres", "kafka", "registry", "dagster-webserver", "dagster-daemon")
-        supervise.start(settings, names)
-        yield settings
+    asking = {
+        item.path
+        for item in request.session.items
+        if "dagster_stack" in getattr(item, "fixturenames", ())
+    }
+    stack = DagsterStack(asking)
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="module")
+def dagster_stack(
+    request: pytest.FixtureRequest, dagster_stacks: DagsterStack
+) -> Iterator[Settings]:
+    """Settings of a running stack with Dagster; :data:`TOGETHER` keeps its modules in a row."""
+    yield dagster_stacks.start()
+    dagster_stacks.leave(request.path)

@@ -3,7 +3,7 @@
 Belongs here: equality of tables and counts, whatever the records and the order of the
 micro-batches. Does not belong here: Kafka (test_engine_spark_log.py), what is right (the laws
 of the local engine in tests/unit). Each Spark publication costs a second or more, so examples
-are few and chosen to differ.
+are few and chosen to differ; `make soak` runs the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import csv
 import json
 import tempfile
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.engines.local.engine import LocalEngine
 from platform_assets.engines.spark.engine import SparkEngine
 from platform_assets.engines.spark.frames import SMALL
-from platform_assets.engines.spark.session import open_session, release
 from platform_assets.local.java import spark_java_home
 from tests import engine_rows as rows
 
@@ -38,17 +36,6 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 RETAIL = REPOSITORY.parent / "shared" / "data" / "online_retail"
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    # A JVM that lives for a minute spends more on its second compiler than it gains by it.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-        spark, own = open_session(Settings(home=tmp_path_factory.mktemp("spark")))
-    yield spark
-    if own:
-        release(spark)
 
 
 def _both(session: Any, log: rows.Log, order: list[Any], small: int = SMALL) -> None:
@@ -66,26 +53,43 @@ def _both(session: Any, log: rows.Log, order: list[Any], small: int = SMALL) -> 
         spark.close()
 
 
-@pytest.mark.parametrize("kind", ["append", "change"])
-@given(data=st.data())
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.generate],  # to shrink a difference takes minutes; print it as it is
-    suppress_health_check=list(HealthCheck),
-)
-def test_the_same_micro_batches_give_the_same_rows(
-    session: Any, kind: str, data: st.DataObject
-) -> None:
+def _any_order(session: Any, kind: str, data: st.DataObject) -> None:
     log = data.draw(rows.logs() if kind == "append" else rows.change_logs())
     order = [[batch] for batch in data.draw(st.permutations(log.batches))]
     _both(session, log, [*order, log.batches])
 
 
-@pytest.mark.parametrize("small", [SMALL, 0], ids=["small", "large"])
-def test_damaged_bytes_and_keys_that_come_again(session: Any, small: int) -> None:
+def _examples(number: int) -> settings:
+    return settings(
+        max_examples=number,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],  # to shrink a difference takes minutes; print it as it is
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@given(data=st.data())
+@_examples(1)
+def test_a_log_in_any_order_gives_the_same_rows(spark_session: Any, data: st.DataObject) -> None:
+    _any_order(spark_session, "append", data)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["append", "change"])
+@given(data=st.data())
+@_examples(4)
+def test_the_same_micro_batches_give_the_same_rows(
+    spark_session: Any, kind: str, data: st.DataObject
+) -> None:
+    _any_order(spark_session, kind, data)
+
+
+@pytest.mark.parametrize(
+    "small", [pytest.param(SMALL, marks=pytest.mark.soak), 0], ids=["small", "large"]
+)
+def test_damaged_bytes_and_keys_that_come_again(spark_session: Any, small: int) -> None:
     good = [rows.HEADER + rows.encode(rows.CLICKS, rows.click(n)) for n in range(8)]
     late = rows.HEADER + rows.encode(rows.CLICKS, rows.click(20, minutes=-1500))
     free = rows.HEADER + rows.encode(rows.CLICKS, rows.click(21, event_type="view", price=2.0))
@@ -97,14 +101,14 @@ def test_damaged_bytes_and_keys_that_come_again(session: Any, small: int) -> Non
     log = rows.cut(rows.CLICKS, values, [6, 6])
     one, two, three = log.batches
     # The later batch first: it must then yield its keys; and the first once more.
-    _both(session, log, [[two], [one], [three], [one, two]], small)
+    _both(spark_session, log, [[two], [one], [three], [one, two]], small)
 
 
-# Large changes are a part of the soak; large appends stay, above and below.
+# Large changes are a part of the soak; large appends stay, above.
 @pytest.mark.parametrize(
     "small", [SMALL, pytest.param(0, marks=pytest.mark.soak)], ids=["small", "large"]
 )
-def test_changes_late_deleted_and_doubled(session: Any, small: int) -> None:
+def test_changes_late_deleted_and_doubled(spark_session: Any, small: int) -> None:
     steps = [
         (0, 1, 0, "c", "A"), (1, 1, 9, "u", "B"), (2, 2, 1, "c", "A"), (3, 1, 5, "u", "C"),
         (1, 1, 9, "u", "B"), (4, 2, 3, "d", "A"), (5, 2, 8, "c", "D"), (2, 2, 1, "c", "A"),
@@ -115,7 +119,7 @@ def test_changes_late_deleted_and_doubled(session: Any, small: int) -> None:
     ]
     log = rows.cut(rows.CUSTOMERS, {0: values}, [2, 3])
     one, two, three = log.batches
-    _both(session, log, [[one], [three], [two], [one, two]], small)
+    _both(spark_session, log, [[one], [three], [two], [one, two]], small)
 
 
 def _invoices(path: Path) -> list[bytes]:
@@ -141,9 +145,10 @@ def _invoices(path: Path) -> list[bytes]:
     return values
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not RETAIL.is_dir(), reason=f"no {RETAIL}")
-def test_real_invoices_row_for_row(session: Any) -> None:
+def test_real_invoices_row_for_row(spark_session: Any) -> None:
     days = [_invoices(path) for path in sorted(RETAIL.glob("*.csv"))[:2]]
     values: list[bytes | None] = [*days[0], *days[1], *days[0][:100]]
     log = rows.cut(rows.INVOICES, {0: values}, [len(days[0])])
-    _both(session, log, [[batch] for batch in log.batches], small=0)
+    _both(spark_session, log, [[batch] for batch in log.batches], small=0)

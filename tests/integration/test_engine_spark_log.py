@@ -6,7 +6,6 @@ Belongs here: what only a real log shows. Does not belong here: equality for cho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,6 @@ from platform_assets.core.settings import EngineName, Settings
 from platform_assets.engines.base import MicroBatch, OffsetRange, RangeGoneError
 from platform_assets.engines.spark.engine import SparkEngine
 from platform_assets.engines.spark.frames import SMALL
-from platform_assets.engines.spark.session import open_session, release
 from platform_assets.local.java import spark_java_home
 from tests.integration.lake import START, Lake, open_lake
 
@@ -30,25 +28,19 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def session(stack: Settings) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-        spark, own = open_session(stack)
-    yield spark
-    if own:
-        release(spark)
-
-
 def _ends(lake: Lake) -> dict[int, int]:
     return {part: extent.high for part, extent in lake.broker.extents(lake.topic).items()}
 
 
-@pytest.mark.parametrize("small", [SMALL, 0], ids=["small", "large"])
-def test_exactly_these_offsets_within_the_bound(stack: Settings, session: Any, small: int) -> None:
+@pytest.mark.parametrize(
+    "small", [SMALL, pytest.param(0, marks=pytest.mark.soak)], ids=["small", "large"]
+)
+def test_exactly_these_offsets_within_the_bound(
+    stack: Settings, spark_session: Any, small: int
+) -> None:
     lake = open_lake(stack)
     lake.send_events(range(400))
-    engine = SparkEngine(stack, session=session, small=small)
+    engine = SparkEngine(stack, session=spark_session, small=small)
     ranges = [OffsetRange(part, 3, end - 2) for part, end in _ends(lake).items()]
     wanted = [(item.partition, n) for item in ranges for n in range(item.start, item.end)]
 
@@ -72,14 +64,16 @@ def test_exactly_these_offsets_within_the_bound(stack: Settings, session: Any, s
     engine.close()
 
 
-def test_a_range_that_retention_took_is_said_to_be_gone(stack: Settings, session: Any) -> None:
+def test_a_range_that_retention_took_is_said_to_be_gone(
+    stack: Settings, spark_session: Any
+) -> None:
     lake = open_lake(stack)
     lake.send_events(range(100))
     part, end = max(_ends(lake).items(), key=lambda item: item[1])
     admin = AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
     for future in admin.delete_records([TopicPartition(str(lake.topic), part, 5)]).values():
         future.result(timeout=30)
-    engine = SparkEngine(stack, session=session)
+    engine = SparkEngine(stack, session=spark_session)
     with pytest.raises(RangeGoneError, match="offset 4 is gone"):
         engine.take(lake.contract, [OffsetRange(part, 4, end)], None)
     assert engine.take(lake.contract, [OffsetRange(part, 5, end)], None).records == end - 5
@@ -87,7 +81,7 @@ def test_a_range_that_retention_took_is_said_to_be_gone(stack: Settings, session
 
 
 def test_the_stream_on_spark_gives_the_tables_of_the_local_engine(
-    stack: Settings, session: Any
+    stack: Settings, spark_session: Any
 ) -> None:
     spark, local = open_lake(stack), open_lake(stack)
     for lake in (spark, local):
