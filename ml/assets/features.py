@@ -88,9 +88,13 @@ def user_features(
 ) -> dg.MaterializeResult[Any]:
     """Compute the run's days from silver as it is now, and replace exactly their rows."""
     from ml.features import daily, table
+    from platform_assets.contracts.load import load_contracts
     from platform_assets.core.settings import get_settings
+    from platform_assets.streaming.whole import require_published
 
     settings = get_settings()
+    contract = load_contracts().get(daily.CLICKS)
+    require_published(settings, [contract] if contract else [])
     days = [date.fromisoformat(key) for key in context.partition_keys]
     written = daily.write(
         settings,

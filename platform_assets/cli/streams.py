@@ -178,25 +178,41 @@ def replay_quarantine(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be done.")
     ] = False,
+    held_only: Annotated[
+        bool,
+        typer.Option(
+            "--held-only",
+            help="Leave out micro-batches of which bronze no longer holds all records.",
+        ),
+    ] = False,
 ) -> None:
     """Publish micro-batches with rejected rows again, under the contract as it is now.
 
     Rows that now pass move to silver; the first record of a key wins, as if the contract had
-    been so from the start. Doing it twice changes nothing.
+    been so from the start. Doing it twice changes nothing. If bronze no longer holds all records
+    of one of them, nothing is replayed: what is left would replace what was published.
     """
     from platform_assets.core.settings import get_settings
     from platform_assets.streaming.open import open_processor
 
     contract = _contract(topic)
     with open_processor(get_settings(), run_id="weir quarantine replay") as processor:
-        batches = processor.ledger.batches_with_rejects(contract.topic)
+        rejects = processor.ledger.batches_with_rejects(contract.topic)
+        batches = processor.replayable(contract, rejects)
         before = processor.ledger.totals(contract.topic)
-        if dry_run or not batches:
+        if gone := len(rejects) - len(batches):
             typer.echo(
-                f"{topic}: {len(batches)} micro-batches hold {before.quarantined:,} quarantined "
+                f"{topic}: bronze no longer holds all records of {gone} of these {len(rejects)} "
+                "micro-batches", err=True,
+            )  # fmt: skip
+        if dry_run or not rejects:
+            typer.echo(
+                f"{topic}: {len(rejects)} micro-batches hold {before.quarantined:,} quarantined "
                 f"rows and {before.dead_letters:,} dead letters"
             )
             return
+        if not held_only:
+            batches = rejects
         done = 0
         for published in processor.replay_silver(contract, batches, accept=True):
             done += len(published.counts)

@@ -171,6 +171,11 @@ class Contract:
         return (self.topic.bronze, self.topic.silver, *history, self.topic.quarantine)
 
     @property
+    def published_table(self) -> TableName:
+        """The table with a row for each published record: of a change topic its history."""
+        return self.topic.history if self.kind is TopicKind.CHANGE else self.topic.silver
+
+    @property
     def fingerprint(self) -> str:
         """Hash of all that the contract says, its place on disk aside: 16 hex digits."""
         return hashlib.sha256(repr(replace(self, path="")).encode()).hexdigest()[:16]

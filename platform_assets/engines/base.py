@@ -79,10 +79,12 @@ class Checked:
 
     Attributes:
         frame: bronze columns plus ``_rule`` (first broken rule or null) and ``_rules``.
+        batches: records of each micro-batch that has any.
         records, quarantined, dead_letters: totals over the frame.
     """
 
     frame: Frame
+    batches: Mapping[int, int]
     records: int
     quarantined: int
     dead_letters: int
@@ -146,6 +148,10 @@ class Engine(Protocol):
 
     def read_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
         """Read the span's bronze rows, decoded again from their bytes."""
+        ...
+
+    def held(self, contract: Contract, batches: Sequence[MicroBatch]) -> dict[int, int]:
+        """How many records bronze holds of each of these micro-batches; 0 where none."""
         ...
 
     def check(self, contract: Contract, bronze: Frame) -> Checked:

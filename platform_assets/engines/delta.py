@@ -147,6 +147,11 @@ class Table:
         low, high = min(ids), max(ids)
         return frame.filter(pl.col("_micro_batch").is_between(low, high)).collect()
 
+    def counts(self, ids: Sequence[int]) -> dict[int, int]:
+        """How many rows each of these micro-batches has; 0 where none."""
+        found = dict(self.rows_of(ids, ["_micro_batch"])["_micro_batch"].value_counts().iter_rows())
+        return {number: found.get(number, 0) for number in ids}
+
     def scan(self) -> pl.LazyFrame:
         """The whole table, lazily."""
         if not len(self.files()):

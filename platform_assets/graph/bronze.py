@@ -24,7 +24,8 @@ RETRY = backing_off(5)
 def final_errors() -> Iterator[None]:
     """Errors that trying again cannot mend fail the step at once, with their one clear line."""
     from platform_assets.streaming.ledger import UnknownWindowError
-    from platform_assets.streaming.microbatch import AuditError, ReplayError
+    from platform_assets.streaming.microbatch import AuditError
+    from platform_assets.streaming.whole import ReplayError
 
     try:
         yield

@@ -153,10 +153,13 @@ def build_gold_assets(
     def gold(
         context: dg.AssetExecutionContext, dbt: DbtCliResource, config: GoldConfig
     ) -> Iterator[Any]:
+        from platform_assets.contracts.load import load_contracts
         from platform_assets.gold.bootstrap import bootstrap
+        from platform_assets.streaming.whole import require_published
 
         _step_back()
         settings = get_settings()
+        require_published(settings, load_contracts().values())
         # dbt, in its process and in this one (column lineage), takes its address from there.
         os.environ.update(environment(settings))
         for table in bootstrap(settings):

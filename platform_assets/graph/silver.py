@@ -49,6 +49,7 @@ def _silver_asset(contract: Contract) -> AssetsDefinition:
             open_processor(settings, context.run_id, engines(settings)) as processor,
         ):
             batches = processor.ledger.batches(contract.topic, window)
+            recorded = processor.ledger.recorded(contract.topic, [batch.id for batch in batches])
             for published in processor.replay_silver(contract, batches):
                 counts.extend(published.counts.values())
                 context.log.info(f"{len(counts)} of {len(batches)} micro-batches published again")
@@ -57,7 +58,7 @@ def _silver_asset(contract: Contract) -> AssetsDefinition:
                 asset_key=table.asset_key,
                 metadata=table_metadata(settings, contract, table, counts),
             )
-        yield balance_result(contract, counts)
+        yield balance_result(contract, counts, sum(recorded.values()))
         yield window_suite_result(
             contract, settings.lake_root, batches[0].id, batches[-1].id, settings.home
         )

@@ -10,8 +10,9 @@ from platform_assets.engines.layout import SchemaConflictError
 from platform_assets.engines.log import LogRefusedError, LogUnavailableError
 from platform_assets.engines.registry import RegistryUnavailableError
 from platform_assets.streaming.dead_letters import DeadLetterAwayError, DeadLetterError
-from platform_assets.streaming.microbatch import AuditError, ReplayError
+from platform_assets.streaming.microbatch import AuditError
 from platform_assets.streaming.plan import LogGapError, LogShorterError
+from platform_assets.streaming.whole import ReplayError
 
 _AWAY = (
     DatabaseAwayError,

@@ -158,12 +158,11 @@ class Ledger:
             for batch_id, counts in published.counts.items():
                 connection.execute(
                     """UPDATE micro_batch SET status = 'published', published_at = now(),
-                         records = %s, published = %s, quarantined = %s, duplicates = %s,
+                         published = %s, quarantined = %s, duplicates = %s,
                          dead_letters = %s, late = %s, rules = %s, error = NULL,
                          publications = publications + 1
                        WHERE topic = %s AND id = %s""",
                     (
-                        counts.records,
                         counts.published,
                         counts.quarantined,
                         counts.duplicates,
@@ -238,6 +237,16 @@ class Ledger:
         """Micro-batches by id, in order; unknown ids are left out."""
         with self._database.borrow() as connection:
             return _batches(connection, topic, sorted(ids))
+
+    @retry_connection
+    def recorded(self, topic: TopicName, ids: Iterable[int]) -> dict[int, int]:
+        """How many records each of these micro-batches was taken with; unknown ids are left out."""
+        with self._database.borrow() as connection:
+            rows = connection.execute(
+                "SELECT id, records FROM micro_batch WHERE topic = %s AND id = ANY(%s)",
+                (str(topic), list(ids)),
+            ).fetchall()
+        return {row[0]: row[1] for row in rows}
 
     @retry_connection
     def totals(self, topic: TopicName, window_key: str | None = None) -> Totals:

@@ -25,6 +25,7 @@ from platform_assets.engines.base import (
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import writer_lock
+from platform_assets.streaming.whole import require_whole
 from platform_assets.streaming.windows import Windows
 
 
@@ -32,19 +33,19 @@ class AuditError(WeirError):
     """A batch that must not be published: threshold passed, or its contract says ``fail``."""
 
 
-class ReplayError(WeirError):
-    """The recorded records cannot be read again, from the log or from bronze."""
-
-
 @dataclass(frozen=True)
 class Step:
-    """What one micro-batch did, and the seconds it took: for logs and materialisations."""
+    """What one micro-batch did, and the seconds it took: for logs and materialisations.
+
+    ``recorded`` are its records by the ledger: what the counts of ``published`` must sum up to.
+    """
 
     contract: Contract
     batch: MicroBatch
     window_key: str
     published: Published
     seconds: float
+    recorded: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Processor:
         window = self.windows.current(contract, datetime.now(UTC))
         self.ledger.record(contract.topic, batch, window.key, self.run_id, taken.records)
         published = self._land(contract, batch, taken)
-        return Step(contract, batch, window.key, published, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return Step(contract, batch, window.key, published, seconds, taken.records)
 
     def recover(
         self, contract: Contract, batch: MicroBatch, window_key: str, *, accept: bool = False
@@ -81,7 +83,9 @@ class Processor:
         started = time.monotonic()
         frame = self._reread_bronze(contract, [batch])
         published = self.publish(contract, [batch], frame, accept=accept)
-        return Step(contract, batch, window_key, published, time.monotonic() - started)
+        recorded = self.ledger.recorded(contract.topic, [batch.id])[batch.id]
+        seconds = time.monotonic() - started
+        return Step(contract, batch, window_key, published, seconds, recorded)
 
     def _land(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Published:
         frame = self.engine.decode(contract, [batch], taken)
@@ -100,8 +104,14 @@ class Processor:
         rows = 0
         for group in self._groups(self.ledger.batches(contract.topic, window_key)):
             self._reread_bronze(contract, group)
-            rows += sum(item.records for batch in group for item in batch.ranges)
+            rows += sum(self.ledger.recorded(contract.topic, _ids(group)).values())
         return rows
+
+    def replayable(self, contract: Contract, batches: Sequence[MicroBatch]) -> list[MicroBatch]:
+        """Those micro-batches of which bronze holds every record that they were taken with."""
+        held = self.engine.held(contract, batches) if batches else {}
+        recorded = self.ledger.recorded(contract.topic, _ids(batches))
+        return [batch for batch in batches if held[batch.id] == recorded[batch.id]]
 
     def replay_silver(
         self, contract: Contract, batches: Sequence[MicroBatch], *, accept: bool = False
@@ -112,7 +122,12 @@ class Processor:
             contract: the contract as it is now.
             batches: which; in order.
             accept: publish even past the quarantine threshold.
+
+        Raises:
+            ReplayError: bronze does not hold all their records; nothing was replaced.
         """
+        held = self.engine.held(contract, batches) if batches else {}
+        require_whole(contract, held, self.ledger.recorded(contract.topic, _ids(batches)))
         for group in self._groups(batches):
             frame = self.engine.read_bronze(contract, group)
             yield self.publish(contract, group, frame, accept=accept)
@@ -129,8 +144,11 @@ class Processor:
 
         Raises:
             AuditError: too many rows broke rules, or one did and the contract says ``fail``.
+            ReplayError: these are not all the records that the micro-batches were taken with.
         """
         checked = self.engine.check(contract, bronze)
+        recorded = self.ledger.recorded(contract.topic, _ids(batches))
+        require_whole(contract, checked.batches, recorded)
         if not accept:
             enforce_threshold(contract, checked, batches)
         if checked.dead_letters:
@@ -148,20 +166,17 @@ class Processor:
 
     def _reread_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
         ranges = [item for batch in batches for item in batch.ranges]
+        recorded = self.ledger.recorded(contract.topic, _ids(batches))
+        taken = None
         try:
             taken = self.engine.take(contract, joined(ranges), None)
-            frame = self.engine.decode(contract, batches, taken)
+            why = f"the log gives {taken.records} of their records"
         except RangeGoneError as gone:
-            frame = self.engine.read_bronze(contract, batches)
-            held = int(nw.from_native(frame).lazy().select(nw.len()).collect().item())
-            expected = sum(item.records for item in ranges)
-            if held < expected:
-                raise ReplayError(
-                    f"{contract.topic}: {gone}; bronze holds {held} of the {expected} records of "
-                    f"micro-batches {batches[0].id} to {batches[-1].id}, so they cannot be "
-                    "replayed; the tables were left as they were",
-                    hint="restore bronze (Delta time travel: RESTORE) or leave the partition",
-                ) from gone
+            why = str(gone)
+        if taken is None or taken.records != sum(recorded.values()):
+            require_whole(contract, self.engine.held(contract, batches), recorded, why)
+            return self.engine.read_bronze(contract, batches)
+        frame = self.engine.decode(contract, batches, taken)
         with writer_lock(self.settings, contract.topic.bronze.sql):
             self.engine.write_bronze(contract, batches, frame)
         return frame
@@ -185,6 +200,10 @@ class Processor:
             ends.update({item.partition: item.end for item in batch.ranges})
         if group:
             yield group
+
+
+def _ids(batches: Sequence[MicroBatch]) -> list[int]:
+    return [batch.id for batch in batches]
 
 
 def joined(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:

@@ -25,7 +25,6 @@ from platform_assets.graph.checks.silver import (
     BALANCE_CHECK,
     CONTRACT_CHECK,
     balance_result,
-    checked_table,
     frame_suite_result,
     silver_check_specs,
     window_suite_result,
@@ -64,7 +63,7 @@ def clicks(batch: int, rows: int = 3, price: float = 2.5) -> pl.DataFrame:
 def write(contract: Contract, root: Path, *batches: pl.DataFrame) -> None:
     for batch in batches:
         write_deltalake(
-            str(root / checked_table(contract).path),
+            str(root / contract.published_table.path),
             batch.to_arrow(),
             mode="append",
             partition_by=["event_date"],
@@ -97,20 +96,28 @@ def test_a_table_that_is_not_there_yet_has_nothing_to_check(
 def test_a_change_topic_is_checked_on_its_history() -> None:
     customers = load_contracts()[TopicName.parse("commerce.customers")]
     assert customers.kind is TopicKind.CHANGE
-    assert checked_table(customers).sql == "silver.commerce.customers_history"
+    assert customers.published_table.sql == "silver.commerce.customers_history"
     assert {spec.asset_key.path[-1] for spec in silver_check_specs(customers)} == {"customers"}
 
 
 def test_balance_shows_the_sum_and_each_batch_out_of_balance(contract: Contract) -> None:
     right = BatchCounts(records=10, published=6, quarantined=2, duplicates=1, dead_letters=1)
     lost, doubled = replace(right, published=5), replace(right, published=7)
-    assert balance_result(contract, [right, right]).passed
-    assert balance_result(contract, []).passed
+    assert balance_result(contract, [right, right], 20).passed
+    assert balance_result(contract, [], 0).passed
     # The sums agree, the batches do not.
-    result = balance_result(contract, [lost, doubled])
+    result = balance_result(contract, [lost, doubled], 20)
     assert not result.passed
     assert result.metadata["batches_out_of_balance"].value == 2
     assert result.check_name == BALANCE_CHECK
+
+
+def test_balance_is_against_the_ledger_and_not_only_against_what_is_left(
+    contract: Contract,
+) -> None:
+    empty = balance_result(contract, [BatchCounts()], 300)
+    assert not empty.passed
+    assert "the ledger recorded 300 records and 0 are accounted for" in str(empty.description)
 
 
 @pytest.mark.parametrize(("price", "success"), [(2.5, True), (-1.0, False)])
@@ -124,7 +131,7 @@ def test_a_failed_check_blocks_what_is_downstream(
         suite, found = frame_suite_result(contract, clicks(1, price=price), tmp_path, "batch-1")
         assert found.seconds > 0
         counts = [BatchCounts(records=3, published=3)]
-        return MaterializeResult(check_results=[suite, balance_result(contract, counts)])
+        return MaterializeResult(check_results=[suite, balance_result(contract, counts, 3)])
 
     @asset(deps=[silver])
     def downstream() -> None:
@@ -141,7 +148,7 @@ def test_a_failed_check_blocks_what_is_downstream(
 
 
 def test_results_name_their_asset_so_that_a_stream_run_can_report_them(contract: Contract) -> None:
-    result = balance_result(contract, [BatchCounts()])
+    result = balance_result(contract, [BatchCounts()], 0)
     assert isinstance(result, AssetCheckResult)
     assert result.asset_key is not None
     assert result.asset_key.path == contract.topic.silver.asset_key

@@ -69,7 +69,7 @@ class Bench:
         became = {"records": 10, "published": 10, **counts}
         batch = MicroBatch(batch_id, (OffsetRange(0, (batch_id - 1) * 10, batch_id * 10),))
         published = Published({batch_id: BatchCounts(**became)}, {})
-        self.reporter.add(Step(contract, batch, window, published, 0.1))
+        self.reporter.add(Step(contract, batch, window, published, 0.1, 10))
 
     def due(self, after: float = 0.0, *, everything: bool = False) -> list[stream_run.StreamEvent]:
         """Events after some seconds more."""

@@ -87,12 +87,19 @@ class LocalEngine:
         raw = raw.sort(list(transform.LOG_ORDER))
         return decode(contract, raw, self._lookup)
 
+    def held(self, contract: Contract, batches: Sequence[MicroBatch]) -> dict[int, int]:
+        """See :meth:`Engine.held`."""
+        table = self._table(layout.bronze(contract))
+        table.refresh()
+        return table.counts([batch.id for batch in batches])
+
     def check(self, contract: Contract, bronze: pl.DataFrame) -> Checked:
         """See :meth:`Engine.check`."""
         judged = self._plan(contract, "judge", transform.judge)(bronze)
         rejected = len(judged) - judged[transform.RULE].null_count()
         dead = len(judged) - judged["decode_error"].null_count()
-        return Checked(judged, len(judged), rejected, dead)
+        batches = dict(judged["_micro_batch"].value_counts().iter_rows())
+        return Checked(judged, batches, len(judged), rejected, dead)
 
     def publish(
         self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked

@@ -159,6 +159,10 @@ class SparkEngine:
             return self._decoded_here(contract, here)
         return self._frames.persist(self._decoded(contract, raw))
 
+    def held(self, contract: Contract, batches: Sequence[MicroBatch]) -> dict[int, int]:
+        """See :meth:`Engine.held`."""
+        return self._table(layout.bronze(contract)).counts([batch.id for batch in batches])
+
     def check(self, contract: Contract, bronze: Any) -> Checked:
         """See :meth:`Engine.check`."""
         judged = nw.to_native(transform.judge(contract, nw.from_native(bronze)))
@@ -169,7 +173,8 @@ class SparkEngine:
         rejected, dead = (
             len(verdicts) - verdicts[name].null_count() for name in (transform.RULE, "decode_error")
         )
-        return Checked(judged, len(verdicts), rejected, dead)
+        batches = dict(verdicts["_micro_batch"].value_counts().iter_rows())
+        return Checked(judged, batches, len(verdicts), rejected, dead)
 
     def _verdicts(self, contract: Contract, judged: Any) -> pl.DataFrame:
         """Here, and once for a frame: each row's place, event time and what the rules said."""

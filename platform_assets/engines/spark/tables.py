@@ -122,6 +122,12 @@ class SparkTable:
                 return self._scan(self._log, files).where(span(ids))
         return self._delta().where(span(ids))
 
+    def counts(self, ids: Sequence[int]) -> dict[int, int]:
+        """How many rows each of these micro-batches has; 0 where none."""
+        rows = self.rows_of(ids).groupBy("_micro_batch").count().collect()
+        found = {row[0]: row[1] for row in rows}
+        return {number: found.get(number, 0) for number in ids}
+
     def _delta(self) -> Any:
         return self._session.read.format("delta").load(self.path)
 

@@ -19,7 +19,6 @@ from dagster import (
 from dagster import TableMetadataValue as Table
 
 from platform_assets.contracts.model import Contract, TopicKind
-from platform_assets.core.naming import TableName
 from platform_assets.quality.data_docs import write_docs
 from platform_assets.quality.outcomes import SuiteResult, balance, failed_rules
 
@@ -41,12 +40,6 @@ _FAILURES = TableSchema(
         TableColumn("error"),
     ]
 )
-
-
-def checked_table(contract: Contract) -> TableName:
-    """The table whose rows the suite looks at: of a change topic the history, which has all."""
-    topic = contract.topic
-    return topic.history if contract.kind is TopicKind.CHANGE else topic.silver
 
 
 def silver_check_specs(contract: Contract) -> list[AssetCheckSpec]:
@@ -75,12 +68,15 @@ def silver_check_specs(contract: Contract) -> list[AssetCheckSpec]:
     ]
 
 
-def balance_result(contract: Contract, counts: Iterable[BatchCounts]) -> AssetCheckResult:
-    """Check the balance of micro-batches: each for itself, shown as a sum.
+def balance_result(
+    contract: Contract, counts: Iterable[BatchCounts], recorded: int
+) -> AssetCheckResult:
+    """Check the balance of micro-batches: each for itself, and all against the ledger.
 
     Args:
         contract: whose batches they are.
         counts: what became of each micro-batch.
+        recorded: records that the ledger has of them, whatever the tables still hold.
     """
     batches = list(counts)
     totals = {
@@ -98,13 +94,25 @@ def balance_result(contract: Contract, counts: Iterable[BatchCounts]) -> AssetCh
         for batch in batches
     ]
     broken = [outcome.reason for outcome in each if not outcome.passed]
+    out_of_balance = len(broken)
+    if totals["records"] != recorded:
+        broken.insert(
+            0,
+            f"the ledger recorded {recorded} records and {totals['records']} are accounted for: "
+            "restore bronze, then materialise the window again",
+        )
     return AssetCheckResult(
         passed=not broken,
         asset_key=AssetKey(contract.topic.silver.asset_key),
         check_name=BALANCE_CHECK,
         severity=AssetCheckSeverity.ERROR,
         description="; ".join(broken[:3]) or balance(**totals).reason,
-        metadata={**totals, "batches": len(batches), "batches_out_of_balance": len(broken)},
+        metadata={
+            **totals,
+            "batches": len(batches),
+            "recorded": recorded,
+            "batches_out_of_balance": out_of_balance,
+        },
     )
 
 
@@ -163,7 +171,7 @@ def frame_suite_result(
 
     Args:
         contract: the contract.
-        frame: rows in the layout of :func:`checked_table`.
+        frame: rows in the layout of the contract's published table.
         home: Weir's home, for the data document.
         label: what is checked, e.g. ``batch-42``; names the document.
 
@@ -201,7 +209,7 @@ def window_suite_result(
             passed=True,
             asset_key=AssetKey(contract.topic.silver.asset_key),
             check_name=CONTRACT_CHECK,
-            description=f"{checked_table(contract).sql} does not exist yet: no rows to check",
+            description=f"{contract.published_table.sql} does not exist yet: no rows to check",
             metadata={"success": True, "rows": 0},
         )
     found = validate_frame(contract, frame, history=contract.kind is TopicKind.CHANGE)
@@ -221,7 +229,7 @@ def read_span(
     import polars as pl
     from deltalake import DeltaTable
 
-    path = f"{lake_root.rstrip('/')}/{checked_table(contract).path}"
+    path = f"{lake_root.rstrip('/')}/{contract.published_table.path}"
     if not DeltaTable.is_deltatable(path):
         return None
     lazy = pl.scan_delta(path)

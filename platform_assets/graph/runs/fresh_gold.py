@@ -48,9 +48,10 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
     from platform_assets.gold.bootstrap import bootstrap
     from platform_assets.gold.fresh import FreshGold
     from platform_assets.streaming.ledger import Ledger
+    from platform_assets.streaming.whole import require_published
 
-    settings = get_settings()
-    ledger, topics = Ledger(settings), list(load_contracts())
+    settings, contracts = get_settings(), load_contracts()
+    ledger, topics = Ledger(settings), list(contracts)
     gold = FreshGold(settings)
     log = _Log()
     registered: set[TopicName] = set()
@@ -67,6 +68,7 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
                 if not set(dates) <= registered:
                     bootstrap(settings)
                     registered.update(dates)
+                require_published(settings, [contracts[topic] for topic in dates])
                 result = gold.step({topic.slug: days for topic, days in dates.items()})
             except WeirError as error:
                 failures += 1

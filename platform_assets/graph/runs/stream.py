@@ -120,6 +120,7 @@ class _Gathered:
     contract: Contract
     window_key: str
     batches: list[BatchCounts] = field(default_factory=list)
+    recorded: int = 0
     first_id: int = 0
     last_id: int = 0
     offsets: dict[int, int] = field(default_factory=dict)
@@ -158,6 +159,7 @@ class Reporter:
             (topic, step.window_key), _Gathered(step.contract, step.window_key)
         )
         gathered.batches.extend(step.published.counts.values())
+        gathered.recorded += step.recorded
         gathered.first_id = gathered.first_id or step.batch.id
         gathered.last_id = step.batch.id
         for item in step.batch.ranges:
@@ -226,7 +228,7 @@ class Reporter:
                     **span,
                 },
             )
-        yield evaluation(contract, balance_result(contract, gathered.batches))
+        yield evaluation(contract, balance_result(contract, gathered.batches, gathered.recorded))
 
 
 def evaluation(contract: Contract, result: AssetCheckResult) -> AssetCheckEvaluation:
