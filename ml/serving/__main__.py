@@ -13,21 +13,26 @@ from starlette.types import ASGIApp
 
 from ml.rollout.deployment import Deployment, Deployments
 from ml.serving.app import create_app
+from ml.serving.http import JSON
 from ml.serving.journal import Journal
 from ml.serving.log import PredictionLog
 from ml.serving.server import Server
 from ml.serving.state import Fleet, Follower
 from ml.store.artefact import artefact_key
+from platform_assets.core.gate import LOCAL_HOSTS, Gate
 from platform_assets.core.settings import LOOPBACK, Settings, get_settings
 
 
-def build(settings: Settings, port: int, fixed: Deployment | None = None) -> ASGIApp:
+def build(
+    settings: Settings, port: int, fixed: Deployment | None = None, gate: Gate | None = None
+) -> ASGIApp:
     """The application over PostgreSQL and the journal's folder of this port.
 
     Args:
         settings: where things are.
         port: names the journal's folder: one for each server of a machine.
         fixed: served instead of what the deployments say.
+        gate: which requests are let in; see :func:`create_app`.
 
     Raises:
         ArtefactError: there is no key for the models' seals.
@@ -41,7 +46,7 @@ def build(settings: Settings, port: int, fixed: Deployment | None = None) -> ASG
         only = fixed
         read = lambda: [only]  # noqa: E731 - shorter than a name for it
     fleet = Fleet(artefact_key(settings))
-    return create_app(Server(fleet, journal, log), Follower(fleet, read, deployments.close))
+    return create_app(Server(fleet, journal, log), Follower(fleet, read, deployments.close), gate)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -54,6 +59,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", type=int, default=1, help="its version, with --folder")
     parser.add_argument(
         "--folder", type=Path, help="serve this sealed folder, whatever is deployed"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which clients may address the server, besides localhost; may be repeated; "
+        "* for any, where a gateway in front looks at names",
     )
     given = parser.parse_args(words)
     if not given.port:
@@ -76,8 +89,10 @@ def main(words: Sequence[str] | None = None) -> None:
             actor="command line",
             artefacts={given.version: given.folder},
         )
+    # Probes and peers on a network address a server by its IP address.
+    gate = Gate((JSON,), (*LOCAL_HOSTS, *given.allow_host), addresses=given.host != LOOPBACK)
     uvicorn.run(
-        build(settings, given.port, fixed),
+        build(settings, given.port, fixed, gate),
         host=given.host,
         port=given.port,
         loop="uvloop",

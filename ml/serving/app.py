@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope
 from ml.serving import open_inference, router
 from ml.serving.checks import InputError, Problem, kind
 from ml.serving.http import (
+    JSON,
     Handler,
     Predictions,
     RefusedError,
@@ -30,18 +31,20 @@ from ml.serving.http import (
 from ml.serving.server import Server
 from ml.serving.state import Follower
 from platform_assets.core.errors import WeirError
+from platform_assets.core.gate import Gate
 
 BATCH_ROWS = 1_000
 _OUTCOME = frozenset({"id", "actual", "known_at"})
 _OUTCOMES_HINT = 'send {"outcomes": [{"id": "...", "actual": 1, "known_at": "..."}]}'
 
 
-def create_app(server: Server, follower: Follower) -> ASGIApp:
+def create_app(server: Server, follower: Follower, gate: Gate | None = None) -> ASGIApp:
     """The application.
 
     Args:
         server: fleet, journal and log.
         follower: keeps the fleet in line with the deployments; started and stopped here.
+        gate: which requests are let in; by default JSON, sent to this machine's own names.
     """
 
     @asynccontextmanager
@@ -110,7 +113,7 @@ def create_app(server: Server, follower: Follower) -> ASGIApp:
         ("v1", "predict_batch"): _predict_batch,
         ("v2", "infer"): open_inference.infer,
     }
-    return Predictions(server, handlers, app)
+    return Predictions(server, handlers, app, gate or Gate((JSON,)))
 
 
 async def _predict(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:

@@ -23,6 +23,7 @@ from ml.serving.runtime import ModelError
 from ml.serving.server import NoSuchModelError, NotLoadedError, Server
 from platform_assets.core.databases import DatabaseError
 from platform_assets.core.errors import WeirError
+from platform_assets.core.gate import Gate
 
 BODY_BYTES = 4 * 2**20
 JSON = "application/json"
@@ -84,10 +85,17 @@ Handler = Callable[[Server, str, Scope, Receive], Awaitable[Reply]]
 
 
 class Predictions:
-    """The application of predictions; what is none goes on to another application."""
+    """The application of predictions; anything else is passed to another application.
+
+    Nothing gets past the gate to either.
+    """
 
     def __init__(
-        self, server: Server, handlers: Mapping[tuple[str, str], Handler], otherwise: ASGIApp
+        self,
+        server: Server,
+        handlers: Mapping[tuple[str, str], Handler],
+        otherwise: ASGIApp,
+        gate: Gate,
     ) -> None:
         """Describe it.
 
@@ -95,13 +103,20 @@ class Predictions:
             server: what all routes share.
             handlers: by version and last word of the address, e.g. ``("v1", "predict")``.
             otherwise: answers every other address.
+            gate: refuses what pages of other sites make a browser send.
         """
+        self._gate = gate
         self._server = server
         self._handlers = handlers
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        refusal = self._gate.refusal(scope) if scope["type"] == "http" else None
+        if refusal is not None:
+            error = RefusedError(refusal.status, refusal.message, refusal.hint)
+            await failure(scope, error).send(send)
+            return
         found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
         handler = self._handlers.get((found[1], found[3])) if found else None
         if found is None or handler is None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ml.rollout.deployment import Deployments
 from platform_assets.core.errors import WeirError
+from platform_assets.core.gate import ANY_HOST
 from platform_assets.core.settings import Settings
 
 PORT = 8080
@@ -70,6 +71,8 @@ def manifest(
         "args": [
             "--host", "0.0.0.0",  # noqa: S104 - within its pod
             "--port", str(PORT),
+            # KServe's gateway routes by name, and no browser reaches a pod.
+            "--allow-host", ANY_HOST,
             "--folder", MOUNTED,
             "--model", model,
             "--version", str(version),

@@ -70,6 +70,8 @@ _root.__doc__ = _HELP
 
 def main() -> None:
     """Run ``weir``; an error meant for people is one line, its hint another, and exit code 1."""
+    # As for the servers (local/private.py): what a command makes is its user's alone.
+    os.umask(0o077)
     try:
         build()()
     except WeirError as error:

@@ -86,11 +86,12 @@ def add_user(
     ] = False,
 ) -> None:
     """Add a user, show their password once: weir portal users add anna --report weekly-commerce."""
+    from platform_assets.core.settings import get_settings
     from reports.portal.users import User, Users
 
     user = User(name, admin, frozenset(report or ()), trino_user, local=not openid)
     with _database() as database:
-        password = Users(database).add(user)
+        password = Users(database, get_settings().trino_user).add(user)
     typer.echo(f"{name} may read {_reports(user.admin, user.reports)}", err=True)
     if password:
         typer.echo("the password, shown only now:", err=True)

@@ -58,7 +58,8 @@ def connect(settings: Settings, user: str | None = None, catalog: str = "gold") 
     """A connection (no socket is opened before the first statement)."""
     from trino.dbapi import connect as trino_connect
 
-    name = user or settings.trino_user
+    # An empty name is somebody's mistake: it must not become the user who may do everything.
+    name = settings.trino_user if user is None else user
     connection: Connection = trino_connect(  # type: ignore[no-untyped-call]
         host=settings.trino_host,
         port=settings.trino_port,

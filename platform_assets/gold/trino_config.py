@@ -1,8 +1,8 @@
 """Trino's catalogs, limits and access control, generated from settings and contracts.
 
-Users: ``weir`` does everything; ``analyst`` reads bronze, silver and gold without the columns
-that a contract marks as PII; anyone else sees nothing. The PostgreSQL password is named here
-(``${ENV:WEIR_POSTGRES_PASSWORD}``), never written.
+Users: ``weir`` (``WEIR_TRINO_USER``) does everything; ``analyst`` reads bronze, silver and gold
+without the columns that a contract marks as PII; anyone else sees nothing. The PostgreSQL password
+is named here (``${ENV:WEIR_POSTGRES_PASSWORD}``), never written.
 """
 
 from __future__ import annotations
@@ -62,18 +62,21 @@ def pii_columns(contract: Contract) -> dict[TableName, tuple[str, ...]]:
     return hidden
 
 
-def access_rules(contracts: Iterable[Contract], closed: Iterable[TopicName] = ()) -> dict[str, Any]:
+def access_rules(
+    contracts: Iterable[Contract], closed: Iterable[TopicName] = (), admin: str = ADMIN
+) -> dict[str, Any]:
     """The rules of Trino's file-based access control.
 
     Args:
         contracts: whose columns are hidden.
         closed: topics whose contract cannot be read: which of their columns hold personal data
             is not known, so analysts read none of their tables.
+        admin: the user that Weir itself is (``WEIR_TRINO_USER``).
     """
     hidden: dict[TableName, tuple[str, ...]] = {}
     for contract in contracts:
         hidden.update(pii_columns(contract))
-    everything = {"user": ADMIN}
+    everything = {"user": re.escape(admin)}
     tables: list[dict[str, Any]] = [
         {**everything, "privileges": _ALL_TABLE},
         # Staging views run with the rights of their owner and may show PII.
@@ -210,7 +213,8 @@ def write(
     for layer in ("bronze", "silver"):
         (settings.home / "trino" / "metastore" / layer).mkdir(parents=True, exist_ok=True)
     rules = etc_dir / "access-rules.json"
-    _replace(rules, json.dumps(access_rules(contracts.values(), closed), indent=2) + "\n")
+    found = access_rules(contracts.values(), closed, settings.trino_user)
+    _replace(rules, json.dumps(found, indent=2) + "\n")
     _properties(
         etc_dir / "access-control.properties",
         {

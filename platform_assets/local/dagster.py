@@ -21,6 +21,7 @@ from platform_assets.local.trino import NAME as TRINO
 
 CODE, WEBSERVER, DAEMON = "dagster-code", "dagster-webserver", "dagster-daemon"
 DEFINITIONS = "platform_assets.definitions"
+GATED = "platform_assets.graph.webserver"
 
 _HEARTBEAT_SECONDS = 90
 
@@ -77,7 +78,8 @@ def servers(settings: Settings) -> tuple[Server, ...]:
             (code,),
             350,
         ),
-        entry(WEBSERVER, ("dagster-webserver", *at, *host, "-p", str(web)), (web,), 250),
+        # Dagster's web server behind our gate; started by name, for graph is above this room.
+        entry(WEBSERVER, ("python", "-m", GATED, *at, *host, "-p", str(web)), (web,), 250),
         entry(DAEMON, ("dagster-daemon", "run", *at), (), 250),
     )
 

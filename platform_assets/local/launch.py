@@ -15,6 +15,7 @@ import psutil
 from platform_assets.core.files import write_file
 from platform_assets.core.settings import get_settings
 from platform_assets.local.model import run_dir
+from platform_assets.local.private import UMASK
 from platform_assets.local.servers import catalogue
 
 
@@ -31,6 +32,7 @@ def main(name: str) -> None:
     environment.update(server.environment())
     record = {"pid": os.getpid(), "created": psutil.Process().create_time()}
     write_file(run_dir(settings) / "pids" / f"{name}.json", json.dumps(record))
+    os.umask(UMASK)
     os.nice(server.niceness)
     os.chdir(server.folder)
     os.execvpe(server.command[0], list(server.command), environment)  # noqa: S606

@@ -21,6 +21,7 @@ from platform_assets.core.locks import file_lock
 from platform_assets.core.settings import Settings
 from platform_assets.local import disk, fetch, processes, supervisord
 from platform_assets.local.model import Server, log_dir, run_dir
+from platform_assets.local.private import close_home
 from platform_assets.local.servers import DEFAULT, catalogue, with_needs
 from platform_assets.local.wait import WaitTimeoutError, wait_until
 
@@ -96,6 +97,7 @@ def start(
         (bundle for server in wanted for bundle in server.bundles), progress, cache=settings.cache
     )
     disk.require_free(settings.home, disk.START_BYTES, "starting the servers")
+    close_home(settings)
     with _locked(settings, "starting servers"):
         supervisor = supervisord.pid(settings)
         fresh = supervisor is None

@@ -18,6 +18,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.files import write_file
 from platform_assets.core.settings import Settings
 from platform_assets.local.model import Server, log_dir, run_dir, socket_path
+from platform_assets.local.private import UMASK
 from platform_assets.local.processes import MARK, alive
 from platform_assets.local.wait import wait_until
 
@@ -75,6 +76,7 @@ def configuration(settings: Settings, servers: list[Server]) -> str:
         "logfile_backups=1",
         f"childlogdir={_escape(logs)}",
         "minfds=4096",
+        f"umask={UMASK:03o}",
         *(["user=root"] if os.geteuid() == 0 else []),
         "",
         "[unix_http_server]",
@@ -143,6 +145,7 @@ def boot(settings: Settings, servers: list[Server]) -> int:
             stdout=out,
             stderr=out,
             start_new_session=True,
+            umask=UMASK,
             env=environment,
             cwd=settings.home,
         )

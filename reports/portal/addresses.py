@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+import re
+from urllib.parse import quote, unquote
 
 from platform_assets.core.settings import Settings
 
@@ -10,6 +11,10 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """Names of reports: no dot and no slash, so no address leads out of the store."""
 PERIOD_PATTERN = r"^[0-9]{4}-(W[0-9]{2}|[0-9]{2}(-[0-9]{2})?)$"
 FACT_PATTERN = r"^[^\x00-\x1f\x7f]{1,200}$"
+_PRINTABLE = re.compile(r"[!-\[\]-~]+")
+"""ASCII without blanks and backslashes: what the addresses of pages are written in."""
+_ODD = re.compile(r"//|\\|/\.{1,2}(?:/|$)")
+"""In a decoded path: a host, a step up."""
 
 
 def report_path(name: str, period: str) -> str:
@@ -44,14 +49,13 @@ def asset_url(settings: Settings, asset: str) -> str:
 def safe_next(target: str) -> str:
     """A path of the portal itself to go to after signing in; ``/`` for anything else.
 
-    Browsers read a backslash as a slash and skip control characters, so neither may occur.
+    Browsers read a backslash as a slash, skip control characters, and take what follows two
+    slashes for a host; proxies may decode a path first. So what is no plain path however often
+    it is decoded is not followed.
     """
-    if len(target) > 1000 or "\\" in target or any(ord(letter) <= 32 for letter in target):
+    if len(target) > 1000 or not _PRINTABLE.fullmatch(target):
         return "/"
-    try:
-        parts = urlsplit(target)
-    except ValueError:
-        return "/"
-    if parts.scheme or parts.netloc or not parts.path.startswith("/"):
-        return "/"
-    return "/" if parts.path.startswith("//") else target
+    path, decoded = "", target.partition("?")[0].partition("#")[0]
+    while path != decoded:
+        path, decoded = decoded, unquote(decoded)
+    return target if path.startswith("/") and not _ODD.search(path) else "/"

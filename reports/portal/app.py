@@ -6,17 +6,17 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import LOOPBACK, Settings
+from platform_assets.core.gate import gate_of
+from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
 from reports.portal import charts, evidence, login, models, reading
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
@@ -25,7 +25,7 @@ from reports.portal.database import portal_database
 from reports.portal.openid import OpenIdError, OpenIdProvider
 from reports.portal.render import page
 from reports.portal.rows import RowReader, TrinoRows
-from reports.portal.security import Shield
+from reports.portal.security import FORMS, Shield
 from reports.portal.sessions import Sessions
 from reports.portal.shelf import Shelf
 from reports.portal.throttle import Throttle, TooOftenError
@@ -55,7 +55,7 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     portal = Portal(
         settings=settings,
         database=database,
-        users=Users(database),
+        users=Users(database, settings.trino_user),
         sessions=Sessions(database),
         audit=Audit(database),
         throttle=Throttle(),
@@ -76,11 +76,7 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _errors(app)
-    own = urlsplit(settings.portal_url).hostname
-    # Another site's name that resolves to this machine must not be answered.
-    hosts = [LOOPBACK, "localhost", *([own] if own else [])]
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
-    app.add_middleware(Shield, https=portal.https)
+    app.add_middleware(Shield, gate=gate_of(settings.portal_url, FORMS), https=portal.https)
     return app
 
 

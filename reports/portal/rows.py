@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import Result, TrinoQueryError, connect, execute
+from platform_assets.gold.trino_config import ADMIN
 
 Row = tuple[Any, ...]
 
@@ -26,6 +27,10 @@ _NO_SNAPSHOT = "Iceberg snapshot ID does not exist"
 
 _UNORDERED = ("map", "json", "geometry", "sphericalgeography", "row", "array", "unknown")
 """Trino types that have no order, or might hold one that has none."""
+
+
+class NotAReaderError(WeirError):
+    """The Trino user of a reader may write."""
 
 
 class RowsExpiredError(WeirError):
@@ -87,10 +92,12 @@ class TrinoRows:
         """See :class:`RowReader`.
 
         Raises:
+            NotAReaderError: the Trino user is the one that Weir writes as.
             TrinoUnreachableError: no answer.
             TrinoQueryError: Trino refused the statement.
             RowsExpiredError: it is pinned to a snapshot that is no longer kept.
         """
+        self._refuse_writers(user)
         shape = self._shape(rows_sql, user)
         sql = paged_sql(rows_sql, shape.types, offset, limit + 1)
         return self._execute(sql, user, limit)
@@ -99,16 +106,26 @@ class TrinoRows:
         """See :class:`RowReader`.
 
         Raises:
+            NotAReaderError: the Trino user is the one that Weir writes as.
             TrinoUnreachableError: no answer.
             TrinoQueryError: Trino refused the statement.
             RowsExpiredError: it is pinned to a snapshot that is no longer kept.
         """
+        self._refuse_writers(user)
         shape = self._shape(rows_sql, user)
         inner = f"SELECT 1 FROM ({_bare(rows_sql)}) LIMIT {int(limit) + 1}"  # noqa: S608
         count = f"SELECT count(*) FROM ({inner})"  # noqa: S608 (Weir wrote it, a reader runs it)
         total = int(self._execute(count, user).rows[0][0])
         sql = paged_sql(rows_sql, shape.types, 0, limit)
         return Stream(shape.columns, shape.types, self._chunks(sql, user), cut=total > limit)
+
+    def _refuse_writers(self, user: str) -> None:
+        # Asked at each reading too: the setting may have changed since the user was added.
+        if user.strip() in {"", ADMIN, self._settings.trino_user}:
+            raise NotAReaderError(
+                f"rows are read as a read-only Trino user, {user!r} is none",
+                "remove the portal's user and add it with another --trino-user",
+            )
 
     def _read_shape(self, rows_sql: str, user: str) -> Result:
         sql = f"SELECT * FROM ({_bare(rows_sql)}) LIMIT 0"  # noqa: S608 (as above)

@@ -8,6 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from platform_assets.core.gate import Gate, Refusal
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -23,6 +25,9 @@ FRAME_POLICY = (
 PAGE_WITH_FRAME_POLICY = f"{POLICY}; frame-src 'self'"
 """Of the page around it."""
 
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+"""Bodies that the portal takes."""
+_FOREIGN_FORM = "The form came from another site or is too old. Open the page again."
 _MAX_BODY = 16 * 1024
 """Bytes of the largest form."""
 _HEADERS = {
@@ -39,15 +44,16 @@ _HEADERS = {
 
 
 class Shield:
-    """Adds the headers to every answer and refuses large bodies.
+    """Adds the headers to every answer; refuses large bodies and what the gate refuses.
 
     Args:
         app: what it protects.
+        gate: knows the portal's names and which pages may send forms.
         https: whether readers come by HTTPS, so that browsers may be told to insist on it.
     """
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, gate: Gate, https: bool) -> None:
+        self._app, self._gate = app, gate
         self._headers = dict(_HEADERS)
         if https:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -65,8 +71,11 @@ class Shield:
                     headers.setdefault(name, value)
             await send(message)
 
-        if _too_large(Headers(scope=scope)):
-            answer = PlainTextResponse("too large", 413)
+        too_large = Refusal(413, "too large") if _too_large(Headers(scope=scope)) else None
+        refusal = too_large or self._gate.refusal(scope)
+        if refusal is not None:
+            text = _FOREIGN_FORM if refusal.status == 403 else refusal.message
+            answer = PlainTextResponse(text, refusal.status)
             await answer(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)

@@ -48,23 +48,28 @@ class User:
 
 
 class Users:
-    """Users in the portal's database."""
+    """Users in the portal's database.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: the portal's.
+        writer: the Trino user that Weir itself writes as; nobody reads rows as this one.
+    """
+
+    def __init__(self, database: Database, writer: str = ADMIN) -> None:
+        self._database, self._writers = database, {ADMIN, writer}
 
     def add(self, user: User) -> str:
         """Add a user; returns the generated password, which is kept nowhere (empty: OpenID).
 
         Raises:
-            UserError: the name is taken or malformed, or the Trino user may write.
+            UserError: the name is taken or malformed, or the Trino user may write or is none.
         """
         if not user.name or len(user.name) > 200 or not user.name.isprintable():
             raise UserError(f"user {user.name!r}: a name is 1 to 200 printable characters")
-        if user.trino_user == ADMIN:
+        if user.trino_user.strip() in {"", *self._writers}:
             raise UserError(
                 f"user {user.name}: the portal reads rows as a read-only Trino user, "
-                f"{ADMIN} is none",
+                f"{user.trino_user!r} is none",
                 f"use --trino-user {ANALYST}",
             )
         password = secrets.token_urlsafe(_PASSWORD_BYTES) if user.local else ""

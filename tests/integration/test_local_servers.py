@@ -51,6 +51,15 @@ def test_status_shows_each_server_as_it_is(stack):
     assert {status.health for status in rows.values()} <= {"ready", "stopped"}
 
 
+def test_what_servers_write_is_their_owners_alone(stack):
+    assert stack.home.stat().st_mode & 0o777 == 0o700
+    logs = [stack.home / "logs" / f"{name}.log" for name in ("kafka", "postgres", "registry")]
+    segments = list((stack.home / "data" / "kafka").rglob("*.log"))
+    assert segments
+    for path in (*logs, *segments):
+        assert not path.stat().st_mode & 0o077, path
+
+
 def test_status_as_json(stack):
     done = subprocess.run(
         [WEIR, "status", "--json"], capture_output=True, text=True, check=False, timeout=60

@@ -103,6 +103,9 @@ def test_users_are_checked(database: Database) -> None:
         users.remove("gerda")
     with pytest.raises(UserError, match="read-only Trino user"):
         users.add(User("gerda", trino_user="weir"))
+    for name in ("loader", "", " loader"):
+        with pytest.raises(UserError, match="read-only Trino user"):
+            Users(database, "loader").add(User("gerda", trino_user=name))
 
 
 def test_without_a_database_it_says_so(tmp_path: Path, settings: Settings) -> None:

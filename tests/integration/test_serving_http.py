@@ -131,7 +131,26 @@ def test_a_body_that_is_none_is_refused(
 ) -> None:
     model.begin(1)
     body: Any = iter([content]) if chunked else content
-    response = httpx.post(model.server.address + model.path, content=body, timeout=20)
+    json = {"Content-Type": "application/json"}
+    url = model.server.address + model.path
+    response = httpx.post(url, content=body, headers=json, timeout=20)
+    assert response.status_code == status, response.text
+    assert response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/outcomes", {"Content-Type": "text/plain"}, 415),
+        ("/v1/models/any/predict", {"Content-Type": "text/plain"}, 415),
+        ("/v2/models/any/infer", {"Origin": "https://evil.example"}, 403),
+        ("/v1/models/any/predict_batch", {"Host": "evil.example"}, 400),
+    ],
+)
+def test_a_page_of_another_site_is_refused(
+    server: ModelServer, path: str, headers: dict[str, str], status: int
+) -> None:
+    response = httpx.post(server.address + path, json={}, headers=headers, timeout=20)
     assert response.status_code == status, response.text
     assert response.json()["error"]["message"]
 

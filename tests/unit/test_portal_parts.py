@@ -72,9 +72,25 @@ def test_after_signing_in_the_browser_stays_here(target: str) -> None:
     assert urlsplit(f"https://portal.example{read}").hostname == "portal.example"
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "///evil.example/", "//evil.example", "/\\evil.example", "\\/evil.example",
+        "/%2Fevil.example", "/%5cevil.example", "/%252F/evil.example", "/\tevil", "/\t/evil",
+        "/\n/evil.example", "https://evil.example", "https:evil.example", "javascript:alert(1)",
+        "/.//evil.example", "/..//evil.example", "/a/..//evil.example", "evil.example", "?next=/",
+        "#a", "", " /reports", "/\u2028/evil.example", "/a//evil.example",
+        "/%0d%0aLocation:https://evil.example",
+    ],
+)  # fmt: skip
+def test_no_other_place_is_gone_to(target: str) -> None:
+    assert safe_next(target) == "/"
+
+
 def test_a_path_of_ours_is_kept() -> None:
-    for target in ("/reports/a/2010-12?page=2", "/search?q=a%20b"):
+    for target in ("/", "/reports/a/2010-12?page=2", "/search?q=a%20b", "/search?q=https://a//b"):
         assert safe_next(target) == target
+    assert safe_next("/reports/a/2010-12/facts/net_sales.country.c%C3%B4te") != "/"
 
 
 @effort(deadline=None)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoUnreachableError
 from reports.portal.exports import arrow_type, csv_lines, parquet_bytes
-from reports.portal.rows import Row, Stream, TrinoRows, paged_sql
+from reports.portal.rows import NotAReaderError, Row, Stream, TrinoRows, paged_sql
 
 
 def test_pages_have_an_order_that_is_always_the_same() -> None:
@@ -36,6 +36,15 @@ def test_without_trino_it_says_what_to_do(tmp_path: Path) -> None:
         rows.page("SELECT 1", "analyst", 0, 50)
     with pytest.raises(TrinoUnreachableError, match="weir up"):
         rows.stream("SELECT 1", "analyst", 50)
+
+
+@pytest.mark.parametrize("user", ["weir", "loader", "", " loader ", " "])
+def test_nobody_reads_rows_as_the_user_who_writes(tmp_path: Path, user: str) -> None:
+    rows = TrinoRows(Settings(home=tmp_path, trino_port=1, trino_user="loader"))
+    with pytest.raises(NotAReaderError, match="read-only"):
+        rows.page("SELECT 1", user, 0, 50)
+    with pytest.raises(NotAReaderError, match="read-only"):
+        rows.stream("SELECT 1", user, 50)
 
 
 def stream(columns: Sequence[str], types: Sequence[str], rows: Sequence[Row]) -> Stream:
