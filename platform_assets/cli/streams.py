@@ -152,6 +152,48 @@ def resume(
     typer.echo(f"Resumed {topic}; see: weir streams")
 
 
+@streams.command()
+def adopt(
+    topic: TopicArgument,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what it would mean.")
+    ] = False,
+) -> None:
+    """Go on with a topic that was deleted and made again, or whose log was cut off.
+
+    Everything that it holds now is taken, as new micro-batches. What is in the tables stays, and
+    is from then on replayed from bronze alone.
+    """
+    from platform_assets.core.settings import get_settings
+    from platform_assets.streaming.adopt import adopt as begin
+    from platform_assets.streaming.adopt import adoption
+    from platform_assets.streaming.open import open_processor
+    from platform_assets.streaming.topics import TopicStates
+
+    contract, settings = _contract(topic), get_settings()
+    with open_processor(settings, run_id="weir streams adopt") as processor:
+        if dry_run:
+            found = adoption(processor, contract)
+        else:
+            found = begin(processor, contract, TopicStates(settings))
+    what = "was deleted and made again" if found.made_again else "is the same, its log was cut off"
+    typer.echo(f"{topic} {what} (id {found.before.topic_id}, now {found.after.topic_id})")
+    for partition in sorted({*found.recorded, *found.extents}):
+        log = found.extents.get(partition)
+        held = f"offsets {log.low} to {log.high}" if log else "no such partition"
+        typer.echo(f"  partition {partition}: taken up to {found.recorded.get(partition, 0)}, "
+                   f"the log now holds {held}")  # fmt: skip
+    for number, records in found.lost.items():
+        typer.echo(f"  micro-batch {number} never landed: its {records} records are lost")
+    if found.kept:
+        typer.echo(f"  micro-batches {list(found.kept)} are finished from bronze")
+    typer.echo(
+        "Nothing was changed; without --dry-run all that the log holds is taken"
+        if dry_run
+        else f"Generation {found.after.number} begins: all that the log holds is taken"
+    )
+
+
 @quarantine.command("list")
 def list_quarantine(
     topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,

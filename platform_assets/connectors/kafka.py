@@ -39,6 +39,9 @@ MAY_PASS = frozenset(
         KafkaError._PARTIAL,
         KafkaError._RETRY,
         KafkaError._DESTROY_BROKER,
+        # What the client knows of topics may be older than the topic, or than its partitions.
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
         # The protocol's, where it calls them retriable: brokers that start, stop or hand over.
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.LEADER_NOT_AVAILABLE,

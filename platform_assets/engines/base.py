@@ -22,8 +22,8 @@ class OffsetRange:
     end: int
 
     @property
-    def records(self) -> int:
-        """Offsets in the range (records, where the log has no gaps)."""
+    def offsets(self) -> int:
+        """Offsets in the range: at most so many records (aborted and compacted ones have gaps)."""
         return self.end - self.start
 
 
@@ -35,11 +35,13 @@ class MicroBatch:
         id: position in the topic's sequence, from 1.
         ranges: its exact offset ranges, one for each Kafka partition that had records.
         watermarks: per Kafka partition the greatest valid event time before the batch.
+        generation: which making of the topic the offsets belong to.
     """
 
     id: int
     ranges: tuple[OffsetRange, ...]
     watermarks: Mapping[int, datetime] = field(default_factory=dict)
+    generation: int = 0
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class TopicLog:
             LogUnavailableError: Kafka did not give the records in time.
         """
         try:
-            return self._read([item for item in ranges if item.records > 0], max_bytes)
+            return self._read([item for item in ranges if item.offsets > 0], max_bytes)
         except BaseException:
             self.close()
             raise
@@ -291,6 +291,8 @@ class TopicLog:
                         f"partition {partition}, for {self._timeout:g} s ({error}); "
                         "see `weir status`"
                     ) from error
+                if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:
+                    self._learn_partitions()
                 time.sleep(0.1)
         if low > start:
             raise RangeGoneError(
@@ -302,6 +304,14 @@ class TopicLog:
                 f"topic {self._topic}, partition {partition}: the log ends at {high}, before "
                 f"offset {start}; was the topic re-created? See `weir streams`"
             )
+
+    def _learn_partitions(self) -> None:
+        """Have the consumer see partitions that were added since it last asked."""
+        assert self._consumer is not None  # noqa: S101 - attached above; for the type checker
+        try:
+            self._consumer.list_topics(self._topic, timeout=min(5.0, self._timeout))
+        except KafkaException as error:
+            self._last_error = str(error)
 
     def _report(self, error: KafkaError) -> None:
         self._last_error = error.str()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from platform_assets.connectors.kafka import LARGEST_RECORD_BYTES, client_config
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-from platform_assets.engines.base import Frame
+from platform_assets.engines.base import Frame, MicroBatch
 
 COPY_BYTES = 512 * 1024
 """Of a record's value a dead letter carries so much at most; bronze keeps all of it."""
@@ -50,7 +50,7 @@ class DeadLetters:
         self._settings = settings
         self._producer: Producer | None = None
 
-    def send(self, contract: Contract, bronze: Frame) -> int:
+    def send(self, contract: Contract, batches: Sequence[MicroBatch], bronze: Frame) -> int:
         """Send every undecoded record of a bronze frame and wait for the broker.
 
         A value of more than :data:`COPY_BYTES` is cut; ``source_bytes`` in the headers says how
@@ -58,6 +58,7 @@ class DeadLetters:
 
         Args:
             contract: whose dead-letter topic takes them.
+            batches: the micro-batches that the rows belong to.
             bronze: bronze rows; those with a ``decode_error`` are sent.
 
         Returns:
@@ -67,7 +68,10 @@ class DeadLetters:
             DeadLetterAwayError: the broker did not answer in time.
             DeadLetterError: the broker refuses one.
         """
-        letters = [_letter(contract, row) for row in _undecoded(bronze)]
+        generations = {batch.id: batch.generation for batch in batches}
+        letters = [
+            _letter(contract, generations[row["_micro_batch"]], row) for row in _undecoded(bronze)
+        ]
         topic, size = contract.topic.dead_letters, COPY_BYTES
         left = self._send(topic, letters, size, together=True)
         while left and size > SMALLEST_COPY:
@@ -171,14 +175,17 @@ def _undecoded(bronze: Frame) -> list[dict[str, Any]]:
     return found
 
 
-def _letter(contract: Contract, row: dict[str, Any]) -> _Letter:
+def _letter(contract: Contract, generation: int, row: dict[str, Any]) -> _Letter:
     value: bytes = row["kafka_value"] or b""
+    place = f"{row['kafka_partition']}-{row['kafka_offset']}"
     return _Letter(
-        origin=f"{row['kafka_partition']}-{row['kafka_offset']}",
+        # The topic is compacted by it: records of two makings of a topic are not the same.
+        origin=f"{generation}/{place}" if generation else place,
         value=value,
         headers={
             "reason": row["decode_error"][:_REASON_CHARACTERS],
             "source_topic": str(contract.topic),
+            "source_generation": str(generation),
             "source_partition": str(row["kafka_partition"]),
             "source_offset": str(row["kafka_offset"]),
             "source_bytes": str(len(value)),

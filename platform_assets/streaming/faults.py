@@ -10,6 +10,7 @@ from platform_assets.engines.layout import SchemaConflictError
 from platform_assets.engines.log import LogRefusedError, LogUnavailableError
 from platform_assets.engines.registry import RegistryUnavailableError
 from platform_assets.streaming.dead_letters import DeadLetterAwayError, DeadLetterError
+from platform_assets.streaming.generations import TopicReplacedError
 from platform_assets.streaming.microbatch import AuditError
 from platform_assets.streaming.plan import LogGapError, LogShorterError
 from platform_assets.streaming.whole import ReplayError
@@ -25,6 +26,7 @@ _FINAL = (
     AuditError,
     ReplayError,
     LogGapError,
+    TopicReplacedError,
     LogRefusedError,
     BrokerRefusedError,
     DeadLetterError,

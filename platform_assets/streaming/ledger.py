@@ -13,6 +13,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import MicroBatch, OffsetRange, Published
+from platform_assets.streaming.generations import Generation, Generations
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
 
 
@@ -32,11 +33,13 @@ class Progress:
         last_id: id of the newest micro-batch, 0 if there is none.
         next_offsets: per Kafka partition the first offset not yet recorded.
         watermarks: per Kafka partition the greatest valid event time so far.
+        generation: the making of the topic that these offsets belong to.
     """
 
     last_id: int
     next_offsets: Mapping[int, int]
     watermarks: Mapping[int, datetime]
+    generation: Generation
 
 
 @dataclass(frozen=True)
@@ -72,29 +75,41 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self._database = ledger_database(settings)
         self._database.prepare()
+        self._generations = Generations(settings)
 
     @retry_connection
     def progress(self, topic: TopicName) -> Progress:
         """Read how far the topic is recorded."""
+        generation = self._generations.newest(topic)
         with self._database.borrow() as connection:
             last = connection.execute(
                 "SELECT coalesce(max(id), 0) FROM micro_batch WHERE topic = %s", (str(topic),)
             ).fetchone()
             rows = connection.execute(
                 """SELECT newest.* FROM generate_series(0, (SELECT max(kafka_partition)
-                     FROM micro_batch_range WHERE topic = %s)) AS number
+                     FROM micro_batch_range WHERE topic = %s AND generation = %s)) AS number
                    CROSS JOIN LATERAL (
                      SELECT kafka_partition, end_offset,
                        coalesce(watermark_after, watermark_before) AS watermark
-                     FROM micro_batch_range WHERE topic = %s AND kafka_partition = number
+                     FROM micro_batch_range
+                     WHERE topic = %s AND generation = %s AND kafka_partition = number
                      ORDER BY start_offset DESC LIMIT 1) AS newest""",
-                (str(topic), str(topic)),
+                (str(topic), generation.number, str(topic), generation.number),
             ).fetchall()
         return Progress(
             last_id=last[0] if last else 0,
             next_offsets={row[0]: row[1] for row in rows},
             watermarks={row[0]: row[2] for row in rows if row[2] is not None},
+            generation=generation,
         )
+
+    def generation(self, topic: TopicName) -> Generation:
+        """The making of the topic that is taken from."""
+        return self._generations.newest(topic)
+
+    def note_generation(self, topic: TopicName, generation: Generation) -> None:
+        """Store Kafka's id of the making that is taken from."""
+        self._generations.note(topic, generation)
 
     @retry_connection
     def open_batches(self, topic: TopicName) -> list[OpenBatch]:
@@ -114,10 +129,17 @@ class Ledger:
         """Write a micro-batch's exact ranges; from here on it exists, for ever the same.
 
         Raises:
-            LedgerConflictError: the id or one of the ranges is recorded already.
+            LedgerConflictError: the id or one of the ranges is recorded already, or the topic
+                has a newer generation.
         """
         import psycopg
 
+        if self._generations.newest(topic).number > batch.generation:
+            raise LedgerConflictError(
+                f"{topic}: micro-batch {batch.id} is of generation {batch.generation}, and a newer "
+                "one has begun",
+                hint="this run ends; the next one takes the newer generation",
+            )
         try:
             with self._database.borrow() as connection, connection.transaction():
                 connection.execute(
@@ -128,12 +150,13 @@ class Ledger:
                 )
                 for item in batch.ranges:
                     connection.execute(
-                        """INSERT INTO micro_batch_range (topic, id, kafka_partition,
-                             start_offset, end_offset, watermark_before)
-                           VALUES (%s, %s, %s, %s, %s, %s)""",
+                        """INSERT INTO micro_batch_range (topic, id, generation,
+                             kafka_partition, start_offset, end_offset, watermark_before)
+                           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
                         (
                             str(topic),
                             batch.id,
+                            batch.generation,
                             item.partition,
                             item.start,
                             item.end,
@@ -315,18 +338,20 @@ class Ledger:
 
 def _batches(connection: Connection, topic: TopicName, ids: Sequence[int]) -> list[MicroBatch]:
     rows: list[tuple[Any, ...]] = connection.execute(
-        """SELECT id, kafka_partition, start_offset, end_offset, watermark_before
+        """SELECT id, kafka_partition, start_offset, end_offset, watermark_before, generation
            FROM micro_batch_range WHERE topic = %s AND id = ANY(%s)
            ORDER BY id, kafka_partition""",
         (str(topic), list(ids)),
     ).fetchall()
     ranges: dict[int, list[OffsetRange]] = {}
     watermarks: dict[int, dict[int, datetime]] = {}
-    for batch_id, partition, start, end, watermark in rows:
+    generations: dict[int, int] = {}
+    for batch_id, partition, start, end, watermark, generation in rows:
+        generations[batch_id] = generation
         ranges.setdefault(batch_id, []).append(OffsetRange(partition, start, end))
         if watermark is not None:
             watermarks.setdefault(batch_id, {})[partition] = watermark
     return [
-        MicroBatch(batch_id, tuple(items), watermarks.get(batch_id, {}))
+        MicroBatch(batch_id, tuple(items), watermarks.get(batch_id, {}), generations[batch_id])
         for batch_id, items in sorted(ranges.items())
     ]

@@ -16,12 +16,14 @@ from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Engine, MicroBatch
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.faults import is_away, is_final
+from platform_assets.streaming.generations import TopicReplacedError
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError
 from platform_assets.streaming.microbatch import Processor, Step
 from platform_assets.streaming.plan import (
     Broker,
     Extent,
+    LogGapError,
     plan_ranges,
 )
 from platform_assets.streaming.steps import Steps
@@ -89,6 +91,7 @@ class TopicLoop:
             return True
         progress = self._progress
         if progress is None:
+            self._confirm(self.processor.ledger.progress(topic))
             self._recover()
             progress = self._progress = self.processor.ledger.progress(topic)
         low = not progress.next_offsets or self._attempts > 0 or self._skip_gap
@@ -96,9 +99,13 @@ class TopicLoop:
         if self._skip_gap:
             progress = self._progress = _after_gaps(topic, progress, extents)
             self._skip_gap = False
-        ranges = plan_ranges(
-            str(topic), extents, progress.next_offsets, self.settings.batch_max_records
-        )
+        try:
+            ranges = plan_ranges(
+                str(topic), extents, progress.next_offsets, self.settings.batch_max_records
+            )
+        except LogGapError:
+            self._confirm(progress)  # made again: that is the reason, and what the gap looks like
+            raise
         waiting = sum(
             max(0, e.high - progress.next_offsets.get(p, e.low)) for p, e in extents.items()
         )
@@ -109,9 +116,15 @@ class TopicLoop:
         taken = self.processor.take(self.contract, ranges)
         if not taken.ranges:
             return False
+        self._confirm(progress)  # what was read is of the recorded topic, also at its end
         # A bound cut it short: more waits, so the next one starts at once.
-        self._behind = taken.records < waiting
-        batch = MicroBatch(progress.last_id + 1, taken.ranges, dict(progress.watermarks))
+        self._behind = sum(item.offsets for item in taken.ranges) < waiting
+        batch = MicroBatch(
+            progress.last_id + 1,
+            taken.ranges,
+            dict(progress.watermarks),
+            progress.generation.number,
+        )
         self._progress = None  # from here on only the ledger knows, until it is published
         step = self.processor.first(self.contract, batch, taken)
         self._progress = Progress(
@@ -121,9 +134,24 @@ class TopicLoop:
                 **progress.watermarks,
                 **step.published.watermarks.get(batch.id, {}),
             },
+            generation=progress.generation,
         )
         self._emit(step)
         return True
+
+    def _confirm(self, progress: Progress) -> None:
+        """See that the broker's topic is the one whose offsets are recorded; note it at first.
+
+        Raises:
+            TopicReplacedError: it was deleted and made again.
+        """
+        topic, found = self.contract.topic, self.broker.topic_id(self.contract.topic)
+        known = progress.generation
+        if found is not None and (known.topic_id is None or not progress.next_offsets):
+            if known.topic_id != found:
+                self.processor.ledger.note_generation(topic, replace(known, topic_id=found))
+            return
+        known.require(topic, found)
 
     def _recover(self) -> None:
         self.processor.engine.ensure_tables(self.contract)
@@ -157,6 +185,8 @@ class TopicLoop:
         topic = self.contract.topic
         text = str(error)
         log.warning("micro-batch failed", topic=str(topic), attempt=self._attempts, error=text)
+        if isinstance(error, TopicReplacedError):
+            self.processor.engine.close()  # what it has fetched ahead is of the topic that was
         try:
             tired = self._attempts >= ATTEMPTS_BEFORE_HALT and not is_away(error)
             if is_final(error) or tired:
@@ -173,7 +203,8 @@ class TopicLoop:
 
 def _after_gaps(topic: TopicName, progress: Progress, extents: Mapping[int, Extent]) -> Progress:
     """Move on to what the log still holds; only after a person accepted the loss."""
-    offsets = {p: max(at, extents[p].low) for p, at in progress.next_offsets.items()}
+    lows = {partition: extent.low for partition, extent in extents.items()}
+    offsets = {p: max(at, lows.get(p, at)) for p, at in progress.next_offsets.items()}
     for partition, at in offsets.items():
         if lost := at - progress.next_offsets[partition]:
             log.warning("gap accepted", topic=str(topic), partition=partition, records=lost)
@@ -214,7 +245,7 @@ class StreamLoop:
                 contract=contract,
                 fingerprint=fingerprints(contract),
                 processor=Processor(
-                    settings, open_engine(settings), ledger, windows, letters, run_id
+                    settings, open_engine(settings), ledger, windows, letters, broker, run_id
                 ),
                 broker=broker,
                 states=states,

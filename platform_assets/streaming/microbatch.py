@@ -23,8 +23,10 @@ from platform_assets.engines.base import (
     Taken,
 )
 from platform_assets.streaming.dead_letters import DeadLetters
+from platform_assets.streaming.generations import TopicReplacedError
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import writer_lock
+from platform_assets.streaming.plan import Broker
 from platform_assets.streaming.whole import require_whole
 from platform_assets.streaming.windows import Windows
 
@@ -57,6 +59,7 @@ class Processor:
     ledger: Ledger
     windows: Windows
     dead_letters: DeadLetters
+    broker: Broker
     run_id: str
 
     def take(self, contract: Contract, ranges: Sequence[OffsetRange]) -> Taken:
@@ -152,7 +155,7 @@ class Processor:
         if not accept:
             enforce_threshold(contract, checked, batches)
         if checked.dead_letters:
-            self.dead_letters.send(contract, bronze)
+            self.dead_letters.send(contract, batches, bronze)
         with writer_lock(self.settings, contract.topic.silver.sql):
             published = self.engine.publish(contract, batches, checked)
             self.ledger.publish(contract.topic, published)
@@ -169,10 +172,12 @@ class Processor:
         recorded = self.ledger.recorded(contract.topic, _ids(batches))
         taken = None
         try:
+            self._confirm_log(contract, batches)
             taken = self.engine.take(contract, joined(ranges), None)
+            self._confirm_log(contract, batches)  # what was read is of this topic, too
             why = f"the log gives {taken.records} of their records"
         except RangeGoneError as gone:
-            why = str(gone)
+            taken, why = None, str(gone)
         if taken is None or taken.records != sum(recorded.values()):
             require_whole(contract, self.engine.held(contract, batches), recorded, why)
             return self.engine.read_bronze(contract, batches)
@@ -181,15 +186,31 @@ class Processor:
             self.engine.write_bronze(contract, batches, frame)
         return frame
 
+    def _confirm_log(self, contract: Contract, batches: Sequence[MicroBatch]) -> None:
+        """See that the log is the one that the batches were taken from.
+
+        Raises:
+            RangeGoneError: the topic was deleted and made again, or its log was cut off, since.
+        """
+        topic = contract.topic
+        newest = self.ledger.generation(topic)
+        if any(batch.generation != newest.number for batch in batches):
+            raise RangeGoneError(f"{topic} was made again since, its log holds other records")
+        try:
+            newest.require(topic, self.broker.topic_id(topic))
+        except TopicReplacedError as replaced:
+            raise RangeGoneError(replaced.message) from replaced
+
     def _groups(self, batches: Sequence[MicroBatch]) -> Iterator[list[MicroBatch]]:
         """Split into groups that join without gap and hold at most a batch's bound of records."""
         group: list[MicroBatch] = []
         records = 0
         ends: dict[int, int] = {}
         for batch in batches:
-            size = sum(item.records for item in batch.ranges)
+            size = sum(item.offsets for item in batch.ranges)
             broken = group and (
                 batch.id != group[-1].id + 1
+                or batch.generation != group[-1].generation
                 or any(ends.get(item.partition, item.start) != item.start for item in batch.ranges)
             )
             if group and (broken or records + size > self.settings.batch_max_records):

@@ -11,6 +11,7 @@ from platform_assets.engines.base import Engine
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.microbatch import Processor
+from platform_assets.streaming.plan import Broker
 from platform_assets.streaming.windows import Windows
 
 
@@ -28,7 +29,13 @@ def open_processor(
     engine = open_engine(settings)
     try:
         yield Processor(
-            settings, engine, Ledger(settings), Windows(settings), DeadLetters(settings), run_id
+            settings,
+            engine,
+            Ledger(settings),
+            Windows(settings),
+            DeadLetters(settings),
+            Broker(settings),
+            run_id,
         )
     finally:
         engine.close()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -16,18 +23,28 @@ from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import OffsetRange
 
+PARTITIONS_SECONDS = 15.0
+"""How long the broker's word on a topic's partitions holds: added ones are seen after that."""
+
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+"""The zero id of a broker that gives topics none (before Kafka 2.8)."""
+
 
 class LogGapError(WeirError):
-    """Records that were never taken are gone from the log: lost by retention or re-creation."""
+    """Records that were never taken are gone from the log: lost to retention."""
 
 
 class LogShorterError(LogGapError):
-    """The log ends before what was taken: for a moment after a broker's crash, or re-created."""
+    """The log ends before what was taken: for a moment after a broker's crash, or cut off."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """First offset that the log holds, and the offset after its last."""
+    """First offset that the log holds, and the offset after the last that may be read.
+
+    That is the last *stable* offset: what an open transaction has written, and all behind it in
+    the same partition, is not to be read before the transaction ends.
+    """
 
     low: int
     high: int
@@ -54,8 +71,13 @@ def plan_ranges(
 
     Raises:
         LogGapError: the log begins after the next offset.
-        LogShorterError: it ends before it.
+        LogShorterError: it ends before it, or lacks a partition that was taken from.
     """
+    hint = f"see what going on with it means: weir streams adopt {topic} --dry-run"
+    if missing := sorted(set(next_offsets) - set(extents)):
+        raise LogShorterError(
+            f"{topic}: partitions {missing} were taken from, but the topic lacks them", hint
+        )
     waiting: dict[int, tuple[int, int]] = {}
     for partition, extent in sorted(extents.items()):
         start = next_offsets.get(partition, extent.low)
@@ -70,7 +92,7 @@ def plan_ranges(
             raise LogShorterError(
                 f"{topic} partition {partition}: recorded up to offset {start}, but the log ends "
                 f"at {extent.high}",
-                hint="was the topic re-created? Restore it, or start with a fresh WEIR_HOME",
+                hint,
             )
         if extent.high > start:
             waiting[partition] = (start, extent.high - start)
@@ -99,7 +121,7 @@ class Broker:
                 "log_level": 0,
             }
         )
-        self._partitions: dict[TopicName, list[int]] = {}
+        self._partitions: dict[TopicName, tuple[float, list[int]]] = {}
 
     @Retry(None, seconds=30, longest=2).on(may_pass).wraps
     def extents(self, topic: TopicName, *, low: bool = True) -> dict[int, Extent]:
@@ -112,22 +134,38 @@ class Broker:
         Raises:
             KafkaException: the broker did not answer within half a minute, or has no such topic.
         """
-        partitions = self._partitions.get(topic) or self._read_partitions(topic)
+        read, partitions = self._partitions.get(topic, (0.0, []))
+        if not partitions or time.monotonic() - read > PARTITIONS_SECONDS:
+            partitions = self._describe(topic)[1]
         highs = self._list(topic, partitions, OffsetSpec.latest())
         lows = self._list(topic, partitions, OffsetSpec.earliest()) if low else {}
         return {p: Extent(lows.get(p, 0), highs[p]) for p in partitions}
 
-    def _read_partitions(self, topic: TopicName) -> list[int]:
-        metadata = self._admin.list_topics(str(topic), timeout=self._timeout)
-        found = metadata.topics[str(topic)]
-        if found.error is not None:  # a topic made a moment ago may not be known yet
-            raise KafkaException(found.error)
-        self._partitions[topic] = sorted(found.partitions)
-        return self._partitions[topic]
+    @Retry(None, seconds=30, longest=2).on(may_pass).wraps
+    def topic_id(self, topic: TopicName) -> str | None:
+        """The id that Kafka gave the topic when it was made; None where brokers give none.
+
+        Raises:
+            KafkaException: the broker did not answer within half a minute, or has no such topic.
+        """
+        return self._describe(topic)[0]
+
+    def _describe(self, topic: TopicName) -> tuple[str | None, list[int]]:
+        wanted = TopicCollection([str(topic)])
+        futures = self._admin.describe_topics(wanted, request_timeout=self._timeout)
+        found = futures[str(topic)].result(timeout=self._timeout + 5)
+        partitions = sorted(item.id for item in found.partitions)
+        self._partitions[topic] = (time.monotonic(), partitions)
+        identity = str(found.topic_id)
+        return (None if identity == _NO_ID else identity), partitions
 
     def _list(self, topic: TopicName, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
         wanted = {TopicPartition(str(topic), p): spec for p in partitions}
-        futures = self._admin.list_offsets(wanted, request_timeout=self._timeout)
+        futures = self._admin.list_offsets(
+            wanted,
+            request_timeout=self._timeout,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+        )
         found = {
             item.partition: future.result(timeout=self._timeout).offset
             for item, future in futures.items()

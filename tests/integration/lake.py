@@ -98,14 +98,19 @@ class Lake:
         )
         return loop, lease
 
-    def run(self, **changes: Any) -> int:
-        """Run the loop until everything on the broker is published; returns the micro-batches."""
+    def run(self, *, until: int | None = None, **changes: Any) -> int:
+        """Run the loop until everything on the broker is published; returns the micro-batches.
+
+        Args:
+            until: so many records in all instead, where offsets do not tell.
+            changes: of the settings.
+        """
         loop, lease = self.loop(**changes)
         count = 0
         with lease:
             for step in loop.steps(0.2):
                 count += step is not None
-                if step is None and self.caught_up():
+                if step is None and self.caught_up(until):
                     loop.stop()
         return count
 
@@ -119,9 +124,10 @@ class Lake:
                     loop.stop()
         return states.read(self.topic).error or ""
 
-    def caught_up(self) -> bool:
-        """Whether every record on the broker is published."""
-        there = sum(extent.high for extent in self.broker.extents(self.topic).values())
+    def caught_up(self, until: int | None = None) -> bool:
+        """Whether every record on the broker (or so many) is published."""
+        extents = {} if until is not None else self.broker.extents(self.topic)
+        there = sum(extent.high for extent in extents.values()) if until is None else until
         totals = Ledger(self.settings).totals(self.topic)
         return totals.records - totals.open_records >= there
 
@@ -142,6 +148,7 @@ class Lake:
             Ledger(settings),
             Windows(settings),
             DeadLetters(settings),
+            self.broker,
             "replay",
         )
 

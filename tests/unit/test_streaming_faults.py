@@ -32,7 +32,6 @@ ANSWERS = (
     KafkaError._BAD_MSG,
     KafkaError._NOT_IMPLEMENTED,
     KafkaError._INVALID_ARG,
-    KafkaError._UNKNOWN_PARTITION,
     KafkaError._AUTHENTICATION,
 )
 

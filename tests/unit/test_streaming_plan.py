@@ -28,7 +28,7 @@ def test_ranges_start_where_the_ledger_ends_and_stay_in_the_log(
     for item in ranges:
         assert item.start == following[item.partition]
         assert item.start < item.end <= logs[item.partition].high
-    assert sum(item.records for item in ranges) <= bound
+    assert sum(item.offsets for item in ranges) <= bound
     assert len({item.partition for item in ranges}) == len(ranges)
 
 

@@ -77,7 +77,7 @@ class SparkEngine:
         least), so a batch of very uneven records can pass it. A small batch lies in this
         process and is cut where the bytes end.
         """
-        wanted = [item for item in ranges if item.records > 0]
+        wanted = [item for item in ranges if item.offsets > 0]
         self._frames.forget()
         if not wanted:
             return Taken(self.frame(layout.RAW.empty_table()), (), 0, 0)
@@ -88,7 +88,7 @@ class SparkEngine:
             )
         self._logs[topic].check(wanted)
         records = self._read_log(topic, wanted)
-        if self._frames.is_small(sum(item.records for item in wanted)):
+        if self._frames.is_small(sum(item.offsets for item in wanted)):
             return self._taken_here(records, wanted, max_bytes)
         # Decoded on the way: the log is then read, decoded and counted in one pass.
         from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
@@ -153,7 +153,7 @@ class SparkEngine:
         table = self._table(layout.bronze(contract))
         raw = table.rows_of([batch.id for batch in batches])
         raw = raw.select(*layout.RAW.names, "_micro_batch")
-        planned = sum(item.records for batch in batches for item in batch.ranges)
+        planned = sum(item.offsets for batch in batches for item in batch.ranges)
         if self._frames.is_small(planned):
             here = pl.DataFrame(raw.toArrow()).sort(list(transform.LOG_ORDER))
             return self._decoded_here(contract, here)
@@ -349,6 +349,6 @@ def _measure(frame: Any) -> tuple[int, int]:
 def shorten(ranges: Sequence[OffsetRange], share: float) -> tuple[OffsetRange, ...]:
     """This share of each range, but a record at least."""
     return tuple(
-        OffsetRange(item.partition, item.start, item.start + max(1, int(item.records * share)))
+        OffsetRange(item.partition, item.start, item.start + max(1, int(item.offsets * share)))
         for item in ranges
     )
