@@ -335,3 +335,14 @@ def test_an_open_transaction_holds_back_its_own_partition_alone(stack: Settings)
             pass
         assert everything(lake) == before
         assert ledger.totals(lake.topic) == totals
+    done.begin_transaction()
+    done.produce(str(lake.topic), b"never", partition=1)
+    done.abort_transaction(30)
+    loop, lease = lake.loop()
+    with lease:
+        for _ in loop.steps(0.2):
+            ends = {p: extent.high for p, extent in lake.broker.extents(lake.topic).items()}
+            if ledger.progress(lake.topic).next_offsets == ends:
+                loop.stop()
+    assert ledger.totals(lake.topic).records == 23, "offsets without a record are passed"
+    assert TopicStates(stack).read(lake.topic).error is None
