@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.streaming.plan import Extent, LogGapError, plan_ranges
+from platform_assets.streaming.plan import Extent, LogGapError, LogShorterError, plan_ranges
 from platform_assets.streaming.windows import window_at
 
 extents = st.dictionaries(
@@ -69,6 +69,11 @@ def test_records_lost_to_retention_are_an_error_that_names_them() -> None:
 def test_a_log_shorter_than_the_ledger_is_an_error() -> None:
     with pytest.raises(LogGapError, match="recorded up to offset 7, but the log ends at 3"):
         plan_ranges("t.t", {0: Extent(0, 3)}, {0: 7}, 100)
+
+
+def test_a_log_that_lacks_a_partition_that_was_taken_from_is_an_error() -> None:
+    with pytest.raises(LogShorterError, match=r"t\.t: partitions \[1\] were taken from"):
+        plan_ranges("t.t", {0: Extent(0, 3)}, {0: 3, 1: 0}, 100)
 
 
 def test_an_empty_topic_plans_nothing() -> None:
