@@ -14,7 +14,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import OWNER_RULE, is_owner
 from platform_assets.core.yaml_lines import Document, read
 from reports.cron import check_cron
-from reports.kpi_sql import check_rows, check_value, render_sql, tables_of
+from reports.kpi_sql import check_rows, check_value, render_sql, tables_of, time_column
 from reports.periods import Grain
 from reports.recipients import Recipient, RecipientError
 
@@ -40,6 +40,8 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 """Periods outside are a slip of the pen, and overflow Dagster's partitions."""
 _SLUG = r"^[a-z][a-z0-9_]*$"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NO_ZONES = frozenset({"Factory", "localtime"})
+"""In the database of zones, but of no place; Trino knows neither."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Policy = Literal["notice", "hold"]
 
@@ -74,7 +76,8 @@ class Kpi(_Strict):
         id: unique in the report.
         label: what it measures, in the report's language.
         sql: a file below ``kpis/`` (or beside the definition): a select of the rows, with a
-            column ``day`` (date); tables are written ``{{ table('gold.domain.name') }}``.
+            column ``at`` (moment), ``hour`` or, for reports in UTC, ``day`` (date); tables are
+            written ``{{ table('gold.domain.name') }}``.
         value: an aggregate over those rows, e.g. ``sum(net_sales)``.
         unit: ISO currency code, ``%``, ``kWh`` …, or a plural noun of what is counted.
         decimals: digits after the point when shown.
@@ -140,7 +143,7 @@ class SectionDefinition(_Strict):
 
 
 class Schedule(_Strict):
-    """When a report is made."""
+    """When a report is made, and by whose clock its periods begin and end."""
 
     cron: str
     timezone: str = "UTC"
@@ -154,7 +157,7 @@ class Schedule(_Strict):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in available_timezones() - _NO_ZONES:
             raise ValueError("expected an IANA time zone, e.g. Europe/London")
         return value
 
@@ -243,6 +246,11 @@ class Definition(_Strict):
                 raise ValueError(f"chart {chart.id!r} is by member, but {chart.kpi!r} has no `by`")
         return self
 
+    @property
+    def zone(self) -> str:
+        """The time zone of its days."""
+        return self.schedule.timezone
+
     def kpi(self, name: str) -> Kpi:
         """The KPI of that id (definitions are checked: it is there)."""
         return next(kpi for kpi in self.kpis if kpi.id == name)
@@ -302,9 +310,9 @@ def _statements(document: Document, definition: Definition) -> dict[str, str]:
             raise DefinitionError(
                 f"{where}: {file.name} reads no table, expected {{{{ table('gold.domain.name') }}}}"
             )
-        needed = ["day", *([kpi.by.column] if kpi.by else [])]
         try:
-            check_rows(text, needed)
+            check_rows(text, [kpi.by.column] if kpi.by else [])
+            time_column(text, definition.zone)
         except ValueError as error:
             raise DefinitionError(f"{where}: {file.name}: {error}") from error
         statements[kpi.id] = text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.definition import Definition, Kpi, render_sql
+from reports.kpi_sql import time_column
 
 
 def column_lineage(definition: Definition) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -11,15 +12,18 @@ def column_lineage(definition: Definition) -> dict[str, tuple[tuple[str, str], .
     A KPI whose SQL leaves open which table a column is of (a join without prefixes) has none:
     lineage that is guessed would be worse than none.
     """
-    return {kpi.id: _columns(kpi, definition.statements[kpi.id]) for kpi in definition.kpis}
+    return {
+        kpi.id: _columns(kpi, definition.statements[kpi.id], definition.zone)
+        for kpi in definition.kpis
+    }
 
 
-def _columns(kpi: Kpi, statement: str) -> tuple[tuple[str, str], ...]:
+def _columns(kpi: Kpi, statement: str, zone: str) -> tuple[tuple[str, str], ...]:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
 
-    outputs = [f"{kpi.value} as value", "day as day"]
+    outputs = [f"{kpi.value} as value", f'"{time_column(statement, zone)}" as moment']
     if kpi.by:
         outputs.append(f"{kpi.by.column} as member")
     sql = f"select {', '.join(outputs)} from (\n{render_sql(statement)}\n) as kpi_rows"  # noqa: S608 (parsed, not run)

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,14 +87,15 @@ def job_name(report: str) -> str:
 
 
 def partitions(definition: Definition) -> dg.TimeWindowPartitionsDefinition:
-    """The report's periods, by their first day; the one under way included."""
+    """The report's periods in its zone, by their first day; the one under way included."""
     start = _first_period(definition).start
     midnight = datetime(start.year, start.month, start.day)  # noqa: DTZ001 (Dagster adds the zone)
+    zone = definition.zone
     if definition.period is Grain.DAY:
-        return dg.DailyPartitionsDefinition(midnight, timezone="UTC", end_offset=1)
+        return dg.DailyPartitionsDefinition(midnight, timezone=zone, end_offset=1)
     if definition.period is Grain.WEEK:
-        return dg.WeeklyPartitionsDefinition(midnight, timezone="UTC", day_offset=1, end_offset=1)
-    return dg.MonthlyPartitionsDefinition(midnight, timezone="UTC", end_offset=1)
+        return dg.WeeklyPartitionsDefinition(midnight, timezone=zone, day_offset=1, end_offset=1)
+    return dg.MonthlyPartitionsDefinition(midnight, timezone=zone, end_offset=1)
 
 
 def build_report_assets(definition: Definition, check_keys: CheckKeys) -> list[dg.AssetsDefinition]:
@@ -319,8 +320,8 @@ def failed_checks(
 
 
 def latest_period(definition: Definition, now: datetime) -> Period:
-    """The last period that is over."""
-    return Period.of(now.astimezone(UTC).date(), definition.period).shift(-1)
+    """The last period that is over in the report's zone."""
+    return Period.latest(now, definition.period, definition.zone)
 
 
 def _first_period(definition: Definition) -> Period:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-from reports.definition import HEADLINE, Definition
+from reports.definition import HEADLINE, Definition, Kpi
 from reports.facts.analysis import Findings, analyse
 from reports.facts.model import Fact, Notice
 from reports.facts.query import KpiReader, pin
@@ -75,11 +75,14 @@ def collect(
     """
     pins = pin(settings, definition.tables(), snapshots)
 
+    def reader(kpi: Kpi) -> KpiReader:
+        return KpiReader(settings, kpi, definition.statements[kpi.id], pins, definition.zone)
+
     def one(name: str) -> Findings:
         progress(name)
         kpi = definition.kpi(name)
         try:
-            return analyse(KpiReader(settings, kpi, definition.statements[name], pins), period)
+            return analyse(reader(kpi), period)
         except WeirError as error:
             raise FactsError(
                 f"{definition.name}: KPI {name} ({kpi.sql}): {error.message}", error.hint

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
@@ -16,7 +16,8 @@ from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, execute
 from reports.definition import Kpi, render_sql, tables_of
 from reports.facts.model import Source
-from reports.periods import Grain, Period
+from reports.kpi_sql import DAY, time_column, with_days
+from reports.periods import Grain, Period, midnight
 
 PLACES = Decimal("0.000001")
 """Values are kept to six places: sums of doubles differ beyond, from run to run."""
@@ -104,10 +105,14 @@ class KpiReader:
         kpi: the KPI.
         statement: the text of its SQL file.
         pins: the snapshots.
+        zone: time zone of the report's days.
     """
 
-    def __init__(self, settings: Settings, kpi: Kpi, statement: str, pins: Pins) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, kpi: Kpi, statement: str, pins: Pins, zone: str = "UTC"
+    ) -> None:
+        self._settings, self._zone = settings, zone
+        self._time = time_column(statement, zone)
         self.kpi = kpi
         self.tables = tuple(sorted(tables_of(statement)))
         self.missing = tuple(table for table in self.tables if table in pins.missing)
@@ -116,7 +121,9 @@ class KpiReader:
             table: f"{table} FOR VERSION AS OF {snapshot}"
             for table, snapshot in pins.snapshots.items()
         }
-        self._rows = "" if self.missing else render_sql(statement, pinned)
+        self._rows = (
+            "" if self.missing else with_days(render_sql(statement, pinned), statement, zone)
+        )
 
     def source(self, period: Period, entity: str = "", *others: Period) -> Source:
         """Where the value of a period (and member) comes from."""
@@ -142,7 +149,7 @@ class KpiReader:
 
     def daily(self, start: date, end: date) -> Source:
         """The source of a trend: the values by day that its slope is fitted to."""
-        where = f"WHERE {_between(start, end)}"
+        where = f"WHERE {self._between(start, end)}"
         sql = (
             f"SELECT day, {self.kpi.value} AS value\n{self._from()}\n{where}\n"
             "GROUP BY day ORDER BY day"
@@ -170,7 +177,7 @@ class KpiReader:
         groups = f"{truncated}, {by}" if by else truncated
         return self._run(
             f"SELECT {truncated}, {self.kpi.value}, count(DISTINCT day){', ' + by if by else ''}\n"
-            f"{self._from()}\nWHERE {_between(start, end)}\nGROUP BY {groups}"
+            f"{self._from()}\nWHERE {self._between(start, end)}\nGROUP BY {groups}"
         )
 
     def _source(self, sql: str, where: str) -> Source:
@@ -186,12 +193,25 @@ class KpiReader:
         return f"FROM (\n{self._rows}\n)"
 
     def _where(self, entity: str, *periods: Period) -> str:
-        days = " OR ".join(f"({_between(p.start, p.end)})" for p in sorted(set(periods)))
+        days = " OR ".join(f"({self._between(p.start, p.end)})" for p in sorted(set(periods)))
         where = f"WHERE ({days})" if len(periods) > 1 else f"WHERE {days[1:-1]}"
         if entity and self.kpi.by:
             quoted = entity.replace("'", "''")
             where += f" AND \"{self.kpi.by.column}\" = '{quoted}'"
         return where
+
+    def _between(self, start: date, end: date) -> str:
+        days = f"day >= DATE '{start}' AND day < DATE '{end}'"
+        if self._time == DAY:
+            return days
+        # The day decides; the moments only spare Trino the files of other months, with a day to
+        # spare for what two databases of time zones may disagree on.
+        first, last = midnight(start, self._zone), midnight(end, self._zone)
+        spare = timedelta(days=1)
+        return (
+            f'{days} AND "{self._time}" >= {_moment(first - spare)} '
+            f'AND "{self._time}" < {_moment(last + spare)}'
+        )
 
     def _run(self, sql: str) -> list[tuple[Any, ...]]:
         return execute(self._settings, sql).rows
@@ -201,8 +221,8 @@ def _truncated(grain: Grain) -> str:
     return f"CAST(date_trunc('{grain}', day) AS date)"
 
 
-def _between(start: date, end: date) -> str:
-    return f"day >= DATE '{start}' AND day < DATE '{end}'"
+def _moment(at: datetime) -> str:
+    return f"TIMESTAMP '{at:%Y-%m-%d %H:%M:%S} UTC'"
 
 
 def _cell(value: Any, days: int) -> Cell:

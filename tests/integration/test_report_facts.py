@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from reports.definition import Definition, load_definition
 from reports.facts.collect import FactsError, collect
 from reports.facts.model import Fact, Kind
 from reports.facts.query import to_decimal
-from reports.periods import Grain, Period
+from reports.periods import Grain, Period, midnight
 
 DEFINITION = """\
 title: Garden
@@ -118,6 +119,53 @@ def test_facts_of_a_week(garden: Settings, definition: Definition) -> None:
     assert values["share.difference.previous"] == 0
     assert found["share.difference.previous"].unit == "pp"
     assert "share.growth.previous" not in values
+
+
+@pytest.mark.parametrize(
+    ("zone", "column"),
+    [("Europe/London", "hour"), ("Asia/Tokyo", "hour"), ("Asia/Kathmandu", "at"), ("UTC", "hour"),
+     ("America/New_York", "at")],
+)  # fmt: skip
+def test_a_week_is_a_week_of_the_reports_zone(
+    garden: Settings, tmp_path: Path, zone: str, column: str
+) -> None:
+    """A sale an hour or a quarter before and after each midnight of two weeks with a change."""
+    week = Period.parse("2026-W13", Grain.WEEK)
+    step = timedelta(minutes=60 if column == "hour" else 15)
+    days = [week.start + timedelta(days=n) for n in range(-7, 8)]
+    firsts = [midnight(day, zone) for day in days]
+    moments = {at for first in firsts for at in (first - step, first)}
+    table = f"gold.garden.{column}_{zone.replace('/', '_').lower()}"
+    execute(garden, f"create table {table} (at timestamp(6) with time zone, amount integer)")
+    values = ", ".join(f"(timestamp '{at:%Y-%m-%d %H:%M:%S} UTC', 1)" for at in sorted(moments))
+    execute(garden, f"insert into {table} values {values}")
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "kpis").mkdir()
+    sql = f"select at as {column}, amount from {{{{ table('{table}') }}}}"
+    (tmp_path / "kpis" / "sales.sql").write_text(sql)
+    path = tmp_path / "definitions" / "zoned.yaml"
+    schedule = f'schedule: {{cron: "0 6 * * 1", timezone: {zone}}}'
+    path.write_text(f"""\
+title: Zoned
+audience: Gardeners
+owner: garden@weir.example
+{schedule}
+period: week
+kpis: [{{id: sales, label: Sales, sql: sales.sql, value: sum(amount)}}]
+headline: [sales]
+sections: [{{id: sales, heading: Sales, kpis: [sales]}}]
+""")
+    try:
+        found = facts(load_definition(path), garden, week)
+        start, end = week.bounds(zone)
+        assert found["sales"].value == sum(1 for at in moments if start <= at < end) == 14
+        assert found["sales.previous"].value == 14
+        source = found["sales"].source
+        assert source is not None
+        assert execute(garden, source.sql).rows[0][0] == 14
+        assert len(execute(garden, source.rows_sql).rows) == 14
+    finally:
+        execute(garden, f"drop table {table}")
 
 
 def test_what_is_missing_is_a_gap(garden: Settings, definition: Definition) -> None:

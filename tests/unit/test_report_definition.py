@@ -9,6 +9,7 @@ import pytest
 
 from platform_assets.core.settings import REPOSITORY
 from reports.definition import DefinitionError, load_definition, load_definitions, tables_of
+from reports.kpi_sql import time_column, with_days
 
 GOOD = """\
 title: Garden
@@ -100,6 +101,53 @@ def test_a_wrong_definition_is_refused_with_its_line(
 def test_wrong_sql_is_refused(tmp_path: Path, sql: str, words: str) -> None:
     with pytest.raises(DefinitionError, match=words):
         load_definition(write(tmp_path, sql=sql))
+
+
+BY_DAY = "select day, plant, amount from {{ table('gold.garden.sales') }}"
+BY_HOUR = "select day, hour, plant, amount from {{ table('gold.garden.sales') }}"
+BY_MOMENT = "select sold_at as at, plant, amount from {{ table('gold.garden.sales') }}; -- sold"
+EVERYTHING = "select * from {{ table('gold.garden.sales') }}"
+
+
+@pytest.mark.parametrize(
+    ("zone", "sql", "words"),
+    [
+        ("Europe/London", BY_DAY, "by day of UTC, the report's days are those of Europe/London"),
+        ("Asia/Tokyo", BY_DAY, "select a column `at`"),
+        ("Europe/London", EVERYTHING, "hides whether it has a column"),
+        ("Asia/Kolkata", BY_HOUR, "days there begin between hours"),
+        ("Australia/Lord_Howe", BY_HOUR, "days there begin between hours"),
+        ("UTC", "select plant, amount from {{ table('gold.garden.sales') }}", "no column 'day'"),
+        ("Factory", BY_MOMENT, "IANA time zone"),
+        ("localtime", BY_MOMENT, "IANA time zone"),
+    ],
+)
+def test_days_that_are_not_those_of_the_zone_are_refused(
+    tmp_path: Path, zone: str, sql: str, words: str
+) -> None:
+    zoned = GOOD.replace('1 * *"}', f'1 * *", timezone: {zone}}}')
+    with pytest.raises(DefinitionError, match=re.escape(words)) as caught:
+        load_definition(write(tmp_path, zoned, sql))
+    assert re.search(r"garden\.yaml:\d+: ", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("zone", "sql", "column"),
+    [
+        ("UTC", BY_DAY, "day"), ("UTC", EVERYTHING, "day"), ("UTC", BY_HOUR, "day"),
+        ("Etc/GMT", BY_DAY, "day"), ("UTC", BY_MOMENT, "at"), ("Europe/London", BY_HOUR, "hour"),
+        ("Asia/Kathmandu", BY_MOMENT, "at"),
+    ],
+)  # fmt: skip
+def test_rows_get_their_days_from_the_sharpest_column_that_fits(
+    tmp_path: Path, zone: str, sql: str, column: str
+) -> None:
+    zoned = GOOD.replace('1 * *"}', f'1 * *", timezone: {zone}}}')
+    assert load_definition(write(tmp_path, zoned, sql)).zone == zone
+    assert time_column(sql, zone) == column
+    rows = with_days("ROWS", sql, zone)
+    assert rows.count("AT TIME ZONE") == (column != "day")
+    assert column == "day" or rows.startswith(f'SELECT "{"at" if column == "at" else column}"')
 
 
 def test_a_template_reaches_nothing_of_python() -> None:
