@@ -169,6 +169,7 @@ class Definition(_Strict):
         name: the file's name without its suffix.
         first_period: a day in the first period that may be made.
         headline: KPIs for the cover, by preference; the first five with a value are shown.
+        appendix: whether facts and statements are printed at the end, or behind the links only.
         late: what a report does whose tables do not reach its period's end: say so, or be held.
         failed_checks: the same for failed checks of its tables.
         statements: KPI id -> the text of its SQL file; filled in on reading.
@@ -189,6 +190,7 @@ class Definition(_Strict):
     sections: tuple[SectionDefinition, ...] = Field(min_length=1)
     knowledge: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
+    appendix: Literal["links", "full"] = "links"
     late: Policy = "notice"
     failed_checks: Policy = "notice"
     statements: dict[str, str] = Field(default_factory=dict, exclude=True)

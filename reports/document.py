@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -128,6 +128,7 @@ class Report(BaseModel):
         passages: every passage cited.
         notices: shown on the first page.
         held: why it may not be delivered; empty where it may.
+        appendix: ``full``: every fact and statement is printed; ``links``: numbers lead to them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -147,6 +148,7 @@ class Report(BaseModel):
     passages: tuple[Passage, ...] = ()
     notices: tuple[Notice, ...] = ()
     held: str = ""
+    appendix: Literal["links", "full"] = "full"
 
     def fact(self, fact_id: str) -> Fact:
         """The fact of that id.

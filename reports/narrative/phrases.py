@@ -41,7 +41,10 @@ class Phrases:
         target_plain: a target of a KPI without a good direction.
         target_share: how much of it, as an insertion.
         rank_top: the highest of recent periods.
+        rank_bottom: the lowest of them.
         rank: any other place.
+        places: words for places from 2 on; a place beyond them is a figure.
+        recent: plural of a period's length, in a sentence on a rank.
         trend_up: the trend points up.
         trend_down: it points down.
         leader: the largest member; variants.
@@ -81,7 +84,10 @@ class Phrases:
     target_plain: str
     target_share: str
     rank_top: str
+    rank_bottom: str
     rank: str
+    places: tuple[str, ...]
+    recent: dict[Grain, str]
     trend_up: str
     trend_down: str
     leader: tuple[str, ...]
@@ -138,8 +144,23 @@ ENGLISH = Phrases(
     target_missed="The target of {target} was missed{share}.",
     target_plain="The target is {target}{share}.",
     target_share=", with {share} of it reached",
-    rank_top="It is the highest value of recent periods.",
-    rank="By size, it ranks number {rank} among recent periods.",
+    rank_top="It is the highest value of recent {recent}.",
+    rank_bottom="It is the lowest value of recent {recent}.",
+    rank="It is the {rank} highest value of recent {recent}.",
+    places=(
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+    ),
+    recent={Grain.DAY: "periods", Grain.WEEK: "weeks", Grain.MONTH: "periods"},
     trend_up="With the season removed, the trend rises by {change} {each}.",
     trend_down="With the season removed, the trend falls by {change} {each}.",
     leader=(
@@ -202,7 +223,10 @@ GERMAN = Phrases(
     target_plain="Das Ziel beträgt {target}{share}.",
     target_share=" (Zielerreichung: {share})",
     rank_top="Das ist der höchste Wert der letzten Zeiträume.",
+    rank_bottom="Das ist der niedrigste Wert der letzten Zeiträume.",
     rank="Nach Größe ist das Platz {rank} der letzten Zeiträume.",
+    places=(),
+    recent={},
     trend_up="Ohne die Saison steigt der Trend um {change} {each}.",
     trend_down="Ohne die Saison sinkt der Trend um {change} {each}.",
     leader=(
@@ -259,7 +283,10 @@ JAPANESE = Phrases(
     target_plain="目標は {target}{share}。",
     target_share="（達成率 {share}）",
     rank_top="直近の期間で最も高い値。",
+    rank_bottom="直近の期間で最も低い値。",
     rank="直近の期間での順位（高い順）：#{rank}。",
+    places=(),
+    recent={},
     trend_up="季節要因を除いた傾向は{each} {signed}。",
     trend_down="季節要因を除いた傾向は{each} {signed}。",
     leader=("「{label}」の首位は「{entity}」、{value}{share}。",),
@@ -315,7 +342,10 @@ ARABIC = Phrases(
     target_plain="الهدف: {target}{share}.",
     target_share="، بنسبة {share}",
     rank_top="وهي أعلى قيمة بين الفترات الأخيرة.",
+    rank_bottom="وهي أدنى قيمة بين الفترات الأخيرة.",
     rank="الترتيب بين الفترات الأخيرة من الأعلى: #{rank}.",
+    places=(),
+    recent={},
     trend_up="بعد استبعاد أثر الموسم، الاتجاه: {signed} {each}.",
     trend_down="بعد استبعاد أثر الموسم، الاتجاه: {signed} {each}.",
     leader=("الأعلى في {label}: {entity}، {value}{share}.",),

@@ -187,8 +187,23 @@ class Teller:
         rank = reading.rank
         if rank is None or reading.value is None or not self._brief.series.get(reading.kpi):
             return None
-        pattern = self._phrases.rank_top if rank.value == 1 else self._phrases.rank
-        return _Sentence(pattern.format(rank=self._figure(rank)), (rank.id,))
+        phrases, place = self._phrases, int(rank.value or 0)
+        among = len(self._brief.series[reading.kpi])
+        pattern = {1: phrases.rank_top, among: phrases.rank_bottom}.get(place, phrases.rank)
+        said = {"rank": self._place(rank, place), "recent": ""}
+        if phrases.recent:
+            said["recent"] = phrases.recent[self._brief.period.grain]
+        return _Sentence(pattern.format(**said), (rank.id,))
+
+    def _place(self, rank: Fact, place: int) -> str:
+        """A place as a word where the language has one, else as a figure."""
+        words = self._phrases.places
+        if not words:
+            return self._figure(rank)
+        if 2 <= place < 2 + len(words):
+            return words[place - 2]
+        teens = place % 100 in (11, 12, 13)
+        return f"{place}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th')}"
 
     def _trend(self, reading: Reading) -> _Sentence | None:
         trend = reading.trend
@@ -230,6 +245,7 @@ class Teller:
         if change is None or not change.direction:
             return []
         phrases = self._phrases
+        sizes = {fact.entity: fact.value for fact in members.values}
         made = phrases.made_rise if change.direction > 0 else phrases.made_fall
         told = []
         for direction, pattern in ((change.direction, made), (-change.direction, phrases.against)):
@@ -238,7 +254,10 @@ class Teller:
             ]
             if movers:
                 named = self._list(
-                    self._item(fact, format_fact(fact, self._language, signed=True))
+                    fact.entity
+                    # All of it is new, or gone: the value says so, the change nothing more.
+                    if sizes.get(fact.entity) == fact.value
+                    else self._item(fact, format_fact(fact, self._language, signed=True))
                     for fact in movers
                 )
                 facts = tuple(fact.id for fact in movers)

@@ -43,6 +43,7 @@ class Labels:
     page: str
     facts: str
     facts_note: str
+    linked: str
     statements: str
     statements_note: str
     statement: str
@@ -95,6 +96,7 @@ _EN = Labels(
     page="page {number}",
     facts="Facts",
     facts_note="Every number of this report, and the statement that gives it.",
+    linked="Every number leads to its statement, its snapshot and the rows behind it.",
     statements="Statements",
     statements_note=(
         "Each serves the facts named above it, for other periods and members with other "
@@ -151,6 +153,7 @@ _DE = Labels(
     page="Seite {number}",
     facts="Belege",
     facts_note="Jede Zahl dieses Berichts und die Abfrage, aus der sie stammt.",
+    linked="Jede Zahl führt zu ihrer Abfrage, ihrem Datenstand und den Zeilen dahinter.",
     statements="Abfragen",
     statements_note=(
         "Jede gilt für die Fakten, die über ihr stehen, bei anderen Zeiträumen und Teilen "
@@ -203,6 +206,7 @@ _JA = Labels(
     page="{number}ページ",
     facts="根拠一覧",
     facts_note="本報告書のすべての数値と、それを求めた問い合わせ文。",
+    linked="各数値のリンクから、問い合わせ文、データの時点、元の行を確認できる。",
     statements="問い合わせ文",
     statements_note=(
         "各問い合わせは上に挙げた数値に対応し、他の期間や項目では日付と名前だけが異なる。元の行は集計を除いた同じ選択で、リンク先に表示される。"
@@ -257,6 +261,7 @@ _AR = Labels(
     page="صفحة {number}",
     facts="الحقائق",
     facts_note="كل رقم في هذا التقرير والاستعلام الذي أعطاه.",
+    linked="يقود كل رقم إلى استعلامه ولقطة بياناته والصفوف التي وراءه.",
     statements="الاستعلامات",
     statements_note=(
         "يخدم كل استعلام الأرقام المذكورة فوقه، وتختلف التواريخ والأسماء للفترات والعناصر "

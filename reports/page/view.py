@@ -32,6 +32,10 @@ _TEXTS = re.compile(r"'(?:[^']|'')*'")
 _SIGNS = {"difference": "-", "growth": "/", "share": "/", "ratio": "/", "sum": "+", "mean": "+"}
 
 
+_ROWS = "\n)"
+_DAYS = re.compile(r"\(?day >= DATE.*")
+
+
 class PageError(WeirError):
     """A report refers to something that it does not hold, or holds a malformed value."""
 
@@ -122,6 +126,11 @@ class View:
         return f"{format_datetime(moment, 'medium', locale=locale_of(self.language))} UTC"
 
     @property
+    def has_appendix(self) -> bool:
+        """Whether facts and statements are printed, and not only behind the links."""
+        return self.report.appendix == "full"
+
+    @property
     def narrator(self) -> str:
         """Who wrote it, in words."""
         if self.report.narrator == "template":
@@ -178,21 +187,26 @@ class View:
 
     @cached_property
     def statements(self) -> list[Statement]:
-        """Sources, one for all facts that differ in dates and names only.
+        """Sources, one for all facts that differ in their parameters only.
 
         What follows from other facts has its derivation instead.
         """
         grouped: dict[str, tuple[Source, list[Fact]]] = {}
         for fact in self.report.facts:
             if fact.source and fact.derivation is None:
-                key = (
-                    f"{fact.kpi} {fact.kind} {bool(fact.entity)} {_TEXTS.sub('', fact.source.sql)}"
-                )
+                key = _statement(fact.source.sql)
                 grouped.setdefault(key, (fact.source, []))[1].append(fact)
         return [
             Statement(number, source, tuple(facts))
             for number, (source, facts) in enumerate(grouped.values(), 1)
         ]
+
+    def parameters(self, fact: Fact) -> list[str]:
+        """Dates, moments and names that a fact's statement has where others have theirs."""
+        sql = fact.source.sql if fact.source else ""
+        # The rows are those of the KPI: what follows them differs.
+        texts = [text[1:-1].replace("''", "'") for text in _TEXTS.findall(sql[sql.rfind(_ROWS) :])]
+        return list(dict.fromkeys(texts))
 
     def rows(self) -> list[tuple[Row, int]]:
         """Every fact, with the number of its statement (0: none)."""
@@ -294,3 +308,9 @@ class View:
     def _error(self, what: str) -> PageError:
         report = self.report
         return PageError(f"report {report.name} of {report.period}: {what}", "make it again")
+
+
+def _statement(sql: str) -> str:
+    """A statement without its parameters: dates, names, and how many periods it speaks of."""
+    rows, found, condition = sql.rpartition(_ROWS)
+    return rows + found + _TEXTS.sub("", _DAYS.sub("", condition))

@@ -99,7 +99,7 @@ def test_a_fall_comes_first_with_its_size_and_who_made_it() -> None:
     said = body(story)
     assert "Compared with the same week of the year before, that is 12.5% more." in said
     assert "The target of £950 was missed, with 94.7% of it reached." in said
-    assert "number 3 among recent periods" in said
+    assert "It is the third highest value of recent weeks." in said
     assert "the trend rises by £4.5 a week" in said
     assert "The change in Net sales came mainly from Germany (-£120)." in said
     assert "France (+£20) moved the other way in Net sales." in said
@@ -118,13 +118,42 @@ def test_a_rise_is_called_one() -> None:
     assert "The change in Net sales came mainly from France (+£20)." in said
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [(1, "the highest"), (2, "the second highest"), (9, "the ninth highest"),
+     (11, "the eleventh highest"), (12, "the lowest")],
+)  # fmt: skip
+def test_a_rank_is_told_as_people_say_it(place: int, said: str, settings: Settings) -> None:
+    facts = tuple(
+        one.model_copy(update={"value": Decimal(place)}) if one.kind is Kind.RANK else one
+        for one in sales()
+    )
+    sentence = f"It is {said} value of recent weeks."
+    assert sentence in body(tell(brief(facts)))
+    written = write(brief(facts), settings)
+    assert any(sentence in p.text for ps in written.sections.values() for p in ps)
+    assert not written.refusals
+
+
+def test_what_is_all_new_is_named_without_its_value_again() -> None:
+    facts = tuple(
+        one.model_copy(update={"value": Decimal(600)})
+        if one.id == "sales.country.germany.contribution"
+        else one
+        for one in sales(1)
+    )
+    said = body(tell(brief(facts)))
+    assert "came mainly from Germany and France (+£20)." in said
+    assert "+£600" not in said
+
+
 def test_a_rank_among_unknown_periods_is_not_told() -> None:
-    assert "recent periods" not in body(tell(brief(sales(), series={})))
+    assert "recent weeks" not in body(tell(brief(sales(), series={})))
     highest = tuple(
         one.model_copy(update={"value": Decimal(1)}) if one.kind is Kind.RANK else one
         for one in sales()
     )
-    assert "It is the highest value of recent periods." in body(tell(brief(highest)))
+    assert "It is the highest value of recent weeks." in body(tell(brief(highest)))
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,35 @@ def test_the_appendix_holds_every_fact_and_statement() -> None:
     assert len(shown.select("#statements article")) <= len(names)
 
 
+def test_without_an_appendix_every_number_still_leads_to_its_fact() -> None:
+    report = sample_report("en", sections=2).model_copy(update={"appendix": "links"})
+    shown = page(report)
+    assert not shown.select("#facts, #statements, pre")
+    ids = {each["id"] for each in shown.select("[id]")}
+    assert {link["href"][1:] for link in shown.select('a[href^="#"]')} <= ids
+    rows = [link["href"] for link in shown.select("section.body table th a")]
+    assert rows
+    assert set(rows) <= {url(fact.id) for fact in report.facts}
+    assert labels("en").linked in shown.get_text()
+
+
+def test_a_statement_stands_once_with_the_parameters_of_each_fact() -> None:
+    report = sample_report("en")
+    value = report.fact("net_sales")
+    assert value.source
+
+    def at(day: str) -> Fact:
+        sql = f"SELECT sum(a) AS value\nFROM (\nselect a\n)\nWHERE day >= DATE '{day}'"
+        source = value.source.model_copy(update={"sql": sql}) if value.source else None
+        return value.model_copy(update={"id": f"net_sales.at.{day}", "source": source})
+
+    facts = (*report.facts, at("2010-11-01"), at("2010-11-08"))
+    shown = page(report.model_copy(update={"facts": facts}))
+    given = [one.get_text() for one in shown.select("#statements .gives")]
+    wanted = "net_sales.at.2010-11-01 (2010-11-01), net_sales.at.2010-11-08 (2010-11-08)"
+    assert wanted in given
+
+
 def test_a_table_shows_growth_beside_its_figure_and_says_why_there_is_none() -> None:
     rows = page(sample_report("en")).select("section.body table tbody tr")
     assert len(rows) == 1 + len(MEMBERS) + 1
