@@ -66,7 +66,7 @@ class Breakdown(_Strict):
 
     column: str = Field(pattern=_SLUG)
     label: str
-    top: int = Field(default=5, ge=1, le=20)
+    top: int = Field(default=5, ge=1, le=20, strict=True)
 
 
 class Kpi(_Strict):
@@ -93,10 +93,11 @@ class Kpi(_Strict):
     sql: str = Field(pattern=r"^[a-z0-9_/]+\.sql$")
     value: str = Field(min_length=1)
     unit: str = ""
-    decimals: int = Field(default=0, ge=0, le=6)
+    decimals: int = Field(default=0, ge=0, le=6, strict=True)
     good: Literal["up", "down", "none"] = "none"
     compare: tuple[Literal["previous", "year_before"], ...] = ("previous",)
-    target: float | None = None
+    # `strict`: YAML's `yes` is no number.
+    target: float | None = Field(default=None, strict=True)
     by: Breakdown | None = None
     quiet_days: tuple[Weekday, ...] = ()
 
@@ -130,7 +131,7 @@ class ChartDefinition(_Strict):
     id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     kind: Literal["trend", "ranking", "contributions"]
     kpi: str
-    periods: int = Field(default=12, ge=3, le=60)
+    periods: int = Field(default=12, ge=3, le=60, strict=True)
 
 
 class SectionDefinition(_Strict):

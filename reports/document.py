@@ -128,6 +128,7 @@ class Report(BaseModel):
         passages: every passage cited.
         notices: shown on the first page.
         held: why it may not be delivered; empty where it may.
+        zone: time zone whose days its periods are made of; empty in reports of earlier releases.
         appendix: ``full``: every fact and statement is printed; ``links``: numbers lead to them.
     """
 
@@ -148,6 +149,7 @@ class Report(BaseModel):
     passages: tuple[Passage, ...] = ()
     notices: tuple[Notice, ...] = ()
     held: str = ""
+    zone: str = ""
     appendix: Literal["links", "full"] = "full"
 
     def fact(self, fact_id: str) -> Fact:

@@ -277,6 +277,7 @@ class Maker:
             passages=tuple(passages[name] for name in cited if name in passages),
             notices=(*sheet.notices, *narrative.notices),
             held=held(definition, sheet),
+            zone=definition.zone,
             # Without a portal nothing is behind the links.
             appendix=definition.appendix if self.settings.portal_url else "full",
         )

@@ -57,7 +57,9 @@ class Settings(BaseSettings):
             the message names the environment variable.
     """
 
-    model_config = SettingsConfigDict(env_prefix="WEIR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="WEIR_", frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     profile: Profile = Profile.LOCAL
     engine: EngineName = EngineName.LOCAL

@@ -82,7 +82,7 @@ class HistoryConfig(Config):
 
     events: int = Field(default=0, ge=0, description="Records over all topics.")
     seed: int = Field(default=0, ge=0, description="The same seed gives the same records.")
-    weeks: float = Field(default=0, ge=0, description="Length of the history.")
+    weeks: float = Field(default=0, ge=0, allow_inf_nan=False, description="Length of the history.")
     topics: list[str] = Field(default=[], description="Only these topics.")
 
 
@@ -262,9 +262,9 @@ class SimulatorSource(Component, Model, Resolvable):
     source: str
     topics: Sequence[str]
     owner: str
-    events: int = 20_000
+    events: int = Field(default=20_000, ge=1)
     seed: int = 7
-    weeks: float = 8
+    weeks: float = Field(default=8, gt=0, allow_inf_nan=False)
     description: str = ""
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002

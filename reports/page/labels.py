@@ -15,6 +15,7 @@ class Labels:
     """Words of one language; ``{name}`` is filled in."""
 
     data_until: str
+    zone: str
     written_by: str
     written_without_model: str
     audience: str
@@ -58,6 +59,7 @@ class Labels:
 
 _EN = Labels(
     data_until="Data until",
+    zone="Days in the time zone {zone}",
     written_by="Written by {model}; every number checked against its fact",
     written_without_model="Written without a model, from a template",
     audience="For",
@@ -115,6 +117,7 @@ _EN = Labels(
 
 _DE = Labels(
     data_until="Daten bis",
+    zone="Tage in der Zeitzone {zone}",
     written_by="Verfasst von {model}; jede Zahl gegen ihren Beleg geprüft",
     written_without_model="Ohne Sprachmodell aus einer Vorlage verfasst",
     audience="Für",
@@ -172,6 +175,7 @@ _DE = Labels(
 
 _JA = Labels(
     data_until="データ時点",
+    zone="日付の時間帯：{zone}",
     written_by="執筆：{model}（すべての数値を根拠と照合済み）",
     written_without_model="言語モデルを使わず、ひな形から作成",
     audience="宛先",
@@ -223,6 +227,7 @@ _JA = Labels(
 
 _AR = Labels(
     data_until="البيانات حتى",
+    zone="الأيام حسب المنطقة الزمنية {zone}",
     written_by="كتبه {model}؛ وكل رقم مُراجَع على مصدره",
     written_without_model="كُتب من قالب دون نموذج لغوي",
     audience="إلى",

@@ -126,6 +126,12 @@ class View:
         return f"{format_datetime(moment, 'medium', locale=locale_of(self.language))} UTC"
 
     @property
+    def zone(self) -> str:
+        """Whose days these are, in words; empty for UTC, which the data's moment names."""
+        zone = self.report.zone
+        return self.labels.zone.format(zone=zone) if zone not in ("", "UTC") else ""
+
+    @property
     def has_appendix(self) -> bool:
         """Whether facts and statements are printed, and not only behind the links."""
         return self.report.appendix == "full"

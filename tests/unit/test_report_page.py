@@ -42,6 +42,14 @@ def test_the_cover_says_what_a_reader_must_know_first(english: BeautifulSoup) ->
         assert said in cover
 
 
+def test_the_cover_says_whose_days_these_are_where_they_are_not_those_of_utc() -> None:
+    def cover(zone: str) -> str:
+        return page(sample_report("en").model_copy(update={"zone": zone})).header.get_text()
+
+    assert "Days in the time zone Asia/Tokyo" in cover("Asia/Tokyo")
+    assert "time zone" not in cover("UTC") + cover("")
+
+
 def test_each_headline_has_value_arrow_and_words(english: BeautifulSoup) -> None:
     rows = [row.get_text(" ", strip=True) for row in english.select(".headline tbody tr")]
     assert len(rows) == 5

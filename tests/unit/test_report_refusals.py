@@ -77,6 +77,8 @@ def test_owners_are_those_of_dagster(owner: str) -> None:
         ),
         ("    unit: GBP\n", "    unit: GBP\n    target: .nan\n", ":12: kpis.0.target"),
         ("    unit: GBP\n", "    unit: GBP\n    target: .inf\n", ":12: kpis.0.target"),
+        ("    unit: GBP\n", "    unit: GBP\n    target: yes\n", ":12: kpis.0.target"),
+        ("    unit: GBP\n", "    unit: GBP\n    decimals: on\n", ":12: kpis.0.decimals"),
         ("owner: garden@weir.example", "owner: Garden", ":3: owner"),
         ("period: month\n", 'period: month\nfirst_period: "2010-02-30"\n', ":6: first_period"),
         ("period: month\n", 'period: month\nfirst_period: "0001-01-01"\n', ":6: first_period"),
