@@ -135,21 +135,33 @@ def resume(
         bool,
         typer.Option(
             "--accept",
-            help="Publish the held micro-batch although it is above its threshold, "
-            "or continue after a gap in the log.",
+            help="Let pass what it is halted over, once: the held micro-batch's rows, or records "
+            "that the log has lost. For no other records and no other reason.",
         ),
     ] = False,
 ) -> None:
-    """Resume a paused or halted topic: the same records are tried again."""
+    """Resume a paused or halted topic: the same records are tried again. Says what follows."""
+    from platform_assets.core.naming import STREAM_LEASE
     from platform_assets.core.settings import get_settings
+    from platform_assets.streaming.locks import read_lease
     from platform_assets.streaming.topics import TopicStates
 
-    contract = _contract(topic)
-    states = TopicStates(get_settings())
+    settings, name = get_settings(), _contract(topic).topic
+    states = TopicStates(settings)
+    state = states.read(name)
     if accept:
-        states.set_accept(contract.topic, accept=True)
-    states.set_paused(contract.topic, paused=False)
-    typer.echo(f"Resumed {topic}; see: weir streams")
+        what = states.accept(name).accepting()
+    elif state.halted_contract is not None:
+        what = state.halt.resuming() if state.halt else "the same records are tried again"
+    elif state.paused:
+        what = "it continues where it was paused"
+    else:
+        typer.echo(f"{topic} is neither paused nor halted; nothing was changed")
+        return
+    states.set_paused(name, paused=False)
+    lease = read_lease(settings, STREAM_LEASE)
+    when = "" if lease and lease.held else " once a stream run is alive, which none is now"
+    typer.echo(f"Resumed {topic}{when}: {what}; see: weir streams")
 
 
 @streams.command()
@@ -240,17 +252,22 @@ def replay_quarantine(
     contract = _contract(topic)
     with open_processor(get_settings(), run_id="weir quarantine replay") as processor:
         rejects = processor.ledger.batches_with_rejects(contract.topic)
+        if not rejects:
+            typer.echo(f"{topic}: nothing to replay, quarantine is empty and so are dead letters")
+            return
         batches = processor.replayable(contract, rejects)
         before = processor.ledger.totals(contract.topic)
         if gone := len(rejects) - len(batches):
             typer.echo(
                 f"{topic}: bronze no longer holds all records of {gone} of these {len(rejects)} "
-                "micro-batches", err=True,
+                "micro-batches; --held-only replays the others", err=True,
             )  # fmt: skip
-        if dry_run or not rejects:
+        if dry_run:
+            left, dead = processor.preview(contract, batches)
             typer.echo(
                 f"{topic}: {len(rejects)} micro-batches hold {before.quarantined:,} quarantined "
-                f"rows and {before.dead_letters:,} dead letters"
+                f"rows and {before.dead_letters:,} dead letters; of the {len(batches)} that can be "
+                f"replayed, {left:,} and {dead:,} would stay"
             )
             return
         if not held_only:

@@ -11,6 +11,8 @@ Layer = Literal["bronze", "silver", "gold"]
 QUARANTINE_SUFFIX = "_quarantine"
 HISTORY_SUFFIX = "_history"
 DEAD_LETTER_SUFFIX = ".dlq"
+STREAM_LEASE = "stream"
+"""What the one stream run that is alive holds."""
 
 _OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
 OWNER_RULE = "expected an e-mail address or team:name, as Dagster asks of an owner"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
 from platform_assets.contracts.model import Contract
+from platform_assets.core.naming import TableName
 
 Frame = Any
 """An engine's own frame: ``polars.DataFrame`` or ``pyspark.sql.DataFrame``."""
@@ -102,6 +103,7 @@ class Published:
         displaced: rows of *other* (later) micro-batches that had to yield to an earlier
             record with the same key: micro-batch id -> rows moved from published to duplicates.
         redo: micro-batches to publish again, because a key that they lost is now free.
+        freed: whether any key is now free.
         dates: event dates whose published rows changed, removed rows included.
     """
 
@@ -109,6 +111,7 @@ class Published:
     watermarks: dict[int, dict[int, datetime]]
     displaced: dict[int, int] = field(default_factory=dict)
     redo: set[int] = field(default_factory=set)
+    freed: bool = False
     dates: set[date] = field(default_factory=set)
 
 
@@ -152,8 +155,8 @@ class Engine(Protocol):
         """Read the span's bronze rows, decoded again from their bytes."""
         ...
 
-    def held(self, contract: Contract, batches: Sequence[MicroBatch]) -> dict[int, int]:
-        """How many records bronze holds of each of these micro-batches; 0 where none."""
+    def rows(self, contract: Contract, table: TableName, ids: Iterable[int]) -> dict[int, int]:
+        """How many rows each of these micro-batches has in a table of the topic; 0 where none."""
         ...
 
     def check(self, contract: Contract, bronze: Frame) -> Checked:
@@ -161,9 +164,19 @@ class Engine(Protocol):
         ...
 
     def publish(
-        self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked
+        self,
+        contract: Contract,
+        batches: Sequence[MicroBatch],
+        checked: Checked,
+        intend: Callable[[Published], None] = lambda _: None,
     ) -> Published:
-        """Deduplicate against the table and replace the span's rows in silver and quarantine."""
+        """Deduplicate against the table and replace the span's rows in silver and quarantine.
+
+        ``intend`` is told the whole result before the first commit, and may refuse it by an
+        exception; where another writer was faster, again. Of a change topic the current rows are
+        committed before the history: they follow from it, so after a crash between the two all
+        is as if it had not begun.
+        """
         ...
 
     def close(self) -> None:

@@ -149,6 +149,8 @@ class Table:
 
     def counts(self, ids: Sequence[int]) -> dict[int, int]:
         """How many rows each of these micro-batches has; 0 where none."""
+        if not ids:
+            return {}
         found = dict(self.rows_of(ids, ["_micro_batch"])["_micro_batch"].value_counts().iter_rows())
         return {number: found.get(number, 0) for number in ids}
 
@@ -170,23 +172,26 @@ class Table:
         if not len(self.files_of(ids)):
             return self.append(ids, rows) if len(rows) else 0
         if not len(rows):
-            self._delta.delete(span(ids), commit_properties=_commit(ids))
+            with self.layout.commit:
+                self._delta.delete(span(ids), commit_properties=_commit(ids))
             return 0
-        write_deltalake(
-            self._delta,
-            self._aligned(rows),
-            mode="overwrite",
-            predicate=span(ids),
-            commit_properties=_commit(ids),
-        )
+        with self.layout.commit:
+            write_deltalake(
+                self._delta,
+                self._aligned(rows),
+                mode="overwrite",
+                predicate=span(ids),
+                commit_properties=_commit(ids),
+            )
         self._commits += 1
         return len(rows)
 
     def append(self, ids: Sequence[int], rows: pl.DataFrame) -> int:
         """Add rows; the caller knows that they are not there."""
-        write_deltalake(
-            self._delta, self._aligned(rows), mode="append", commit_properties=_commit(ids)
-        )
+        with self.layout.commit:
+            write_deltalake(
+                self._delta, self._aligned(rows), mode="append", commit_properties=_commit(ids)
+            )
         self._commits += 1
         return len(rows)
 
@@ -233,19 +238,20 @@ class Table:
             ]
         )
         columns = {f"t.`{name}`": f"s.`{name}`" for name, _ in self._columns}
-        (
-            self._delta.merge(
-                source,
-                predicate=" AND ".join(f"t.`{name}` = s.`{name}`" for name in key),
-                source_alias="s",
-                target_alias="t",
-                commit_properties=_commit(ids),
+        with self.layout.commit:
+            (
+                self._delta.merge(
+                    source,
+                    predicate=" AND ".join(f"t.`{name}` = s.`{name}`" for name in key),
+                    source_alias="s",
+                    target_alias="t",
+                    commit_properties=_commit(ids),
+                )
+                .when_matched_delete("s.`_gone`")
+                .when_matched_update(columns)
+                .when_not_matched_insert(columns, "NOT s.`_gone`")
+                .execute()
             )
-            .when_matched_delete("s.`_gone`")
-            .when_matched_update(columns)
-            .when_not_matched_insert(columns, "NOT s.`_gone`")
-            .execute()
-        )
 
     def _aligned(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The table's columns in its order; null where the contract has dropped one."""

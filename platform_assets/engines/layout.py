@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from platform_assets.contracts.model import Column, Contract, LogicalType, TopicKind
+from platform_assets.core.commit_points import CommitPoint
 from platform_assets.core.naming import TableName
 
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
@@ -50,6 +51,11 @@ _PROVENANCE: Final = [
 ]
 
 
+_BRONZE, _SILVER, _HISTORY, _QUARANTINE = (
+    CommitPoint(f"rows of {role}") for role in ("bronze", "silver", "history", "quarantine")
+)
+
+
 class SchemaConflictError(RuntimeError):
     """A contract asks for another type than the table's column has."""
 
@@ -63,12 +69,14 @@ class Layout:
         schema: columns with Arrow types.
         partition: partition column, or None.
         statistics: columns whose minimum and maximum Delta keeps per file.
+        commit: around each commit of rows.
     """
 
     table: TableName
     schema: pa.Schema
     partition: str | None
     statistics: tuple[str, ...]
+    commit: CommitPoint
 
     @property
     def properties(self) -> dict[str, str]:
@@ -135,6 +143,7 @@ def bronze(contract: Contract) -> Layout:
         bronze_schema(contract),
         "ingest_date",
         ("_micro_batch", "kafka_partition", "kafka_offset", "kafka_timestamp"),
+        _BRONZE,
     )
 
 
@@ -142,10 +151,11 @@ def silver(contract: Contract) -> Layout:
     """Silver rows of an append topic, current rows of a change topic."""
     if contract.kind is TopicKind.CHANGE:
         schema = pa.schema([*business(contract), ("valid_from", TIMESTAMP), *_PROVENANCE])
-        return Layout(contract.topic.silver, schema, None, ("_micro_batch", *contract.key))
+        keep = ("_micro_batch", *contract.key)
+        return Layout(contract.topic.silver, schema, None, keep, _SILVER)
     schema = pa.schema([*business(contract), ("event_date", pa.date32()), *_PROVENANCE])
     keep = ("_micro_batch", contract.event_time, "_kafka_timestamp")
-    return Layout(contract.topic.silver, schema, "event_date", keep)
+    return Layout(contract.topic.silver, schema, "event_date", keep, _SILVER)
 
 
 def history(contract: Contract) -> Layout:
@@ -159,7 +169,8 @@ def history(contract: Contract) -> Layout:
             *_PROVENANCE,
         ]
     )
-    return Layout(contract.topic.history, schema, None, ("_micro_batch", *contract.key))
+    keep = ("_micro_batch", *contract.key)
+    return Layout(contract.topic.history, schema, None, keep, _HISTORY)
 
 
 def quarantine(contract: Contract) -> Layout:
@@ -175,7 +186,8 @@ def quarantine(contract: Contract) -> Layout:
             ("event_id", pa.string()),
         ]
     )
-    return Layout(contract.topic.quarantine, schema, "ingest_date", ("_micro_batch",))
+    keep = ("_micro_batch",)
+    return Layout(contract.topic.quarantine, schema, "ingest_date", keep, _QUARANTINE)
 
 
 def layouts(contract: Contract) -> tuple[Layout, ...]:
@@ -184,6 +196,11 @@ def layouts(contract: Contract) -> tuple[Layout, ...]:
     if contract.kind is TopicKind.CHANGE:
         tables.append(history(contract))
     return tuple(tables)
+
+
+def of(contract: Contract, table: TableName) -> Layout:
+    """The layout of one of the topic's tables."""
+    return next(shape for shape in layouts(contract) if shape.table == table)
 
 
 def span(ids: Iterable[int]) -> str:

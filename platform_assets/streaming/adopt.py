@@ -60,7 +60,8 @@ def adoption(processor: Processor, contract: Contract) -> Adoption:
         )
     processor.engine.ensure_tables(contract)
     unpublished = [item.batch for item in ledger.open_batches(topic)]
-    held = processor.engine.held(contract, unpublished) if unpublished else {}
+    ids = [batch.id for batch in unpublished]
+    held = processor.engine.rows(contract, contract.topic.bronze, ids)
     recorded = ledger.recorded(topic, held)
     return Adoption(
         before,

@@ -8,13 +8,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from platform_assets.core.commit_points import CommitPoint
 from platform_assets.core.databases import Connection
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import MicroBatch, OffsetRange, Published
+from platform_assets.streaming import intents
 from platform_assets.streaming.generations import Generation, Generations
+from platform_assets.streaming.halts import Halt
+from platform_assets.streaming.intents import Intent
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
+
+_RECORD = CommitPoint("the ledger's record of a micro-batch")
+_INTEND = CommitPoint("the ledger's intent")
+_PUBLISH = CommitPoint("the ledger's counts")
+_FAIL = CommitPoint("the ledger's halt")
 
 
 class LedgerConflictError(WeirError):
@@ -141,7 +150,7 @@ class Ledger:
                 hint="this run ends; the next one takes the newer generation",
             )
         try:
-            with self._database.borrow() as connection, connection.transaction():
+            with _RECORD, self._database.borrow() as connection, connection.transaction():
                 connection.execute(
                     """INSERT INTO micro_batch
                          (topic, id, window_key, status, taken_at, records, run_id)
@@ -154,15 +163,10 @@ class Ledger:
                              kafka_partition, start_offset, end_offset, watermark_before)
                            VALUES (%s, %s, %s, %s, %s, %s, %s)""",
                         (
-                            str(topic),
-                            batch.id,
-                            batch.generation,
-                            item.partition,
-                            item.start,
-                            item.end,
-                            batch.watermarks.get(item.partition),
+                            str(topic), batch.id, batch.generation, item.partition, item.start,
+                            item.end, batch.watermarks.get(item.partition),
                         ),
-                    )
+                    )  # fmt: skip
         except psycopg.errors.UniqueViolation as error:
             raise LedgerConflictError(
                 f"{topic}: micro-batch {batch.id} is recorded already by another run",
@@ -170,14 +174,37 @@ class Ledger:
             ) from error
 
     @retry_connection
-    def publish(self, topic: TopicName, published: Published) -> None:
+    def intend(self, topic: TopicName, intent: Intent) -> None:
+        """Record what a publication is about to change; before its first commit."""
+        with _INTEND, self._database.borrow() as connection, connection.transaction():
+            intents.join(connection, topic, intent)
+
+    @retry_connection
+    def intent(self, topic: TopicName) -> Intent:
+        """What is left to do of the topic's publications."""
+        with self._database.borrow() as connection:
+            return intents.read(connection, topic) or Intent()
+
+    @retry_connection
+    def publish(
+        self,
+        topic: TopicName,
+        published: Published,
+        intent: Intent,
+        rows: Mapping[int, int],
+    ) -> None:
         """Store what became of micro-batches, and the event dates that changed, in one transaction.
 
-        Rows of later micro-batches that yielded to an earlier record with their key move
-        from published to duplicates, so that each micro-batch stays balanced.
+        Args:
+            topic: the topic.
+            published: the publication.
+            intent: what was recorded before it, by this process or one that died.
+            rows: how many rows the intent's ``counted`` micro-batches have now. Those that
+                yielded to an earlier record with their key are duplicates. Counted, not
+                subtracted, so that it may be done twice.
         """
         name = str(topic)
-        with self._database.borrow() as connection, connection.transaction():
+        with _PUBLISH, self._database.borrow() as connection, connection.transaction():
             for batch_id, counts in published.counts.items():
                 connection.execute(
                     """UPDATE micro_batch SET status = 'published', published_at = now(),
@@ -202,34 +229,38 @@ class Ledger:
                            WHERE topic = %s AND id = %s AND kafka_partition = %s""",
                         (watermark, name, batch_id, partition),
                     )
-            for batch_id, rows in published.displaced.items():
+            for batch_id, number in rows.items():
                 connection.execute(
-                    """UPDATE micro_batch SET published = published - %s,
-                         duplicates = duplicates + %s WHERE topic = %s AND id = %s""",
-                    (rows, rows, name, batch_id),
+                    """UPDATE micro_batch SET published = %s,
+                         duplicates = records - quarantined - dead_letters - %s
+                       WHERE topic = %s AND id = %s AND publications > 0""",
+                    (number, number, name, batch_id),
                 )
-            if published.dates:
+            if intent != Intent():
+                intents.settle(connection, topic, published.counts)
+            dates = published.dates | intent.dates
+            if dates:
                 connection.execute(
                     """INSERT INTO silver_change (topic, seq, event_date)
                        SELECT %s, (SELECT coalesce(max(seq), 0) + 1 FROM silver_change
                                    WHERE topic = %s), unnest(%s::date[])""",
-                    (name, name, sorted(published.dates)),
+                    (name, name, sorted(dates)),
                 )
 
     @retry_connection
-    def fail(self, topic: TopicName, batch_id: int, error: str, contract: str) -> None:
-        """Mark a micro-batch failed and halt its topic, with the reason."""
-        with self._database.borrow() as connection, connection.transaction():
+    def fail(self, topic: TopicName, halt: Halt, error: str, contract: str) -> None:
+        """Mark the halt's micro-batch failed and halt its topic, with the reason."""
+        with _FAIL, self._database.borrow() as connection, connection.transaction():
             connection.execute(
                 "UPDATE micro_batch SET status = 'failed', error = %s WHERE topic = %s AND id = %s",
-                (error, str(topic), batch_id),
+                (error, str(topic), halt.batch),
             )
             connection.execute(
-                """INSERT INTO topic_state (topic, error, error_at, contract)
-                   VALUES (%s, %s, now(), %s)
-                   ON CONFLICT (topic) DO UPDATE SET error = excluded.error,
+                """INSERT INTO topic_state (topic, error, error_at, contract, halt)
+                   VALUES (%s, %s, now(), %s, %s)
+                   ON CONFLICT (topic) DO UPDATE SET error = excluded.error, halt = excluded.halt,
                      error_at = now(), contract = excluded.contract""",
-                (str(topic), error, contract),
+                (str(topic), error, contract, json.dumps(halt.stored())),
             )
 
     @retry_connection
@@ -297,6 +328,17 @@ class Ledger:
                 (str(topic),),
             ).fetchall()
             return _batches(connection, topic, [row[0] for row in rows])
+
+    @retry_connection
+    def batches_with_duplicates(self, topic: TopicName, after: int) -> list[int]:
+        """Ids of later micro-batches with records that lost to an earlier one with their key."""
+        with self._database.borrow() as connection:
+            rows = connection.execute(
+                """SELECT id FROM micro_batch WHERE topic = %s AND id > %s AND duplicates > 0
+                   AND status = 'published'""",
+                (str(topic), after),
+            ).fetchall()
+        return [row[0] for row in rows]
 
     @retry_connection
     def changed_dates(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -15,14 +15,14 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Engine, MicroBatch
 from platform_assets.streaming.dead_letters import DeadLetters
-from platform_assets.streaming.faults import is_away, is_final
+from platform_assets.streaming.faults import halt_of, is_away, is_final
 from platform_assets.streaming.generations import TopicReplacedError
+from platform_assets.streaming.halts import Halt, Reason
 from platform_assets.streaming.ledger import Ledger, LedgerConflictError, Progress
 from platform_assets.streaming.locks import Lease, LeaseLostError
 from platform_assets.streaming.microbatch import Processor, Step
 from platform_assets.streaming.plan import (
     Broker,
-    Extent,
     LogGapError,
     plan_ranges,
 )
@@ -59,7 +59,8 @@ class TopicLoop:
     _attempts: int = 0
     _looked: float = 0.0
     _held: bool = False
-    _skip_gap: bool = False
+    prepare: Callable[[Contract], object] | None = None
+    _accepted: Halt | None = None
     _behind: bool = False
 
     def run(self) -> None:
@@ -94,11 +95,11 @@ class TopicLoop:
             self._confirm(self.processor.ledger.progress(topic))
             self._recover()
             progress = self._progress = self.processor.ledger.progress(topic)
-        low = not progress.next_offsets or self._attempts > 0 or self._skip_gap
+        gap = self._accepted
+        low = not progress.next_offsets or self._attempts > 0 or gap is not None
         extents = self.broker.extents(topic, low=low)
-        if self._skip_gap:
-            progress = self._progress = _after_gaps(topic, progress, extents)
-            self._skip_gap = False
+        if gap is not None:
+            progress = self._progress = _after(topic, progress, gap)
         try:
             ranges = plan_ranges(
                 str(topic), extents, progress.next_offsets, self.settings.batch_max_records
@@ -137,6 +138,8 @@ class TopicLoop:
             generation=progress.generation,
         )
         self._emit(step)
+        if self._accepted is not None:
+            self._consume()
         return True
 
     def _confirm(self, progress: Progress) -> None:
@@ -154,22 +157,36 @@ class TopicLoop:
         known.require(topic, found)
 
     def _recover(self) -> None:
+        if self.prepare is not None:
+            self.prepare(self.contract)
+            self.prepare = None
         self.processor.engine.ensure_tables(self.contract)
-        state = self.states.read(self.contract.topic)
+        accepted = self.states.read(self.contract.topic).accepted
         for item in self.processor.ledger.open_batches(self.contract.topic):
             log.info("recovering", topic=str(self.contract.topic), micro_batch=item.batch.id)
             self._emit(
                 self.processor.recover(
-                    self.contract, item.batch, item.window_key, accept=state.accept
+                    self.contract,
+                    item.batch,
+                    item.window_key,
+                    accept=accepted is not None and accepted.covers(item.batch),
                 )
             )
-        if state.accept:
-            self._skip_gap = True
-            self.states.set_accept(self.contract.topic, accept=False)
+        self.processor.complete(self.contract)
+        self._accepted = accepted
+        if accepted is not None and accepted.reason is not Reason.GAP:
+            self._consume()
+
+    def _consume(self) -> None:
+        """What was accepted has passed; a gap once something after it is recorded."""
+        self.states.consume(self.contract.topic)
+        self._accepted = None
 
     def _is_held(self) -> bool:
         state = self.states.read(self.contract.topic)
-        return state.paused or (state.halted_contract == self.fingerprint and not state.accept)
+        if state.unfinished:
+            self._progress = None  # a replay's process died: recovering ends what it began
+        return state.paused or (state.halted_contract == self.fingerprint)
 
     def _look(self, lag: int) -> None:
         if time.monotonic() - self._looked >= STATE_SECONDS:
@@ -191,8 +208,8 @@ class TopicLoop:
             tired = self._attempts >= ATTEMPTS_BEFORE_HALT and not is_away(error)
             if is_final(error) or tired:
                 opened = self.processor.ledger.open_batches(topic)
-                batch_id = opened[0].batch.id if opened else 0
-                self.processor.ledger.fail(topic, batch_id, text, self.fingerprint)
+                halt = halt_of(error, opened[0].batch if opened else None)
+                self.processor.ledger.fail(topic, halt, text, self.fingerprint)
                 self._held = True
             else:
                 self.states.note(topic, error=text)
@@ -201,13 +218,15 @@ class TopicLoop:
         self.stop.wait(random.uniform(0.5, 1.0) * min(15.0, 0.2 * 2**self._attempts))  # noqa: S311
 
 
-def _after_gaps(topic: TopicName, progress: Progress, extents: Mapping[int, Extent]) -> Progress:
-    """Move on to what the log still holds; only after a person accepted the loss."""
-    lows = {partition: extent.low for partition, extent in extents.items()}
-    offsets = {p: max(at, lows.get(p, at)) for p, at in progress.next_offsets.items()}
-    for partition, at in offsets.items():
-        if lost := at - progress.next_offsets[partition]:
-            log.warning("gap accepted", topic=str(topic), partition=partition, records=lost)
+def _after(topic: TopicName, progress: Progress, gap: Halt) -> Progress:
+    """Move on after exactly the records whose loss a person accepted."""
+    offsets = dict(progress.next_offsets)
+    for item in gap.ranges:
+        if offsets.get(item.partition) == item.start:
+            log.warning(
+                "gap accepted", topic=str(topic), partition=item.partition, offsets=item.offsets
+            )
+            offsets[item.partition] = item.end
     return replace(progress, next_offsets=offsets)
 
 
@@ -221,6 +240,8 @@ class StreamLoop:
         fingerprints: per contract the fingerprint that a halt is bound to.
         lease: held by the caller for as long as the loop runs.
         run_id: the Dagster run, for the ledger.
+        unready: topics that were refused, which are halted: made ready when they are resumed.
+        prepare: makes one ready.
     """
 
     def __init__(
@@ -232,6 +253,8 @@ class StreamLoop:
         fingerprints: Callable[[Contract], str],
         lease: Lease,
         run_id: str,
+        unready: Collection[TopicName] = (),
+        prepare: Callable[[Contract], object] | None = None,
     ) -> None:
         self._settings = settings
         self._lease = lease
@@ -252,6 +275,7 @@ class StreamLoop:
                 settings=settings,
                 stop=self._stop,
                 steps=self._steps,
+                prepare=prepare if contract.topic in unready else None,
             )
             for contract in contracts
         ]

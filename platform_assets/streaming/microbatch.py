@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import narwhals as nw
 
 from platform_assets.contracts.model import BadRow, Contract
+from platform_assets.core.commit_points import CommitPoint
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import (
@@ -24,11 +25,14 @@ from platform_assets.engines.base import (
 )
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.generations import TopicReplacedError
+from platform_assets.streaming.intents import Intent
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import writer_lock
 from platform_assets.streaming.plan import Broker
-from platform_assets.streaming.whole import require_whole
+from platform_assets.streaming.whole import ReplayError, require_whole
 from platform_assets.streaming.windows import Windows
+
+_DEAD_LETTERS = CommitPoint("dead letters")
 
 
 class AuditError(WeirError):
@@ -85,7 +89,7 @@ class Processor:
         """
         started = time.monotonic()
         frame = self._reread_bronze(contract, [batch])
-        published = self.publish(contract, [batch], frame, accept=accept)
+        published = self.publish(contract, [batch], frame, accept=accept, first=True)
         recorded = self.ledger.recorded(contract.topic, [batch.id])[batch.id]
         seconds = time.monotonic() - started
         return Step(contract, batch, window_key, published, seconds, recorded)
@@ -94,7 +98,7 @@ class Processor:
         frame = self.engine.decode(contract, [batch], taken)
         with writer_lock(self.settings, contract.topic.bronze.sql):
             self.engine.write_bronze(contract, [batch], frame)
-        return self.publish(contract, [batch], frame)
+        return self.publish(contract, [batch], frame, first=True)
 
     def replay_bronze(self, contract: Contract, window_key: str) -> int:
         """Write a window's bronze rows again from its recorded offsets; returns the rows.
@@ -112,9 +116,17 @@ class Processor:
 
     def replayable(self, contract: Contract, batches: Sequence[MicroBatch]) -> list[MicroBatch]:
         """Those micro-batches of which bronze holds every record that they were taken with."""
-        held = self.engine.held(contract, batches) if batches else {}
+        held = self.engine.rows(contract, contract.topic.bronze, _ids(batches))
         recorded = self.ledger.recorded(contract.topic, _ids(batches))
         return [batch for batch in batches if held[batch.id] == recorded[batch.id]]
+
+    def preview(self, contract: Contract, batches: Sequence[MicroBatch]) -> tuple[int, int]:
+        """Quarantined rows and dead letters that a replay of these would leave; writes nothing."""
+        quarantined = dead = 0
+        for group in self._groups(batches):
+            checked = self.engine.check(contract, self.engine.read_bronze(contract, group))
+            quarantined, dead = quarantined + checked.quarantined, dead + checked.dead_letters
+        return quarantined, dead
 
     def replay_silver(
         self, contract: Contract, batches: Sequence[MicroBatch], *, accept: bool = False
@@ -129,8 +141,7 @@ class Processor:
         Raises:
             ReplayError: bronze does not hold all their records; nothing was replaced.
         """
-        held = self.engine.held(contract, batches) if batches else {}
-        require_whole(contract, held, self.ledger.recorded(contract.topic, _ids(batches)))
+        self._require_bronze(contract, _ids(batches))
         for group in self._groups(batches):
             frame = self.engine.read_bronze(contract, group)
             yield self.publish(contract, group, frame, accept=accept)
@@ -142,8 +153,18 @@ class Processor:
         bronze: Frame,
         *,
         accept: bool = False,
+        first: bool = False,
     ) -> Published:
         """Write, audit, then publish: nothing reaches silver before its batch has passed.
+
+        Then whatever that, or a process that died, left to do. All of it is in the ledger.
+
+        Args:
+            contract: the contract.
+            batches: the span, in order.
+            bronze: its bronze rows.
+            accept: publish even past the quarantine threshold.
+            first: they were not published yet; that they were taken is on record already.
 
         Raises:
             AuditError: too many rows broke rules, or one did and the contract says ``fail``.
@@ -155,17 +176,75 @@ class Processor:
         if not accept:
             enforce_threshold(contract, checked, batches)
         if checked.dead_letters:
-            self.dead_letters.send(contract, batches, bronze)
+            with _DEAD_LETTERS:
+                self.dead_letters.send(contract, batches, bronze)
         with writer_lock(self.settings, contract.topic.silver.sql):
-            published = self.engine.publish(contract, batches, checked)
-            self.ledger.publish(contract.topic, published)
-        again = published.redo - {batch.id for batch in batches}
-        if again:
-            for _ in self.replay_silver(
-                contract, self.ledger.batches_by_id(contract.topic, again), accept=True
-            ):
-                pass
+            published = self._commit(contract, batches, checked, first=first)
+        self.complete(contract)
         return published
+
+    def complete(self, contract: Contract) -> None:
+        """Publish again what earlier publications left to do, whichever process they ran in.
+
+        A micro-batch that was never published is left to its stream run.
+
+        Raises:
+            ReplayError: neither the log nor bronze holds its records any more.
+        """
+        topic = contract.topic
+        while todo := self.ledger.intent(topic).todo:
+            opened = {item.batch.id for item in self.ledger.open_batches(topic)}
+            batches = self.ledger.batches_by_id(topic, todo - opened)
+            if not batches:
+                return
+            group = next(self._groups(batches))
+            try:
+                self._require_bronze(contract, _ids(group))
+                frame = self.engine.read_bronze(contract, group)
+            except ReplayError:
+                frame = self._reread_bronze(contract, group)
+            checked = self.engine.check(contract, frame)
+            with writer_lock(self.settings, topic.silver.sql):
+                # Somebody else may have been at it, perhaps under a newer contract.
+                if self.ledger.intent(topic).todo.issuperset(_ids(group)):
+                    self._commit(contract, group, checked, first=False)
+
+    def _commit(
+        self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked, *, first: bool
+    ) -> Published:
+        """Commit the tables, then the ledger; what must follow a crash is recorded before."""
+        topic, ids = contract.topic, frozenset(_ids(batches))
+
+        def intend(published: Published) -> None:
+            self._require_losers(contract, published, ids)
+            if not first or published.displaced or published.redo:
+                todo, others = ids | published.redo, frozenset(published.displaced)
+                self.ledger.intend(topic, Intent(todo, others, frozenset(published.dates)))
+
+        published = self.engine.publish(contract, batches, checked, intend)
+        intent = self.ledger.intent(topic)
+        table = contract.published_table
+        rows = self.engine.rows(contract, table, intent.counted) if intent.counted else {}
+        self.ledger.publish(topic, published, intent, rows)
+        return published
+
+    def _require_losers(
+        self, contract: Contract, published: Published, ids: frozenset[int]
+    ) -> None:
+        """Bronze must hold the later micro-batches in which a freed key may be looked for.
+
+        Raises:
+            ReplayError: it does not, so a valid record could end up published nowhere.
+        """
+        if published.freed:
+            after = self.ledger.batches_with_duplicates(contract.topic, min(ids))
+            self._require_bronze(contract, set(after) - ids)
+
+    def _require_bronze(self, contract: Contract, ids: Iterable[int], why: str = "") -> None:
+        recorded = self.ledger.recorded(contract.topic, ids)
+        if recorded:
+            held = self.engine.rows(contract, contract.topic.bronze, recorded)
+            require_whole(contract, held, recorded, why)
 
     def _reread_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
         ranges = [item for batch in batches for item in batch.ranges]
@@ -179,7 +258,7 @@ class Processor:
         except RangeGoneError as gone:
             taken, why = None, str(gone)
         if taken is None or taken.records != sum(recorded.values()):
-            require_whole(contract, self.engine.held(contract, batches), recorded, why)
+            self._require_bronze(contract, recorded, why)
             return self.engine.read_bronze(contract, batches)
         frame = self.engine.decode(contract, batches, taken)
         with writer_lock(self.settings, contract.topic.bronze.sql):

@@ -22,6 +22,7 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import OffsetRange
+from platform_assets.streaming.halts import spoken
 
 PARTITIONS_SECONDS = 15.0
 """How long the broker's word on a topic's partitions holds: added ones are seen after that."""
@@ -31,7 +32,15 @@ _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
 class LogGapError(WeirError):
-    """Records that were never taken are gone from the log: lost to retention."""
+    """Records that were never taken are gone from the log: lost to retention.
+
+    Attributes:
+        gaps: their offsets; none where it is not known which.
+    """
+
+    def __init__(self, message: str, hint: str, gaps: tuple[OffsetRange, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.gaps = gaps
 
 
 class LogShorterError(LogGapError):
@@ -79,15 +88,11 @@ def plan_ranges(
             f"{topic}: partitions {missing} were taken from, but the topic lacks them", hint
         )
     waiting: dict[int, tuple[int, int]] = {}
+    gaps: list[OffsetRange] = []
     for partition, extent in sorted(extents.items()):
         start = next_offsets.get(partition, extent.low)
         if start < extent.low:
-            raise LogGapError(
-                f"{topic} partition {partition}: offsets {start} to {extent.low - 1} were never "
-                f"taken and the broker no longer holds them",
-                hint=f"lost to retention; to continue after the gap: weir streams resume {topic} "
-                "--accept",
-            )
+            gaps.append(OffsetRange(partition, start, extent.low))
         if start > extent.high:
             raise LogShorterError(
                 f"{topic} partition {partition}: recorded up to offset {start}, but the log ends "
@@ -96,6 +101,13 @@ def plan_ranges(
             )
         if extent.high > start:
             waiting[partition] = (start, extent.high - start)
+    if gaps:
+        raise LogGapError(
+            f"{topic} {spoken(gaps)} were never taken and the broker no longer holds them",
+            hint=f"lost to retention; to continue after the gap: weir streams resume {topic} "
+            "--accept",
+            gaps=tuple(gaps),
+        )
     total = sum(count for _, count in waiting.values())
     left = max_records
     ranges: list[OffsetRange] = []

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.rows import class_row
 
+from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
+from platform_assets.streaming.halts import Halt
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
+
+
+class NothingToAcceptError(WeirError):
+    """Nothing is halted that a person may let pass."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +26,19 @@ class TopicState:
     Attributes:
         paused: a person paused it.
         error: why it is halted or what it last stumbled over; None while all is well.
-        halted_contract: contract fingerprint under which it halted; a mended contract
+        halted_contract: contract fingerprint under which it halted; a fixed contract
             starts it again. None: not halted.
-        accept: publish the failed micro-batch although it is past its threshold.
+        halt: why and over which records it is halted.
+        accepted: the halt that a person let pass, until it has passed.
+        unfinished: a publication's process seems to have died: its intent is a minute old.
     """
 
     paused: bool = False
     error: str | None = None
     halted_contract: str | None = None
-    accept: bool = False
+    halt: Halt | None = None
+    accepted: Halt | None = None
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,11 +80,18 @@ class TopicStates:
         """A topic's state; all defaults if it was never written."""
         with self._database.borrow() as connection:
             row = connection.execute(
-                """SELECT paused, error, contract, accept_over_threshold
-                   FROM topic_state WHERE topic = %s""",
+                """SELECT paused, error, contract, halt, accepted,
+                     EXISTS (SELECT 1 FROM publication_intent AS i WHERE i.topic = s.topic
+                             AND intended_at < now() - interval '1 minute')
+                   FROM topic_state AS s WHERE topic = %s""",
                 (str(topic),),
             ).fetchone()
-        return TopicState(*row) if row else TopicState()
+        if row is None:
+            return TopicState()
+        paused, error, contract, halt, accepted, unfinished = row
+        return TopicState(
+            paused, error, contract, Halt.parse(halt), Halt.parse(accepted), unfinished
+        )
 
     @retry_connection
     def set_paused(self, topic: TopicName, *, paused: bool) -> None:
@@ -83,19 +101,45 @@ class TopicStates:
                 """INSERT INTO topic_state (topic, paused) VALUES (%s, %s)
                    ON CONFLICT (topic) DO UPDATE SET paused = excluded.paused,
                      error = CASE WHEN excluded.paused THEN topic_state.error END,
-                     contract = CASE WHEN excluded.paused THEN topic_state.contract END""",
+                     contract = CASE WHEN excluded.paused THEN topic_state.contract END,
+                     halt = CASE WHEN excluded.paused THEN topic_state.halt END""",
                 (str(topic), paused),
             )
 
-    @retry_connection
-    def set_accept(self, topic: TopicName, *, accept: bool) -> None:
-        """Let the failed micro-batch through, once."""
+    def accept(self, topic: TopicName) -> Halt:
+        """Let pass what the topic is halted over, once; it runs again.
+
+        Returns:
+            The halt, with its records.
+
+        Raises:
+            NothingToAcceptError: it is not halted, or for a reason that cannot be accepted.
+        """
+        state = self.read(topic)
+        if state.halted_contract is None:
+            raise NothingToAcceptError(
+                f"{topic} is not halted, so there is nothing to accept; nothing was changed",
+                hint="an acceptance holds for the records of one halt; see: weir streams",
+            )
+        if state.halt is None or not state.halt.accepting():
+            raise NothingToAcceptError(
+                f"{topic} is halted for a reason that cannot be accepted: {state.error}",
+                hint=f"nothing was changed; when the cause is fixed: weir streams resume {topic}",
+            )
         with self._database.borrow() as connection:
             connection.execute(
-                """INSERT INTO topic_state (topic, accept_over_threshold) VALUES (%s, %s)
-                   ON CONFLICT (topic) DO UPDATE
-                   SET accept_over_threshold = excluded.accept_over_threshold""",
-                (str(topic), accept),
+                """UPDATE topic_state SET accepted = %s, paused = false, error = NULL,
+                     contract = NULL, halt = NULL WHERE topic = %s""",
+                (json.dumps(state.halt.stored()), str(topic)),
+            )
+        return state.halt
+
+    @retry_connection
+    def consume(self, topic: TopicName) -> None:
+        """Forget what was accepted: it has passed."""
+        with self._database.borrow() as connection:
+            connection.execute(
+                "UPDATE topic_state SET accepted = NULL WHERE topic = %s", (str(topic),)
             )
 
     @retry_connection
@@ -108,7 +152,7 @@ class TopicStates:
                      THEN NULL ELSE now() END)
                    ON CONFLICT (topic) DO UPDATE SET lag = coalesce(%s, topic_state.lag),
                      seen_at = now(), error = excluded.error, error_at = excluded.error_at,
-                     contract = NULL""",
+                     contract = NULL, halt = NULL""",
                 (str(topic), lag, error, error, lag),
             )
 

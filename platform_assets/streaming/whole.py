@@ -7,13 +7,22 @@ knows how many there were.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+
+import structlog
 
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import writer_lock
+
+log = structlog.get_logger(__name__)
+
+WHOLE_SECONDS = 60.0
+"""How long it counts whether a topic was found whole."""
 
 _NAMED = 3
 
@@ -67,23 +76,55 @@ def require_published(settings: Settings, contracts: Iterable[Contract]) -> None
     Raises:
         ShortTableError: names the table and both numbers.
     """
-    ledger = Ledger(settings)
     for contract in contracts:
-        # The ledger first: what is published in between only adds rows.
-        published = ledger.totals(contract.topic).published
-        if _rows(settings, contract) >= published:
-            continue
-        # A replay between its two commits looks the same for a moment: ask again in its turn.
-        with writer_lock(settings, contract.topic.silver.sql):
-            published, rows = ledger.totals(contract.topic).published, _rows(settings, contract)
-        if rows < published:
-            raise ShortTableError(
-                f"{contract.published_table.sql} has {rows} rows and the ledger counts "
-                f"{published} published ones: {published - rows} are missing; nothing was "
-                "made from it",
-                hint="materialise the windows that lack rows again (weir streams --windows), or "
-                "restore the table (Delta time travel: RESTORE)",
-            )
+        if (error := _short(settings, contract)) is not None:
+            raise error
+
+
+class WholeTopics:
+    """Tells topics whose table has lost rows from the others, for a run that follows silver.
+
+    An answer holds for a minute: to ask costs as much as the ledger is long.
+    """
+
+    def __init__(self, settings: Settings, contracts: Mapping[TopicName, Contract]) -> None:
+        self._settings = settings
+        self._contracts = contracts
+        self._known: dict[TopicName, tuple[float, bool]] = {}
+
+    def short(self, topics: Iterable[TopicName]) -> set[TopicName]:
+        """Those of the topics from which nothing must be made now; the log says why."""
+        return {topic for topic in topics if not self._is_whole(topic)}
+
+    def _is_whole(self, topic: TopicName) -> bool:
+        until, whole = self._known.get(topic, (0.0, True))
+        if time.monotonic() >= until:
+            error = _short(self._settings, self._contracts[topic])
+            if error is not None:
+                log.warning("left out", topic=str(topic), error=str(error))
+            whole = error is None
+            self._known[topic] = (time.monotonic() + WHOLE_SECONDS, whole)
+        return whole
+
+
+def _short(settings: Settings, contract: Contract) -> ShortTableError | None:
+    """What is wrong with a topic's published table; None where no row is missing."""
+    ledger = Ledger(settings)
+    # The ledger first: what is published in between only adds rows.
+    published = ledger.totals(contract.topic).published
+    if _rows(settings, contract) >= published:
+        return None
+    # A replay between its two commits looks the same for a moment: ask again in its turn.
+    with writer_lock(settings, contract.topic.silver.sql):
+        published, rows = ledger.totals(contract.topic).published, _rows(settings, contract)
+    if rows >= published:
+        return None
+    return ShortTableError(
+        f"{contract.published_table.sql} has {rows} rows and the ledger counts {published} "
+        f"published ones: {published - rows} are missing; nothing was made from it",
+        hint="materialise the windows that lack rows again (weir streams --windows), or "
+        "restore the table (Delta time travel: RESTORE)",
+    )
 
 
 def _rows(settings: Settings, contract: Contract) -> int:

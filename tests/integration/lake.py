@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.produce import LogProducer, Record
@@ -84,7 +87,13 @@ class Lake:
             ]
         )
 
-    def loop(self, run_id: str = "test", **changes: Any) -> tuple[StreamLoop, Lease]:
+    def loop(
+        self,
+        run_id: str = "test",
+        unready: Collection[TopicName] = (),
+        prepare: Callable[[Contract], object] | None = None,
+        **changes: Any,
+    ) -> tuple[StreamLoop, Lease]:
         """A loop over this topic alone, under a lease of its own."""
         settings = self.settings.model_copy(update=changes)
         lease = Lease(settings, f"test-{self.topic}", run_id, "1")
@@ -95,6 +104,8 @@ class Lake:
             fingerprints=lambda contract: contract.fingerprint,
             lease=lease,
             run_id=run_id,
+            unready=unready,
+            prepare=prepare,
         )
         return loop, lease
 
@@ -174,6 +185,14 @@ def open_lake(settings: Settings, **changes: Any) -> Lake:
     contract = replace(base, topic=name, **changes)
     ids = ensure_topics(settings, [contract])
     return Lake(settings, contract, Encoder(contract, ids[name], "test"), Broker(settings))
+
+
+def forget(lake: Lake, before: dict[int, int]) -> None:
+    """Have the broker drop what lies before these offsets, as retention does."""
+    admin = AdminClient({"bootstrap.servers": lake.settings.kafka_bootstrap})
+    wanted = [TopicPartition(str(lake.topic), p, at) for p, at in before.items()]
+    for future in admin.delete_records(wanted).values():
+        future.result(timeout=30)
 
 
 def in_thread(action: Any) -> threading.Thread:

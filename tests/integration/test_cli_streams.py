@@ -46,6 +46,26 @@ def test_streams_show_what_each_topic_did(lake: Lake) -> None:
     assert "test." in weir("streams", "--windows")
 
 
+def test_resuming_says_what_follows_and_accepts_only_what_is_halted(lake: Lake) -> None:
+    topic = str(lake.topic)
+    assert "neither paused nor halted" in weir("streams", "resume", topic)
+    with pytest.raises(WeirError, match="not halted, so there is nothing to accept"):
+        weir("streams", "resume", topic, "--accept")
+    lake.contract = replace(lake.contract, quarantine_threshold=0.1, threshold_min_records=2)
+    lake.send([(f"f{n}", lake.value(f"f{n}", START, price=-1.0)) for n in range(4)])
+    # What was typed too early let nothing through.
+    assert "4 of 4 records rejected" in lake.halted()
+    said = weir("streams", "resume", topic)
+    assert "halts again unless its contract is fixed; --accept publishes it as it is" in said
+    assert "once a stream run is alive" in said
+    assert "4 of 4 records rejected" in lake.halted()
+    said = weir("streams", "resume", topic, "--accept")
+    assert "publishes micro-batch 2 (partition" in said
+    lake.run()
+    assert len(lake.rows(lake.topic.quarantine)) == 5
+    lake.assert_balanced()
+
+
 def test_a_paused_topic_takes_nothing_until_it_is_resumed(lake: Lake) -> None:
     assert "is paused" in weir("streams", "pause", str(lake.topic))
     lake.send([("e4", lake.value("e4", START))])
@@ -56,7 +76,7 @@ def test_a_paused_topic_takes_nothing_until_it_is_resumed(lake: Lake) -> None:
             if idle >= 10:
                 loop.stop()
     assert len(lake.rows()) == 2
-    weir("streams", "resume", str(lake.topic))
+    assert "continues where it was paused" in weir("streams", "resume", str(lake.topic))
     lake.run()
     assert len(lake.rows()) == 3
 
@@ -66,13 +86,18 @@ def test_quarantine_is_listed_and_replayed_after_the_contract_is_mended(
 ) -> None:
     (listed,) = json.loads(weir("quarantine", "list", "--json", "--rows", "1"))
     assert (listed["rule"], listed["rows"]) == ("price_not_negative", 1)
-    assert "1 quarantined" in weir("quarantine", "replay", str(lake.topic), "--dry-run")
-    assert len(lake.rows()) == 2
+    said = weir("quarantine", "replay", str(lake.topic), "--dry-run")
+    assert "1 quarantined rows and 0 dead letters" in said
+    assert "1 and 0 would stay" in said
     rules = tuple(rule for rule in lake.contract.rules if rule.column != "price")
     mended = replace(lake.contract, rules=rules)
     monkeypatch.setattr(cli_streams, "_contract", lambda _topic: mended)
+    said = weir("quarantine", "replay", str(lake.topic), "--dry-run")
+    assert "0 and 0 would stay" in said
+    assert len(lake.rows()) == 2
     assert "quarantined 1 -> 0" in weir("quarantine", "replay", str(lake.topic))
     assert sorted(lake.rows()["event_id"]) == ["e1", "e2", "e3"]
+    assert "nothing to replay" in weir("quarantine", "replay", str(lake.topic))
     lake.assert_balanced()
 
 

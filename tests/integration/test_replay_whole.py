@@ -10,7 +10,12 @@ import pytest
 from deltalake import DeltaTable
 
 from platform_assets.core.settings import Settings
-from platform_assets.streaming.whole import ReplayError, ShortTableError, require_published
+from platform_assets.streaming.whole import (
+    ReplayError,
+    ShortTableError,
+    WholeTopics,
+    require_published,
+)
 from tests import engine_rows as rows
 from tests.integration.replays import Replays, changes, clicks, open_replays
 
@@ -116,5 +121,8 @@ def test_nothing_is_made_of_a_table_that_lost_rows(
     delete(topic, "published", "_micro_batch = 2")
     with pytest.raises(ShortTableError, match="3 are missing"):
         require_published(topic.settings, [topic.contract])
+    contracts = {topic.topic: topic.contract}
+    assert WholeTopics(topic.settings, contracts).short(contracts) == {topic.topic}
     topic.replay([2])
     require_published(topic.settings, [topic.contract])
+    assert WholeTopics(topic.settings, contracts).short(contracts) == set()

@@ -208,8 +208,7 @@ def test_a_micro_batch_open_when_its_topic_was_made_again(stack: Settings) -> No
     found = adopt(lake.processor(), lake.contract, states)
     assert (found.kept, found.lost) == ((never.id - 1,), {never.id: 7})
     assert "rejected" in lake.halted(), "the held micro-batch waits for its person, from bronze"
-    states.set_accept(lake.topic, accept=True)
-    states.set_paused(lake.topic, paused=False)
+    states.accept(lake.topic)
     lake.run(until=52)
     assert sorted(lake.rows()["event_id"]) == sorted(
         ["y", *(f"e{n}" for n in range(20)), *(f"n{n}" for n in range(30))]

@@ -9,10 +9,11 @@ import pytest
 
 from platform_assets.contracts.model import BadRow
 from platform_assets.core.settings import Settings
+from platform_assets.streaming.halts import Reason
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.locks import LeaseHeldError
 from platform_assets.streaming.topics import TopicStates
-from tests.integration.lake import START, in_thread, open_lake
+from tests.integration.lake import START, forget, in_thread, open_lake
 
 
 def test_records_land_once_with_their_dead_letters_rejects_and_duplicates(stack: Settings) -> None:
@@ -150,11 +151,34 @@ def test_past_the_threshold_nothing_is_published_until_a_person_decides(stack: S
     assert "60 of 90 records rejected (67%)" in error
     assert "price_not_negative" in error
     assert len(lake.rows()) == 0
-    states.set_accept(lake.topic, accept=True)
-    states.set_paused(lake.topic, paused=False)
+    halt = states.accept(lake.topic)
+    assert (halt.reason, halt.batch) == (Reason.ROWS, 1)
     lake.run()
     assert len(lake.rows()) == 30
     lake.assert_balanced()
+    # It was for those records, once.
+    assert states.read(lake.topic).accepted is None
+    lake.send([(f"f{n}", lake.value(f"f{n}", START, price=-1.0)) for n in range(30)])
+    assert "30 of 30 records rejected" in lake.halted()
+    assert len(lake.rows()) == 30
+
+
+def test_an_acceptance_for_rows_is_not_one_for_lost_records(stack: Settings) -> None:
+    lake = open_lake(stack, quarantine_threshold=0.1, threshold_min_records=10)
+    lake.send([(f"e{n}", lake.value(f"e{n}", START, price=-1.0)) for n in range(30)])
+    lake.halted()
+    ends = {p: extent.high for p, extent in lake.broker.extents(lake.topic).items()}
+    lake.send_events(range(100))
+    forget(lake, {p: end + 2 for p, end in ends.items()})
+    states = TopicStates(stack)
+    states.accept(lake.topic)
+    assert "were never taken" in lake.halted()
+    halt = states.read(lake.topic).halt
+    assert halt is not None
+    assert halt.reason is Reason.GAP
+    assert {item.partition: (item.start, item.end) for item in halt.ranges} == {
+        p: (end, end + 2) for p, end in ends.items()
+    }
 
 
 def test_a_contract_that_says_fail_holds_one_bad_row(stack: Settings) -> None:

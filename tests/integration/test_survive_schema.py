@@ -13,8 +13,6 @@ from typing import Any
 
 import fastavro
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from deltalake import DeltaTable
 
@@ -22,16 +20,17 @@ from platform_assets.connectors.avro_codec import FRAME, Encoder
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.registry import SchemaRefusedError
 from platform_assets.contracts.avro import value_schema
-from platform_assets.contracts.model import Column, LogicalType
+from platform_assets.contracts.model import Column, Contract, LogicalType
 from platform_assets.core.settings import Settings
 from platform_assets.graph.runs import stream as stream_run
 from platform_assets.streaming import microbatch
+from platform_assets.streaming.halts import Reason
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.ledger_database import ledger_database
-from platform_assets.streaming.topics import TopicStates
+from platform_assets.streaming.topics import NothingToAcceptError, TopicStates
 from platform_assets.streaming.whole import ReplayError
 from platform_assets.streaming.windows import Windows
-from tests.integration.lake import START, Lake, open_lake
+from tests.integration.lake import START, Lake, forget, open_lake
 
 CHANNEL = Column("channel", LogicalType.STRING, "Where the visitor came from.")
 
@@ -271,14 +270,6 @@ def test_a_clock_that_steps_back_changes_no_order(
     lake.assert_balanced()
 
 
-def forget(lake: Lake, before: dict[int, int]) -> None:
-    """Have the broker drop what lies before these offsets, as retention does."""
-    admin = AdminClient({"bootstrap.servers": lake.settings.kafka_bootstrap})
-    wanted = [TopicPartition(str(lake.topic), p, at) for p, at in before.items()]
-    for future in admin.delete_records(wanted).values():
-        future.result(timeout=30)
-
-
 def test_a_replay_of_what_the_log_has_lost_comes_from_bronze(stack: Settings) -> None:
     lake = open_lake(stack)
     lake.send_events(range(200))
@@ -319,14 +310,14 @@ def test_records_lost_before_they_were_taken_halt_until_a_person_accepts(stack: 
     lake.send_events(range(100, 200))
     forget(lake, {p: at + 10 for p, at in taken.items()})
     reason = lake.halted()
-    assert f"offsets {taken[0]} to {taken[0] + 9} were never taken" in reason
+    for partition, at in taken.items():
+        assert f"partition {partition}: offsets {at} to {at + 9}" in reason
     assert f"weir streams resume {lake.topic} --accept" in reason
     assert len(lake.rows()) == 100
     states = TopicStates(stack)
     states.set_paused(lake.topic, paused=False)
     assert "never taken" in lake.halted(), "resuming alone accepts no loss"
-    states.set_accept(lake.topic, accept=True)
-    states.set_paused(lake.topic, paused=False)
+    states.accept(lake.topic)
     loop, lease = lake.loop()
     wanted = 200 - 10 * len(taken)
     with lease:
@@ -336,7 +327,7 @@ def test_records_lost_before_they_were_taken_halt_until_a_person_accepts(stack: 
                 loop.stop()
     assert len(lake.rows()) == wanted
     assert states.read(lake.topic).error is None
-    assert not states.read(lake.topic).accept
+    assert states.read(lake.topic).accepted is None
     lake.assert_balanced()
 
 
@@ -361,8 +352,37 @@ def test_a_refused_contract_halts_its_own_topic_alone(
         stream_run, "load_contracts", lambda: {fine.topic: fine.contract, bad.topic: bad}
     )
     context = SimpleNamespace(log=logging.getLogger("test"))
-    assert stream_run.ready_contracts(stack, context) == [fine.contract]
+    both = [fine.contract, bad]
+    assert stream_run.refused_topics(stack, context, both) == {refused.topic}
     state = TopicStates(stack).read(refused.topic)
     assert state.halted_contract == bad.fingerprint
     assert "refused: not BACKWARD compatible" in (state.error or "")
     assert TopicStates(stack).read(fine.topic).halted_contract is None
+
+
+def test_a_refused_topic_takes_its_records_once_it_is_resumed_and_accepted(stack: Settings) -> None:
+    lake, refusing, states = open_lake(stack), [True], TopicStates(stack)
+    lake.send_events(range(10))
+
+    def prepare(contract: Contract) -> None:
+        if refusing:
+            raise SchemaRefusedError(f"{contract.topic} is refused", "fix it")
+
+    def resume_and_run(until: Callable[[], bool]) -> None:
+        states.set_paused(lake.topic, paused=False)
+        loop, lease = lake.loop(unready=[lake.topic], prepare=prepare)
+        with lease:
+            for _ in loop.steps(0.2):
+                if until():
+                    loop.stop()
+
+    resume_and_run(lambda: states.read(lake.topic).halted_contract is not None)
+    halt = states.read(lake.topic).halt
+    assert halt is not None
+    assert halt.reason is Reason.REFUSED
+    assert "registered again" in halt.resuming()
+    with pytest.raises(NothingToAcceptError, match="cannot be accepted"):
+        states.accept(lake.topic)
+    refusing.clear()
+    resume_and_run(lake.caught_up)
+    assert len(lake.rows()) == 10

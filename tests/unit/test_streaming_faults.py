@@ -8,14 +8,25 @@ from confluent_kafka import KafkaError, KafkaException
 
 from platform_assets.connectors import registry
 from platform_assets.connectors.kafka import MAY_PASS, BrokerUnreachableError
-from platform_assets.connectors.registry import RegistryAwayError, RegistryError, SchemaRegistry
+from platform_assets.connectors.registry import (
+    RegistryAwayError,
+    RegistryError,
+    SchemaRefusedError,
+    SchemaRegistry,
+)
+from platform_assets.connectors.topics import TopicError
 from platform_assets.core import databases, trino
 from platform_assets.core.errors import DatabaseAwayError
 from platform_assets.core.settings import Settings
+from platform_assets.engines.base import MicroBatch, OffsetRange
 from platform_assets.engines.log import LogRefusedError, LogUnavailableError
 from platform_assets.engines.registry import RegistryUnavailableError
 from platform_assets.streaming.dead_letters import DeadLetterAwayError, DeadLetterError
-from platform_assets.streaming.faults import is_away, is_final
+from platform_assets.streaming.faults import halt_of, is_away, is_final
+from platform_assets.streaming.halts import Halt, Reason
+from platform_assets.streaming.microbatch import AuditError
+from platform_assets.streaming.plan import LogGapError, LogShorterError
+from platform_assets.streaming.whole import ReplayError
 
 ANSWERS = (
     KafkaError.MSG_SIZE_TOO_LARGE,
@@ -114,3 +125,27 @@ def test_an_answer_of_postgresql_is_not_an_absence(error: Exception, *, away: bo
 )  # fmt: skip
 def test_an_answer_of_trino_is_not_an_absence(text: str, *, answer: bool) -> None:
     assert trino._is_answer(text) == answer
+
+
+BATCH = MicroBatch(7, (OffsetRange(0, 5, 9),))
+GAPS = (OffsetRange(1, 2, 4),)
+
+
+@pytest.mark.parametrize(
+    ("error", "halt"),
+    [
+        (AuditError("too many"), Halt(Reason.ROWS, 7, BATCH.ranges)),
+        (LogGapError("lost", "", GAPS), Halt(Reason.GAP, ranges=GAPS)),
+        (LogShorterError("shorter", ""), Halt(Reason.OTHER, 7, BATCH.ranges)),
+        (SchemaRefusedError("refused"), Halt(Reason.REFUSED, 7, BATCH.ranges)),
+        (TopicError("refused"), Halt(Reason.REFUSED, 7, BATCH.ranges)),
+        (ReplayError("gone"), Halt(Reason.RECORDS, 7, BATCH.ranges)),
+        (LogRefusedError("too large"), Halt(Reason.OTHER, 7, BATCH.ranges)),
+    ],
+)
+def test_a_halt_says_its_reason_and_its_records_and_only_two_kinds_can_be_accepted(
+    error: Exception, halt: Halt
+) -> None:
+    assert halt_of(error, BATCH) == halt
+    assert halt_of(error, BATCH).resuming()
+    assert bool(halt.accepting()) == (halt.reason in {Reason.ROWS, Reason.GAP})

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.engines.base import MicroBatch, OffsetRange
+from platform_assets.streaming.halts import Halt, Reason
 from platform_assets.streaming.plan import Extent, LogGapError, LogShorterError, plan_ranges
 from platform_assets.streaming.windows import window_at
 
@@ -64,6 +66,33 @@ def test_no_partition_starves_while_the_bound_allows(bound: int) -> None:
 def test_records_lost_to_retention_are_an_error_that_names_them() -> None:
     with pytest.raises(LogGapError, match=r"t\.t partition 1: offsets 5 to 9 were never taken"):
         plan_ranges("t.t", {0: Extent(0, 3), 1: Extent(10, 20)}, {0: 3, 1: 5}, 100)
+
+
+def test_a_gap_names_the_lost_records_of_every_partition() -> None:
+    logs = {0: Extent(4, 9), 1: Extent(10, 20), 2: Extent(0, 3)}
+    with pytest.raises(LogGapError) as raised:
+        plan_ranges("t.t", logs, {0: 3, 1: 5, 2: 1}, 100)
+    assert raised.value.gaps == (OffsetRange(0, 3, 4), OffsetRange(1, 5, 10))
+    assert "partition 0: offsets 3 to 3, partition 1: offsets 5 to 9" in str(raised.value)
+
+
+ranges = st.lists(
+    st.builds(lambda p, at, n: OffsetRange(p, at, at + n), st.integers(0, 3), st.integers(0, 9),
+              st.integers(1, 9)),
+    max_size=3, unique_by=lambda item: item.partition,
+).map(tuple)  # fmt: skip
+
+
+@given(st.sampled_from(Reason), st.integers(1, 3), ranges, st.integers(1, 3), ranges)
+def test_an_acceptance_covers_the_records_that_were_halted_for_their_rows_and_no_others(
+    reason: Reason, halted: int, its: tuple[OffsetRange, ...], other: int,
+    others: tuple[OffsetRange, ...],
+) -> None:  # fmt: skip
+    accepted = Halt.parse(Halt(reason, halted, its).stored())
+    assert accepted == Halt(reason, halted, its)
+    same = reason is Reason.ROWS and halted == other and sorted(its) == sorted(others)
+    assert accepted is not None
+    assert accepted.covers(MicroBatch(other, others)) == same
 
 
 def test_a_log_shorter_than_the_ledger_is_an_error() -> None:

@@ -1,8 +1,9 @@
-"""Publishing a change topic with Polars and delta-rs: its history, then its current rows.
+"""Publishing a change topic with Polars and delta-rs: its current rows, then its history.
 
 Both tables are brought to what the history's function says about the touched entities, and
-only rows that differ are written. So publishing again changes nothing, and a crash between
-the two commits is mended by publishing again.
+only rows that differ are written. So publishing again changes nothing. The current rows come
+first because they follow from the history: after a crash between the two commits the history
+still says which entities were touched, and publishing again finds all of them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def publish_changes(
     silver: Table,
     index: KeyIndex,
     waiting: Waiting,
+    intend: Callable[[Published], None],
 ) -> Published:
     """Have history and current table say what all change events say together.
 
@@ -59,16 +61,17 @@ def publish_changes(
     kept = there.filter(~gone).join(yielding, on="event_id", how="anti")
     every = pl.concat([kept.drop("valid_to"), events], how="diagonal_relaxed")
     should = _native(versions.versions(contract, nw.from_native(every.lazy())))
-    _settle(history, ids, ["event_id"], there, should)
-
     now = _native(versions.current(contract, nw.from_native(should.lazy())))
-    _settle(silver, ids, key, _of(silver, touched, key), now)
 
     for rows in (old, displaced):
         published.dates |= set(rows["valid_from"].dt.date().unique().to_list())
     freed = old.join(events, on="event_id", how="anti")
     if len(freed):
+        published.freed = True
         published.redo |= waiting(freed)
+    intend(published)
+    _settle(silver, ids, key, _of(silver, touched, key), now)
+    _settle(history, ids, ["event_id"], there, should)
     return published
 
 

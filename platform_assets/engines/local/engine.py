@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import polars as pl
@@ -87,11 +87,11 @@ class LocalEngine:
         raw = raw.sort(list(transform.LOG_ORDER))
         return decode(contract, raw, self._lookup)
 
-    def held(self, contract: Contract, batches: Sequence[MicroBatch]) -> dict[int, int]:
-        """See :meth:`Engine.held`."""
-        table = self._table(layout.bronze(contract))
-        table.refresh()
-        return table.counts([batch.id for batch in batches])
+    def rows(self, contract: Contract, table: TableName, ids: Iterable[int]) -> dict[int, int]:
+        """See :meth:`Engine.rows`."""
+        opened = self._table(layout.of(contract, table))
+        opened.refresh()
+        return opened.counts(list(ids))
 
     def check(self, contract: Contract, bronze: pl.DataFrame) -> Checked:
         """See :meth:`Engine.check`."""
@@ -102,7 +102,11 @@ class LocalEngine:
         return Checked(judged, batches, len(judged), rejected, dead)
 
     def publish(
-        self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked
+        self,
+        contract: Contract,
+        batches: Sequence[MicroBatch],
+        checked: Checked,
+        intend: Callable[[Published], None] = lambda _: None,
     ) -> Published:
         """See :meth:`Engine.publish`."""
         ids = [batch.id for batch in batches]
@@ -119,9 +123,9 @@ class LocalEngine:
                 bronze = self._table(layout.bronze(contract))
                 return publish_changes(
                     contract, ids, good, tally, history, silver, index,
-                    lambda freed: waiting(contract, bronze, freed, ids),
+                    lambda freed: waiting(contract, bronze, freed, ids), intend,
                 )  # fmt: skip
-            return self._publish_facts(contract, ids, good, tally, silver)
+            return self._publish_facts(contract, ids, good, tally, silver, intend)
 
         published = self._redo(write, silver, *self._known(contract))
 
@@ -145,6 +149,7 @@ class LocalEngine:
         good: pl.DataFrame,
         tally: Tally,
         silver: Table,
+        intend: Callable[[Published], None],
     ) -> Published:
         """Publish an append topic: the first record in the log of each key and date stays."""
         silver.refresh()
@@ -160,6 +165,13 @@ class LocalEngine:
             later = owners.filter(~first)
         old = silver.rows_of(ids, [*by, "_micro_batch"]) if len(silver.files_of(ids)) else None
         published = tally.published(rows)
+        if old is not None and len(old):
+            published.dates |= set(old["event_date"].unique().to_list())
+            freed = old.join(rows, on=by, how="anti")
+            if len(freed):
+                published.freed = True
+                bronze = self._table(layout.bronze(contract))
+                published.redo |= waiting(contract, bronze, freed, ids)
         if later is not None and len(later):
             others = sorted(later["_micro_batch_held"].unique().to_list())
             kept = silver.rows_of(others)
@@ -168,16 +180,12 @@ class LocalEngine:
             kept = kept.join(later, left_on=[*by, "_micro_batch"],
                              right_on=[*by, "_micro_batch_held"], how="anti")  # fmt: skip
             tally.displace(published, lost)
+            intend(published)
             everything = pl.concat([rows, kept], how="diagonal")
             silver.replace([*ids, *others], everything)
         else:
+            intend(published)
             silver.replace(ids, rows)
-        if old is not None and len(old):
-            published.dates |= set(old["event_date"].unique().to_list())
-            freed = old.join(rows, on=by, how="anti")
-            if len(freed):
-                bronze = self._table(layout.bronze(contract))
-                published.redo |= waiting(contract, bronze, freed, ids)
         return published
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Publishing a change topic with Spark: its history, then its current rows.
+"""Publishing a change topic with Spark: its current rows, then its history.
 
 What the tables say of the touched entities is fixed first: it must not be read again after
-the first of the two commits.
+the first of the two commits. The current rows come first because they follow from the history:
+after a crash between the two, the history still says which entities were touched.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def publish_changes(
     silver: SparkTable,
     waiting: Callable[[Any], set[int]],
     frames: Frames,
+    intend: Callable[[Published], None],
 ) -> Published:
     """Have history and current table say what all change events say together.
 
@@ -47,9 +49,9 @@ def publish_changes(
         silver: the table of current rows.
         waiting: freed rows to the later micro-batches that hold a record with their id.
         frames: keeps what several steps read.
+        intend: told the result before the first commit.
     """
-    key = list(contract.key)
-    span = layout.span(ids)
+    key, span = list(contract.key), layout.span(ids)
     day = pl.col("valid_from").dt.date()
 
     def fix(frame: Any) -> Any:
@@ -74,7 +76,10 @@ def publish_changes(
         touched = touched.union(old.select(*key))
         before = frames.polars(old, ["valid_from"])
         published.dates |= set(before.select(day)["valid_from"].unique().to_list())
-        published.redo |= waiting(old.join(new.select("event_id"), on="event_id", how="left_anti"))
+        freed = old.join(new.select("event_id"), on="event_id", how="left_anti")
+        published.freed = bool(freed.take(1))
+        if published.freed:
+            published.redo |= waiting(freed)
     if yielding is not None:
         displaced = fix(
             history.read().where(f"NOT ({span})").join(yielding, on="event_id", how="left_semi")
@@ -96,9 +101,18 @@ def publish_changes(
     should = fix(nw.to_native(versions.versions(contract, nw.from_native(every))))
     now = nw.to_native(versions.current(contract, nw.from_native(should)))
     differences = [
-        (history, ["event_id"], _differences(["event_id"], there, should, fix)),
         (silver, key, _differences(key, current, now, fix)),
+        (history, ["event_id"], _differences(["event_id"], there, should, fix)),
     ]
+    intend(published)
+    _write(differences, ids, frames)
+    return published
+
+
+def _write(
+    differences: Sequence[tuple[SparkTable, list[str], Any]], ids: Sequence[int], frames: Frames
+) -> None:
+    """Commit them, each table's in turn."""
     kinds = [frames.polars(rows, ["_was"])["_was"] for _, _, rows in differences]
     for (table, by, rows), was in zip(differences, kinds, strict=True):
         found = set(was.unique().to_list())
@@ -107,7 +121,6 @@ def publish_changes(
         elif found:
             changed = rows.where("_was <> 'wrong'")
             table.merge(by, changed, rows.where("_was = 'wrong'"))
-    return published
 
 
 def _differences(by: list[str], there: Any, should: Any, fix: Callable[[Any], Any]) -> Any:

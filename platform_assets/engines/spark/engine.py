@@ -7,7 +7,7 @@ decoded: then a publication is a Spark job for each table read or written and ha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -159,9 +159,9 @@ class SparkEngine:
             return self._decoded_here(contract, here)
         return self._frames.persist(self._decoded(contract, raw))
 
-    def held(self, contract: Contract, batches: Sequence[MicroBatch]) -> dict[int, int]:
-        """See :meth:`Engine.held`."""
-        return self._table(layout.bronze(contract)).counts([batch.id for batch in batches])
+    def rows(self, contract: Contract, table: TableName, ids: Iterable[int]) -> dict[int, int]:
+        """See :meth:`Engine.rows`."""
+        return self._table(layout.of(contract, table)).counts(list(ids))
 
     def check(self, contract: Contract, bronze: Any) -> Checked:
         """See :meth:`Engine.check`."""
@@ -186,7 +186,11 @@ class SparkEngine:
         return self._judged[1]
 
     def publish(
-        self, contract: Contract, batches: Sequence[MicroBatch], checked: Checked
+        self,
+        contract: Contract,
+        batches: Sequence[MicroBatch],
+        checked: Checked,
+        intend: Callable[[Published], None] = lambda _: None,
     ) -> Published:
         """See :meth:`Engine.publish`."""
         ids = [batch.id for batch in batches]
@@ -204,12 +208,12 @@ class SparkEngine:
             )
             published = publish_changes(
                 contract, ids, events, len(fine), tally, self._table(layout.history(contract)),
-                silver, self._waiting(contract, ids), self._frames,
+                silver, self._waiting(contract, ids), self._frames, intend,
             )  # fmt: skip
         else:
             published = publish_facts(
                 contract, ids, nw.to_native(transform.silver_rows(contract, accepted)), fine,
-                tally, silver, self._waiting(contract, ids), self._frames,
+                tally, silver, self._waiting(contract, ids), self._frames, intend,
             )  # fmt: skip
         quarantine = self._table(layout.quarantine(contract))
         if checked.quarantined or quarantine.holds(ids):

@@ -32,6 +32,7 @@ def publish_facts(
     silver: SparkTable,
     waiting: Callable[[Any], set[int]],
     frames: Frames,
+    intend: Callable[[Published], None],
 ) -> Published:
     """Replace the span's rows in silver.
 
@@ -44,6 +45,7 @@ def publish_facts(
         silver: the table.
         waiting: freed rows to the later micro-batches that hold a record with their key.
         frames: keeps what several steps read.
+        intend: told the result before the commit.
     """
     by = list(transform.dedupe_by(contract))
     replaces = silver.holds(ids)
@@ -70,7 +72,10 @@ def publish_facts(
     if replaces:
         old = frames.fix(silver.rows_of(ids).select(*by, "_micro_batch"), len(fine))
         published.dates |= set(frames.polars(old, by)[transform.EVENT_DATE].unique().to_list())
-        published.redo |= waiting(old.join(new.select(*by), on=by, how="left_anti"))
+        freed = old.join(new.select(*by), on=by, how="left_anti")
+        published.freed = bool(freed.take(1))
+        if published.freed:
+            published.redo |= waiting(freed)
     others = winners["_held"].drop_nulls().unique().sort().to_list()
     if others:
         yielding = places.filter(pl.col("_held") > pl.col("_micro_batch"))
@@ -80,10 +85,13 @@ def publish_facts(
         on = [*by, "_micro_batch"]
         displaced = kept.join(later, on=on, how="left_semi").select("_micro_batch", "event_date")
         tally.displace(published, pl.DataFrame(displaced.toArrow()))
+        intend(published)
         kept = kept.join(later, on=on, how="left_anti")
         everything = new.unionByName(kept, allowMissingColumns=True)
         silver.replace([*ids, *others], everything, small=small)
-    elif replaces:
+        return published
+    intend(published)
+    if replaces:
         silver.replace(ids, new, small=small)
     elif len(winners):
         silver.append(ids, new, small=small)

@@ -124,6 +124,8 @@ class SparkTable:
 
     def counts(self, ids: Sequence[int]) -> dict[int, int]:
         """How many rows each of these micro-batches has; 0 where none."""
+        if not ids:
+            return {}
         rows = self.rows_of(ids).groupBy("_micro_batch").count().collect()
         found = {row[0]: row[1] for row in rows}
         return {number: found.get(number, 0) for number in ids}
@@ -186,11 +188,14 @@ class SparkTable:
             self.append(ids, rows, small=small)
             return
         writer = self._writer(ids, rows, small=small).mode("overwrite")
-        writer.option("replaceWhere", span(ids)).save(self.path)
+        with self.layout.commit:
+            writer.option("replaceWhere", span(ids)).save(self.path)
 
     def append(self, ids: Sequence[int], rows: Any, *, small: bool) -> None:
         """Add rows; the caller knows that they are not there."""
-        self._writer(ids, rows, small=small).mode("append").save(self.path)
+        writer = self._writer(ids, rows, small=small).mode("append")
+        with self.layout.commit:
+            writer.save(self.path)
 
     def _writer(self, ids: Sequence[int], rows: Any, *, small: bool) -> Any:
         aligned = self._aligned(rows)
@@ -213,11 +218,12 @@ class SparkTable:
         into = ", ".join(f"`{name}`" for name in self._types)
         values = ", ".join(f"s.`{name}`" for name in self._types)
         try:
-            self._session.sql(
-                f"MERGE INTO {self.sql} t USING {view} s ON {on} "  # noqa: S608 - our own names
-                f"WHEN MATCHED AND s._gone THEN DELETE WHEN MATCHED THEN UPDATE SET {sets} "
-                f"WHEN NOT MATCHED AND NOT s._gone THEN INSERT ({into}) VALUES ({values})"
-            ).collect()
+            with self.layout.commit:
+                self._session.sql(
+                    f"MERGE INTO {self.sql} t USING {view} s ON {on} "  # noqa: S608 - our own names
+                    f"WHEN MATCHED AND s._gone THEN DELETE WHEN MATCHED THEN UPDATE SET {sets} "
+                    f"WHEN NOT MATCHED AND NOT s._gone THEN INSERT ({into}) VALUES ({values})"
+                ).collect()
         finally:
             self._session.catalog.dropTempView(view)
 

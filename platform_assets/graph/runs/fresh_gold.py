@@ -48,10 +48,11 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
     from platform_assets.gold.bootstrap import bootstrap
     from platform_assets.gold.fresh import FreshGold
     from platform_assets.streaming.ledger import Ledger
-    from platform_assets.streaming.whole import require_published
+    from platform_assets.streaming.whole import WholeTopics
 
     settings, contracts = get_settings(), load_contracts()
     ledger, topics = Ledger(settings), list(contracts)
+    whole = WholeTopics(settings, contracts)
     gold = FreshGold(settings)
     log = _Log()
     registered: set[TopicName] = set()
@@ -61,6 +62,8 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
         await_full_build(context, host)
         while host.may_go_on():
             dates, cursors = ledger.changed_dates(CONSUMER, topics, CHANGES_A_STEP)
+            for topic in whole.short(dates):
+                del dates[topic], cursors[topic]
             if not dates:
                 time.sleep(settings.stream_idle_seconds)
                 continue
@@ -68,7 +71,6 @@ def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization
                 if not set(dates) <= registered:
                     bootstrap(settings)
                     registered.update(dates)
-                require_published(settings, [contracts[topic] for topic in dates])
                 result = gold.step({topic.slug: days for topic, days in dates.items()})
             except WeirError as error:
                 failures += 1

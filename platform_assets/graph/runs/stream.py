@@ -20,7 +20,7 @@ from dagster import (
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
-from platform_assets.core.naming import TopicName
+from platform_assets.core.naming import STREAM_LEASE, TopicName
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.engines.base import BatchCounts
 from platform_assets.graph.checks.silver import balance_result
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from platform_assets.streaming.microbatch import Step
     from platform_assets.streaming.windows import Windows
 
-RUN = LongLived(job="stream", lease="stream")
+RUN = LongLived(job="stream", lease=STREAM_LEASE)
 STOP_POLL_SECONDS = 1.0
 
 StreamEvent = AssetMaterialization | AssetCheckEvaluation | Output[None]
@@ -45,6 +45,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     Raises:
         LeaseHeldError: another stream run is alive; this one ends without touching anything.
     """
+    from platform_assets.connectors.publish import ensure_topics
     from platform_assets.graph.checks.batches import BatchSuites
     from platform_assets.graph.engine import engines
     from platform_assets.streaming.ledger import Ledger
@@ -53,7 +54,8 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
 
     settings = get_settings()
     context.log.info("topics and schemas by contract")
-    contracts = ready_contracts(settings, context)
+    contracts = list(load_contracts().values())
+    unready = refused_topics(settings, context, contracts)
     reporter = Reporter(settings, context, Windows(settings), Ledger(settings).totals)
     suites = BatchSuites(settings)
     with hosted(context, settings, RUN) as host:
@@ -64,6 +66,8 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
             fingerprints=lambda contract: contract.fingerprint,
             lease=host.lease,
             run_id=context.run_id,
+            unready=unready,
+            prepare=lambda contract: ensure_topics(settings, [contract]),
         )
         context.log.info(f"streaming {len(contracts)} topics with the {settings.engine} engine")
         yield from reporter.reconcile(contracts)
@@ -80,8 +84,13 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     yield Output(None)
 
 
-def ready_contracts(settings: Settings, context: OpExecutionContext) -> list[Contract]:
+def refused_topics(
+    settings: Settings, context: OpExecutionContext, contracts: list[Contract]
+) -> set[TopicName]:
     """Make topics and schemas ready; a contract that is refused halts its own topic alone.
+
+    Returns:
+        The topics that were refused.
 
     Raises:
         WeirError: broker or registry do not answer.
@@ -89,23 +98,23 @@ def ready_contracts(settings: Settings, context: OpExecutionContext) -> list[Con
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.registry import SchemaRefusedError
     from platform_assets.connectors.topics import TopicError
+    from platform_assets.streaming.faults import halt_of
     from platform_assets.streaming.ledger import Ledger
 
-    contracts = list(load_contracts().values())
     try:
         ensure_topics(settings, contracts)
     except (SchemaRefusedError, TopicError):
-        ready = []
+        refused = set()
         for contract in contracts:
             try:
                 ensure_topics(settings, [contract])
             except (SchemaRefusedError, TopicError) as error:
                 context.log.warning(f"{contract.topic} is halted: {error}")
-                Ledger(settings).fail(contract.topic, 0, str(error), contract.fingerprint)
-            else:
-                ready.append(contract)
-        return ready
-    return contracts
+                halt = halt_of(error, None)
+                Ledger(settings).fail(contract.topic, halt, str(error), contract.fingerprint)
+                refused.add(contract.topic)
+        return refused
+    return set()
 
 
 stream_job = RUN.job_of(
