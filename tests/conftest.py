@@ -24,6 +24,7 @@ from platform_assets.engines.spark.session import open_session, release
 from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from tests.ports import free_port_base
+from tests.shared import Shared
 
 
 def pytest_configure() -> None:
@@ -38,8 +39,9 @@ LONG_FILES = (
     "test_survive_kills.py",
     "test_survive_kill_matrix.py",
     "test_models_loop.py",
-    "test_engine_equality.py",
+    "test_docs_readme.py",
     "test_gold_lake.py",
+    "test_engine_equality.py",
     "test_engine_spark_log.py",
     "test_engine_spark_connect.py",
     "test_registry_mlflow.py",
@@ -56,9 +58,14 @@ TOGETHER = {
     "test_survive_kill_matrix.py": "Dagster",
     "test_engine_equality.py": "Spark",
     "test_engine_spark_log.py": "Spark",
+    "test_docs_readme.py": "Trino",
+    "test_gold_lake.py": "Trino",
+    "test_portal_trino.py": "Trino",
+    "test_report_facts.py": "Trino",
+    "test_report_make.py": "Trino",
 }
 """Files that one worker runs: two of Dagster's daemons starve each other on two cores, and a
-second Spark session costs half a minute."""
+second Spark session or Trino costs half a minute."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -169,56 +176,32 @@ def servers_restored(weir_home: Settings) -> Iterator[None]:
         wait_until(catalogs_answer, what="Trino's catalogs answering again", timeout=180, every=1)
 
 
-class DagsterStack:
-    """A stack with Dagster in a home of its own, for the modules that ask for it.
+@contextmanager
+def _with_dagster() -> Iterator[Settings]:
+    """A running stack with Dagster in a home of its own.
 
-    Its daemon's sensors act on all that they find, and would on what other tests look at. It
-    takes a quarter of a core, so it is stopped when the last of its modules is done.
+    Its daemon's sensors act on all that they find, and would on what other tests look at.
     """
-
-    def __init__(self, modules: set[Path]) -> None:
-        self._waiting, self._held = modules, ExitStack()
-        self._settings: Settings | None = None
-
-    def start(self) -> Settings:
-        """The settings of the stack, which the first caller starts."""
-        if self._settings is None:
-            settings = self._held.enter_context(new_home())
-            names = ("postgres", "kafka", "registry", "dagster-webserver", "dagster-daemon")
-            supervise.start(settings, names)
-            self._settings = settings
-        return self._settings
-
-    def leave(self, module: Path) -> None:
-        """A module is done; after the last one the stack is stopped."""
-        self._waiting.discard(module)
-        if not self._waiting:
-            self.stop()
-
-    def stop(self) -> None:
-        """Stop what runs."""
-        self._held.close()
-        self._settings = None
+    with new_home() as settings:
+        names = ("postgres", "kafka", "registry", "dagster-webserver", "dagster-daemon")
+        supervise.start(settings, names)
+        yield settings
 
 
 @pytest.fixture(scope="session")
-def dagster_stacks(request: pytest.FixtureRequest, weir_home: Settings) -> Iterator[DagsterStack]:
-    """The one stack with Dagster of this process."""
+def dagster_stacks(
+    request: pytest.FixtureRequest, weir_home: Settings
+) -> Iterator[Shared[Settings]]:
+    """The one stack with Dagster of this process; idle, it would take a quarter of a core."""
     del weir_home  # the session's stays in the background
-    asking = {
-        item.path
-        for item in request.session.items
-        if "dagster_stack" in getattr(item, "fixturenames", ())
-    }
-    stack = DagsterStack(asking)
-    yield stack
-    stack.stop()
+    shared = Shared(_with_dagster, request.session, "dagster_stacks")
+    yield shared
+    shared.end()
 
 
 @pytest.fixture(scope="module")
 def dagster_stack(
-    request: pytest.FixtureRequest, dagster_stacks: DagsterStack
+    request: pytest.FixtureRequest, dagster_stacks: Shared[Settings]
 ) -> Iterator[Settings]:
     """Settings of a running stack with Dagster; :data:`TOGETHER` keeps its modules in a row."""
-    yield dagster_stacks.start()
-    dagster_stacks.leave(request.path)
+    yield from dagster_stacks.used_by(request)

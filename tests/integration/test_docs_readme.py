@@ -29,8 +29,8 @@ from reports.make import Maker
 from reports.periods import Period
 from reports.store import PDF
 from tests.documents import commands, fenced, saved
+from tests.integration.gold_lake import CLICKS
 from tests.integration.lake import Lake
-from tests.integration.test_gold_lake import CLICKS, gold, lake  # noqa: F401 - fixtures
 
 DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / "README.md", DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
@@ -120,8 +120,8 @@ def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_report_is_written_as_its_page_says(
-    lake,  # noqa: F811
-    gold,  # noqa: F811
+    lake,
+    gold,
     definitions: Path,
     tmp_path: Path,
 ) -> None:
@@ -167,7 +167,7 @@ def questions() -> list[str]:
     return asked
 
 
-def test_the_first_questions_are_answered(lake, gold) -> None:  # noqa: F811
+def test_the_first_questions_are_answered(lake, gold) -> None:
     # The columns and tables of the log, which gold's tests have no need of.
     LocalEngine(lake.settings).ensure_tables(lake.contracts[CLICKS])
     bootstrap(lake.settings)
@@ -179,7 +179,7 @@ def test_the_first_questions_are_answered(lake, gold) -> None:  # noqa: F811
         assert execute(lake.settings, text, "analyst").columns
 
 
-def test_python_queries_as_its_page_says(lake, gold, capsys) -> None:  # noqa: F811
+def test_python_queries_as_its_page_says(lake, gold, capsys) -> None:
     (example,) = fenced(DOCS / "how-to" / "query.md", "python")
     port = re.compile(r"port=\d+")
     assert len(port.findall(example)) == 1

@@ -21,6 +21,7 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Column, Contract, LogicalType, TopicPolicy
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
+from platform_assets.local.wait import wait_until
 
 
 def contract(name: str, **changes: object) -> Contract:
@@ -68,7 +69,11 @@ def test_topic_is_made_by_contract_and_follows_it(stack: Settings) -> None:
 
     grown = replace(made, topic_policy=TopicPolicy(partitions=3, retention_hours=48))
     assert topics.ensure(stack, [grown]) == ["inbound.made"]
-    assert config_of(stack, "inbound.made")["retention.ms"] == str(48 * 3_600_000)
+    wait_until(
+        lambda: config_of(stack, "inbound.made")["retention.ms"] == str(48 * 3_600_000),
+        what="the broker's view of the longer retention",
+        timeout=30,
+    )
     with pytest.raises(topics.TopicError, match=r"has 3 partitions.*partitions can only grow"):
         topics.ensure(stack, [made])
 
