@@ -24,7 +24,8 @@ export UV_PYTHON_DOWNLOADS := never
 .NOTPARALLEL:
 
 # A worker has servers, a home and ports of its own; a file's tests run in one worker, in order.
-WORKERS ?= 2
+# Three on two cores: a worker often waits for a server to start, stop or come back.
+WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help: ## List the targets

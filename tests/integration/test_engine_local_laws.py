@@ -225,7 +225,7 @@ def test_contracts_of_both_kinds_are_covered() -> None:
 
 
 @given(log=rows.logs(), sizes=st.lists(st.integers(1, 3), min_size=3, max_size=6))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_gathering_small_files_changes_no_row(log: rows.Log, sizes: list[int]) -> None:
     cut = rows.cut(log.contract, log.values, sizes)
     expected = _all_at_once(cut)
