@@ -36,12 +36,16 @@ class UnreadableSchemaError(ValueError):
 
 @dataclass(frozen=True)
 class WriterSchema:
-    """A writer's schema, without named references; ``bulk`` where the fast way knows it."""
+    """A writer's schema, without named references; ``bulk`` where the fast way knows it.
+
+    ``text`` is the schema as it was registered.
+    """
 
     id: int
     schema: Any
     parsed: Any
     bulk: bool
+    text: str = ""
 
     @classmethod
     def parse(cls, schema_id: int, text: str) -> WriterSchema:
@@ -58,7 +62,7 @@ class WriterSchema:
         except Exception as error:
             raise UnreadableSchemaError(f"schema {schema_id} is not valid Avro: {error}") from error
         clean = _strip(expanded)
-        return cls(schema_id, clean, parsed, _bulk(clean))
+        return cls(schema_id, clean, parsed, _bulk(clean), text)
 
 
 def _strip(node: Any) -> Any:

@@ -37,12 +37,15 @@ class MicroBatch:
         ranges: its exact offset ranges, one for each Kafka partition that had records.
         watermarks: per Kafka partition the greatest valid event time before the batch.
         generation: which making of the topic the offsets belong to.
+        schemas: what schema ids meant when it was taken (id to Avro schema); the registry is
+            asked for ids that are not named.
     """
 
     id: int
     ranges: tuple[OffsetRange, ...]
     watermarks: Mapping[int, datetime] = field(default_factory=dict)
     generation: int = 0
+    schemas: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,15 @@ class Engine(Protocol):
         ...
 
     def take(
-        self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
+        self,
+        contract: Contract,
+        ranges: Sequence[OffsetRange],
+        max_bytes: int | None,
+        schemas: Mapping[int, str] | None = None,
     ) -> Taken:
         """Read exactly these ranges; with ``max_bytes`` stop early and say so in ``ranges``.
+
+        An engine that decodes on the way does it by ``schemas`` (see :class:`MicroBatch`).
 
         Raises:
             RangeGoneError: the log starts after a range's start.
@@ -144,7 +153,14 @@ class Engine(Protocol):
         ...
 
     def decode(self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken) -> Frame:
-        """Raw records to bronze rows, each with its ``_micro_batch``."""
+        """Raw records to bronze rows, each with its ``_micro_batch``.
+
+        Schema ids must mean the same in all these micro-batches.
+        """
+        ...
+
+    def schema_of(self, schema_id: int) -> str | None:
+        """The Avro schema that the registry has under this id; None where it has none."""
         ...
 
     def write_bronze(self, contract: Contract, batches: Sequence[MicroBatch], frame: Frame) -> int:
@@ -152,7 +168,7 @@ class Engine(Protocol):
         ...
 
     def read_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
-        """Read the span's bronze rows, decoded again from their bytes."""
+        """Read the span's bronze rows, decoded again from their bytes as :meth:`decode` does."""
         ...
 
     def rows(self, contract: Contract, table: TableName, ids: Iterable[int]) -> dict[int, int]:

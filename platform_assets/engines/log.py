@@ -22,6 +22,7 @@ from platform_assets.connectors.kafka import may_pass
 from platform_assets.core.errors import WeirError
 from platform_assets.engines import layout
 from platform_assets.engines.base import OffsetRange, RangeGoneError
+from platform_assets.engines.header_names import UNREADABLE, headers_of, read_headers
 
 _POLL_RECORDS = 10_000
 _POLL_SECONDS = 0.1
@@ -59,10 +60,10 @@ class _Part:
         self.offsets += [_offset(message) for message in messages]
         self.times += [message.timestamp()[1] for message in messages]
         keys = [message.key() for message in messages]
-        headers: list[Any] = [message.headers() for message in messages]
+        headers = [headers_of(message) for message in messages]
         self.keys += keys
         self.headers += headers
-        named = [pair for each in headers if each for pair in each]
+        named = [pair for each in headers if isinstance(each, list) for pair in each]
         size = sum(map(len, filter(None, values))) + sum(map(len, filter(None, keys)))
         return size + sum(len(name) + len(value or b"") for name, value in named)
 
@@ -136,6 +137,7 @@ class TopicLog:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._timeout:
                 raise LogUnavailableError(self._stuck(position, ends))
+        self._read_unreadable(parts)
         covered = []
         for item in ranges:
             if position[item.partition] < item.end:
@@ -146,6 +148,18 @@ class TopicLog:
                 covered.append(OffsetRange(item.partition, item.start, end))
             self._next[item.partition] = min(position[item.partition], item.end)
         return _table(parts), tuple(covered), size
+
+    def _read_unreadable(self, parts: dict[int, _Part]) -> None:
+        """Put in the headers that the client could not give."""
+        for partition, part in parts.items():
+            rows = [row for row, headers in enumerate(part.headers) if headers is UNREADABLE]
+            if rows:
+                offsets = [part.offsets[row] for row in rows]
+                found = read_headers(
+                    self._bootstrap, self._topic, partition, offsets, self._timeout
+                )
+                for row in rows:
+                    part.headers[row] = found[part.offsets[row]]
 
     def _poll(
         self,

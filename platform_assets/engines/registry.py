@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from platform_assets.connectors.registry import RegistryAwayError, SchemaRegistry
@@ -15,6 +16,31 @@ Lookup = Callable[[int], WriterSchema | None]
 
 class RegistryUnavailableError(RuntimeError):
     """The registry gave no answer: try again later, the record is not to blame."""
+
+
+class Recorded:
+    """Schemas by what their ids meant when records were taken; other ids as before.
+
+    Can be pickled where ``others`` can.
+
+    Args:
+        schemas: schema id to Avro schema.
+        others: looks up ids that are not named.
+    """
+
+    def __init__(self, schemas: Mapping[int, str], others: Lookup) -> None:
+        self._schemas = dict(schemas)
+        self._others = others
+
+    def __call__(self, schema_id: int) -> WriterSchema | None:
+        """Find a schema, as :class:`WriterSchemas` does."""
+        text = self._schemas.get(schema_id)
+        return self._others(schema_id) if text is None else _parsed(schema_id, text)
+
+
+@lru_cache(maxsize=256)
+def _parsed(schema_id: int, text: str) -> WriterSchema:
+    return WriterSchema.parse(schema_id, text)
 
 
 class WriterSchemas:

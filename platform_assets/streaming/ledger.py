@@ -19,6 +19,7 @@ from platform_assets.streaming.generations import Generation, Generations
 from platform_assets.streaming.halts import Halt
 from platform_assets.streaming.intents import Intent
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
+from platform_assets.streaming.schemas import Schemas, meanings_of
 
 _RECORD = CommitPoint("the ledger's record of a micro-batch")
 _INTEND = CommitPoint("the ledger's intent")
@@ -79,12 +80,17 @@ class Totals:
 
 
 class Ledger:
-    """The ledger's tables in PostgreSQL; safe to share between threads."""
+    """The ledger's tables in PostgreSQL; safe to share between threads.
+
+    Attributes:
+        schemas: what schema ids meant from which micro-batch on.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._database = ledger_database(settings)
         self._database.prepare()
         self._generations = Generations(settings)
+        self.schemas = Schemas(settings)
 
     @retry_connection
     def progress(self, topic: TopicName) -> Progress:
@@ -388,12 +394,19 @@ def _batches(connection: Connection, topic: TopicName, ids: Sequence[int]) -> li
     ranges: dict[int, list[OffsetRange]] = {}
     watermarks: dict[int, dict[int, datetime]] = {}
     generations: dict[int, int] = {}
+    meanings = meanings_of(connection, topic, ids)
     for batch_id, partition, start, end, watermark, generation in rows:
         generations[batch_id] = generation
         ranges.setdefault(batch_id, []).append(OffsetRange(partition, start, end))
         if watermark is not None:
             watermarks.setdefault(batch_id, {})[partition] = watermark
     return [
-        MicroBatch(batch_id, tuple(items), watermarks.get(batch_id, {}), generations[batch_id])
+        MicroBatch(
+            batch_id,
+            tuple(items),
+            watermarks.get(batch_id, {}),
+            generations[batch_id],
+            meanings[batch_id],
+        )
         for batch_id, items in sorted(ranges.items())
     ]

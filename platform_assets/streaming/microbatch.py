@@ -96,6 +96,7 @@ class Processor:
 
     def _land(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Published:
         frame = self.engine.decode(contract, [batch], taken)
+        self._note_schemas(contract, batch, frame)
         with writer_lock(self.settings, contract.topic.bronze.sql):
             self.engine.write_bronze(contract, [batch], frame)
         return self.publish(contract, [batch], frame, first=True)
@@ -252,7 +253,7 @@ class Processor:
         taken = None
         try:
             self._confirm_log(contract, batches)
-            taken = self.engine.take(contract, joined(ranges), None)
+            taken = self.engine.take(contract, joined(ranges), None, batches[0].schemas)
             self._confirm_log(contract, batches)  # what was read is of this topic, too
             why = f"the log gives {taken.records} of their records"
         except RangeGoneError as gone:
@@ -264,6 +265,18 @@ class Processor:
         with writer_lock(self.settings, contract.topic.bronze.sql):
             self.engine.write_bronze(contract, batches, frame)
         return frame
+
+    def _note_schemas(self, contract: Contract, batch: MicroBatch, frame: Frame) -> None:
+        """Keep what the schema ids of a new micro-batch's records mean, where they decoded.
+
+        Before its bronze: whatever replays it finds them. An id whose records did not decode
+        says nothing, perhaps its meaning before is the right one.
+        """
+        decoded = nw.from_native(frame).lazy().filter(nw.col("decode_error").is_null())
+        found = decoded.select("schema_id").unique().collect()["schema_id"].to_list()
+        schemas = {number: self.engine.schema_of(number) for number in found}
+        known = {number: schema for number, schema in schemas.items() if schema is not None}
+        self.ledger.schemas.note(contract.topic, batch.id, known)
 
     def _confirm_log(self, contract: Contract, batches: Sequence[MicroBatch]) -> None:
         """See that the log is the one that the batches were taken from.
@@ -290,6 +303,7 @@ class Processor:
             broken = group and (
                 batch.id != group[-1].id + 1
                 or batch.generation != group[-1].generation
+                or batch.schemas != group[-1].schemas
                 or any(ends.get(item.partition, item.start) != item.start for item in batch.ranges)
             )
             if group and (broken or records + size > self.settings.batch_max_records):

@@ -10,6 +10,9 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
 
+STEP_BACK = timedelta(minutes=10)
+"""Steps of a clock back up to this width do not change the window; wider ones are jumps."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -42,23 +45,27 @@ class Windows:
 
     @retry_connection
     def current(self, contract: Contract, now: datetime) -> Window:
-        """The window for a micro-batch taken now; never an older one than before.
+        """The window for a micro-batch taken now.
 
-        A clock that steps back keeps the newest window: micro-batches and windows stay in
-        the same order.
+        A clock that steps back a little keeps the window of the last micro-batch, so both stay
+        in the same order. A clock that is back from a jump is believed: else all that follows
+        would land in one window, for as long as the jump was wide. A window that was closed
+        meanwhile is open again, and will be checked again.
         """
         window = window_at(now, contract.window_seconds)
         with self._database.borrow() as connection:
             row = connection.execute(
-                """SELECT window_key, opened_at, closes_at FROM stream_window WHERE topic = %s
-                   ORDER BY opened_at DESC LIMIT 1""",
+                """SELECT w.window_key, w.opened_at, w.closes_at
+                   FROM micro_batch AS b JOIN stream_window AS w USING (topic, window_key)
+                   WHERE topic = %s ORDER BY b.id DESC LIMIT 1""",
                 (str(contract.topic),),
             ).fetchone()
-            if row is not None and row[1] >= window.opened_at:
-                return Window(row[0], row[1], row[2])
+            if row is not None and timedelta() < row[1] - window.opened_at:
+                window = Window(*row) if row[1] - now <= STEP_BACK else window
             connection.execute(
                 """INSERT INTO stream_window (topic, window_key, opened_at, closes_at)
-                   VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING""",
+                   VALUES (%s, %s, %s, %s) ON CONFLICT (topic, window_key) DO UPDATE
+                   SET closed = false, checked = false WHERE stream_window.closed""",
                 (str(contract.topic), window.key, window.opened_at, window.closes_at),
             )
         return window
@@ -67,17 +74,20 @@ class Windows:
     def close_due(self, topic: TopicName, now: datetime) -> list[str]:
         """Close windows whose time is over and whose micro-batches are all published.
 
+        Those far ahead are over, too: a clock that has jumped and is back opened them.
+
         Returns:
             The keys closed by this call, oldest first.
         """
         with self._database.borrow() as connection:
             rows = connection.execute(
                 """UPDATE stream_window AS w SET closed = true
-                   WHERE w.topic = %s AND NOT w.closed AND w.closes_at <= %s
+                   WHERE w.topic = %s AND NOT w.closed
+                     AND (w.closes_at <= %s OR w.opened_at > %s)
                      AND NOT EXISTS (SELECT 1 FROM micro_batch AS b WHERE b.topic = w.topic
                        AND b.window_key = w.window_key AND b.status <> 'published')
                    RETURNING w.window_key""",
-                (str(topic), now),
+                (str(topic), now, now + STEP_BACK),
             ).fetchall()
         return sorted(row[0] for row in rows)
 

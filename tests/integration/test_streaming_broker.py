@@ -1,75 +1,45 @@
-"""What a broker may hold and do: records of any size, topics made again, open transactions.
+"""What a broker may hold and do: records of any size and with any headers, open transactions.
 
-Belongs here: what only a real broker shows. Does not belong here: crashes and replays
-(test_streaming_exact.py, test_survive_*.py).
+Belongs here: what only a real broker shows. Does not belong here: topics made again
+(test_streaming_made_again.py), crashes and replays (test_streaming_exact.py, test_survive_*.py).
 """
 
 from __future__ import annotations
 
-import random
-from typing import Any
+import json
+import uuid
+from dataclasses import replace
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
     NewPartitions,
-    NewTopic,
-    ResourceType,
 )
 
+from platform_assets.contracts.avro import value_schema
+from platform_assets.contracts.load import load_contracts
+from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.engines.base import MicroBatch, OffsetRange
-from platform_assets.local.wait import wait_until
+from platform_assets.engines.avro import WriterSchema
+from platform_assets.engines.local.engine import LocalEngine
+from platform_assets.engines.registry import Lookup
 from platform_assets.streaming import plan
-from platform_assets.streaming.adopt import NothingToAdoptError, adopt, adoption
 from platform_assets.streaming.dead_letters import COPY_BYTES
 from platform_assets.streaming.ledger import Ledger
 from platform_assets.streaming.ledger_database import ledger_database
+from platform_assets.streaming.schemas import Schemas, fingerprint, meanings_of
 from platform_assets.streaming.topics import TopicStates
 from platform_assets.streaming.windows import Windows
-from tests.integration.lake import START, Lake, open_lake
-
-
-def admin(settings: Settings) -> AdminClient:
-    return AdminClient({"bootstrap.servers": settings.kafka_bootstrap})
-
-
-def noise(size: int) -> bytes:
-    """Bytes that do not decode and hardly compress."""
-    return b"\xff" + random.Random(size).randbytes(size - 1)
-
-
-def allow(settings: Settings, topic: str, size: int) -> None:
-    """Have a topic take records of this size."""
-    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    client = admin(settings)
-    for future in client.incremental_alter_configs([resource]).values():
-        future.result(timeout=30)
-
-
-def produce(lake: Lake, value: bytes, partition: int = 0, **record: Any) -> None:
-    """One record by a plain producer without bounds of its own."""
-    config = {"bootstrap.servers": lake.settings.kafka_bootstrap, "message.max.bytes": 10**8}
-    producer = Producer(config)
-    producer.produce(str(lake.topic), value, partition=partition, **record)
-    assert producer.flush(30) == 0
-
-
-def letters(lake: Lake) -> dict[str, Message]:
-    """The dead-letter topic's records by key."""
-    config = {"bootstrap.servers": lake.settings.kafka_bootstrap, "group.id": "test"}
-    consumer = Consumer({**config, "enable.partition.eof": True})
-    consumer.assign([TopicPartition(lake.topic.dead_letters, 0, 0)])
-    found: dict[str, Message] = {}
-    while (message := consumer.poll(20)) is not None and message.error() is None:
-        found[(message.key() or b"").decode()] = message
-    consumer.close()
-    return found
+from tests.integration.broker import (
+    admin,
+    allow,
+    everything,
+    letters,
+    noise,
+    produce,
+    produce_raw,
+)
+from tests.integration.lake import START, open_lake
 
 
 def test_an_undecodable_record_of_any_size_blocks_nothing(stack: Settings) -> None:
@@ -123,148 +93,6 @@ def test_a_dead_letter_topic_that_takes_nothing_halts_with_its_name(stack: Setti
     reason = lake.halted()
     assert lake.topic.dead_letters in reason
     assert "max.message.bytes" in reason
-
-
-def make_again(lake: Lake, partitions: int) -> None:
-    """Delete the topic and make it once more."""
-    client, name = admin(lake.settings), str(lake.topic)
-    for future in client.delete_topics([name], operation_timeout=30).values():
-        future.result(timeout=30)
-    wait_until(
-        lambda: name not in client.list_topics(timeout=10).topics, what="the topic gone", timeout=30
-    )
-    for future in client.create_topics([NewTopic(name, partitions, 1)]).values():
-        future.result(timeout=30)
-    wait_until(
-        lambda: name in client.list_topics(timeout=10).topics, what="the topic back", timeout=30
-    )
-
-
-def everything(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of micro-batches of the first generation, in all tables."""
-    order = ["_micro_batch", "kafka_partition", "kafka_offset"]
-    bronze = lake.rows(lake.topic.bronze).sort(order).drop("kafka_headers")
-    return {"bronze": bronze.rows(), "silver": lake.published()}
-
-
-@pytest.mark.parametrize("partitions", [1, 2, 3])
-def test_a_topic_made_again_halts_and_is_never_mixed(stack: Settings, partitions: int) -> None:
-    lake = open_lake(stack)
-    lake.send([*((f"e{n}", lake.value(f"e{n}", START)) for n in range(100)), ("bad", b"bad")])
-    lake.run()
-    before, sent = everything(lake), set(letters(lake))
-    totals = Ledger(stack).totals(lake.topic)
-    make_again(lake, partitions)
-    fresh = [(f"n{n}", lake.value(f"n{n}", START)) for n in range(300)]
-    lake.send([*fresh, *((f"bad{n}", b"worse") for n in range(30))])
-
-    reason = lake.halted()
-    assert "was deleted and made again" in reason
-    assert f"weir streams adopt {lake.topic} --dry-run" in reason
-    TopicStates(stack).set_paused(lake.topic, paused=False)
-    assert "was deleted and made again" in lake.halted(), "resuming alone mixes nothing"
-    assert Ledger(stack).totals(lake.topic) == totals
-    assert everything(lake) == before
-
-    found = adoption(lake.processor(), lake.contract)
-    assert found.made_again
-    assert (found.after.number, found.lost, found.kept) == (1, {}, ())
-    assert "was deleted and made again" in lake.halted(), "a dry run changes nothing"
-    adopt(lake.processor(), lake.contract, TopicStates(stack))
-    lake.run(until=431)
-    now = Ledger(stack).totals(lake.topic)
-    assert (now.published, now.dead_letters) == (400, 31)
-    assert set(everything(lake)["bronze"]) >= set(before["bronze"])
-    assert set(everything(lake)["silver"]) >= set(before["silver"])
-    assert sent < set(letters(lake)), "a dead letter replaces none of the old topic"
-    with pytest.raises(NothingToAdoptError):
-        adoption(lake.processor(), lake.contract)
-
-    processor, after = lake.processor(), everything(lake)
-    for key in Windows(stack).keys(lake.topic):  # old micro-batches from bronze, new from the log
-        processor.replay_bronze(lake.contract, key)
-        for _ in processor.replay_silver(lake.contract, processor.ledger.batches(lake.topic, key)):
-            pass
-    assert everything(lake) == after
-    assert Ledger(stack).totals(lake.topic) == now
-
-
-def test_a_micro_batch_open_when_its_topic_was_made_again(stack: Settings) -> None:
-    lake = open_lake(stack, quarantine_threshold=0.0, threshold_min_records=1)
-    lake.send_events(range(20))
-    lake.run()
-    lake.send([("x", lake.value("x", START, price=-1.0)), ("y", lake.value("y", START))])
-    assert "rejected" in lake.halted(), "landed in bronze, held before silver"
-    ledger = Ledger(stack)
-    progress = ledger.progress(lake.topic)
-    end = max(progress.next_offsets.values())
-    never = MicroBatch(progress.last_id + 1, (OffsetRange(0, end + 50, end + 57),))
-    ledger.record(lake.topic, never, "w", "killed", 7)
-    make_again(lake, 2)
-    lake.send([(f"n{n}", lake.value(f"n{n}", START)) for n in range(30)])
-    states = TopicStates(stack)
-    states.set_paused(lake.topic, paused=False)
-    assert "was deleted and made again" in lake.halted()
-    found = adopt(lake.processor(), lake.contract, states)
-    assert (found.kept, found.lost) == ((never.id - 1,), {never.id: 7})
-    assert "rejected" in lake.halted(), "the held micro-batch waits for its person, from bronze"
-    states.accept(lake.topic)
-    lake.run(until=52)
-    assert sorted(lake.rows()["event_id"]) == sorted(
-        ["y", *(f"e{n}" for n in range(20)), *(f"n{n}" for n in range(30))]
-    )
-    totals = ledger.totals(lake.topic)
-    assert (totals.published, totals.quarantined, totals.open_records) == (51, 1, 0)
-
-
-def test_a_log_that_ends_before_what_was_taken_halts_and_can_be_adopted(stack: Settings) -> None:
-    lake = open_lake(stack)
-    lake.send_events(range(20))
-    lake.run()
-    ledger = Ledger(stack)
-    progress = ledger.progress(lake.topic)
-    with ledger_database(stack).borrow() as connection:  # as if the broker had lost its end
-        connection.execute(
-            "UPDATE micro_batch_range SET end_offset = end_offset + 1000 WHERE topic = %s",
-            (str(lake.topic),),
-        )
-    lake.send_events(range(20, 40))
-    found = adoption(lake.processor(), lake.contract)
-    assert not found.made_again
-    assert found.recorded == {p: at + 1000 for p, at in progress.next_offsets.items()}
-    adopt(lake.processor(), lake.contract, TopicStates(stack))
-    lake.run(until=60)
-    totals = ledger.totals(lake.topic)
-    assert (totals.published, totals.duplicates) == (40, 20), "taken again rather than lost"
-
-
-def test_a_topic_that_is_what_it_was_is_not_adopted(stack: Settings) -> None:
-    lake = open_lake(stack)
-    lake.send_events(range(10))
-    lake.run()
-    with pytest.raises(NothingToAdoptError, match="is the topic that was recorded"):
-        adopt(lake.processor(), lake.contract, TopicStates(stack))
-
-
-def test_an_empty_topic_made_again_is_taken_as_it_comes(stack: Settings) -> None:
-    lake = open_lake(stack)
-    lake.run()
-    make_again(lake, 2)
-    lake.send_events(range(10))
-    lake.run()
-    assert len(lake.rows()) == 10
-
-
-def test_a_topic_recorded_before_ids_were_kept_gets_its_id(stack: Settings) -> None:
-    lake = open_lake(stack)
-    lake.send_events(range(10))
-    lake.run()
-    with ledger_database(stack).borrow() as connection:
-        connection.execute("DELETE FROM topic_generation WHERE topic = %s", (str(lake.topic),))
-    lake.send_events(range(10, 20))
-    lake.run()
-    assert Ledger(stack).generation(lake.topic).topic_id == lake.broker.topic_id(lake.topic)
-    assert len(lake.rows()) == 20
 
 
 def test_partitions_added_to_a_live_topic_are_taken(
@@ -345,3 +173,72 @@ def test_an_open_transaction_holds_back_its_own_partition_alone(stack: Settings)
                 loop.stop()
     assert ledger.totals(lake.topic).records == 23, "offsets without a record are passed"
     assert TopicStates(stack).read(lake.topic).error is None
+
+
+def test_header_names_of_any_bytes_are_kept(stack: Settings) -> None:
+    lake = open_lake(stack)
+    odd: list[list[tuple[bytes, bytes | None]]] = [
+        [(b"plain", b"1"), (b"\xff\xfe", b"\x00\xff"), ("\N{SNOWMAN}".encode(), b"")],
+        [(b"\xe9t\xe9", None), (b"\xe9t\xe9", b"twice"), (b"", b"no name")],
+    ]
+    for number, headers in enumerate(odd):
+        produce_raw(lake, lake.value(f"odd{number}", START), headers)
+        produce(lake, lake.value(f"even{number}", START), headers=[("k", b"v")])
+    lake.send_events(range(20))
+    lake.run()
+    assert len(lake.rows()) == 24
+    before = everything(lake)
+    bronze = lake.rows(lake.topic.bronze).filter(kafka_partition=0).sort("kafka_offset")
+    kept = bronze["kafka_headers"].to_list()[:4]
+    assert [[(pair["key"], pair["value"]) for pair in each] for each in kept] == [
+        [("plain", b"1"), ("b'\\xff\\xfe'", b"\x00\xff"), ("\N{SNOWMAN}", b"")],
+        [("k", b"v")],
+        [("b'\\xe9t\\xe9'", None), ("b'\\xe9t\\xe9'", b"twice"), ("", b"no name")],
+        [("k", b"v")],
+    ]
+    (key,) = Windows(stack).keys(lake.topic)
+    assert lake.processor().replay_bronze(lake.contract, key) == 24
+    assert everything(lake) == before
+
+
+def test_a_registry_with_other_ids_changes_no_replay(stack: Settings) -> None:
+    lake = open_lake(stack)
+    lake.send([*((f"e{n}", lake.value(f"e{n}", START)) for n in range(20)), ("bad", b"bad")])
+    lake.run()
+    before, totals = everything(lake), Ledger(stack).totals(lake.topic)
+    (key,) = Windows(stack).keys(lake.topic)
+    customers = json.dumps(value_schema(load_contracts()[TopicName("commerce", "customers")]))
+    ends = {p: extent.high for p, extent in lake.broker.extents(lake.topic).items()}
+    registries: list[Lookup] = [
+        lambda _: None,
+        lambda schema_id: WriterSchema.parse(schema_id, customers),
+    ]
+    for from_log in (True, False):
+        if not from_log:
+            places = [TopicPartition(str(lake.topic), p, at) for p, at in ends.items()]
+            client = admin(stack)
+            for future in client.delete_records(places).values():
+                future.result(timeout=30)
+        for registry in registries:
+            processor = replace(lake.processor(), engine=LocalEngine(stack, registry))
+            assert processor.replay_bronze(lake.contract, key) == 21
+            batches = processor.ledger.batches(lake.topic, key)
+            for _ in processor.replay_silver(lake.contract, batches):
+                pass
+            assert everything(lake) == before
+            assert Ledger(stack).totals(lake.topic) == totals
+
+
+def test_a_schema_id_means_what_it_meant_when_its_records_were_taken(stack: Settings) -> None:
+    topic, schemas = TopicName("test", f"s{uuid.uuid4().hex[:8]}"), Schemas(stack)
+    one, two = '{"type": "string"}', '{"type": "long"}'
+    for batch, meanings in ((3, {5: one}), (4, {5: one, 6: two}), (7, {5: two}), (9, {5: one})):
+        schemas.note(topic, batch, meanings)
+        Schemas(stack).note(topic, batch, meanings)
+    with ledger_database(stack).borrow() as connection:
+        found = meanings_of(connection, topic, [1, 3, 6, 7, 8, 9, 50])
+    assert {batch: meanings[5] for batch, meanings in found.items()} == {
+        1: one, 3: one, 6: one, 7: two, 8: two, 9: one, 50: one,
+    }  # fmt: skip
+    assert {meanings[6] for meanings in found.values()} == {two}
+    assert fingerprint(one) == fingerprint('{ "type":"string" }') != fingerprint(two)

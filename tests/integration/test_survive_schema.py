@@ -270,6 +270,42 @@ def test_a_clock_that_steps_back_changes_no_order(
     lake.assert_balanced()
 
 
+def test_a_clock_that_jumps_and_returns_pins_nothing(
+    stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = open_lake(stack, window_seconds=60)
+    windows, far = Windows(stack), 400 * 86_400
+    shown = [0, 61, far, far + 61, 62, 130, -far, 131, 190]
+    used: list[int] = []
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return START + timedelta(seconds=shift)
+
+    monkeypatch.setattr(microbatch, "datetime", Clock)
+    for turn, shift in enumerate(shown):  # noqa: B007 - read by the clock
+        lake.send_events(range(turn * 10, turn * 10 + 10))
+        lake.run()
+        windows.close_due(lake.topic, Clock.now())
+        with ledger_database(stack).borrow() as connection:
+            (row,) = connection.execute(
+                """SELECT opened_at FROM micro_batch JOIN stream_window USING (topic, window_key)
+                   WHERE topic = %s ORDER BY id DESC LIMIT 1""",
+                (str(lake.topic),),
+            ).fetchall()
+        used.append(round((row[0] - START).total_seconds()))
+    monkeypatch.undo()
+    assert used == [shift // 60 * 60 for shift in shown]
+    windows.close_due(lake.topic, START + timedelta(seconds=1000))
+    closed = {key for topic, key in windows.unchecked(100_000) if topic == lake.topic}
+    assert closed == set(windows.keys(lake.topic)), "those of the jumps are checked, too"
+    for key in windows.keys(lake.topic):
+        assert lake.processor().replay_bronze(lake.contract, key) >= 10
+    assert len(lake.rows()) == 10 * len(shown)
+    lake.assert_balanced()
+
+
 def test_a_replay_of_what_the_log_has_lost_comes_from_bronze(stack: Settings) -> None:
     lake = open_lake(stack)
     lake.send_events(range(200))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import polars as pl
@@ -20,7 +20,7 @@ from platform_assets.engines.keys import KeyIndex
 from platform_assets.engines.local.changes import publish_changes
 from platform_assets.engines.local.compiled import Compiled
 from platform_assets.engines.log import TopicLog
-from platform_assets.engines.registry import Lookup, WriterSchemas
+from platform_assets.engines.registry import Lookup, Recorded, WriterSchemas
 from platform_assets.transform import rows as transform
 
 _ATTEMPTS = 5
@@ -47,7 +47,11 @@ class LocalEngine:
             self._table(shape)
 
     def take(
-        self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
+        self,
+        contract: Contract,
+        ranges: Sequence[OffsetRange],
+        max_bytes: int | None,
+        schemas: Mapping[int, str] | None = None,  # noqa: ARG002 - nothing is decoded yet
     ) -> Taken:
         """See :meth:`Engine.take`."""
         topic = str(contract.topic)
@@ -63,7 +67,13 @@ class LocalEngine:
         self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken
     ) -> pl.DataFrame:
         """See :meth:`Engine.decode`."""
-        return decode(contract, number(batches, taken.frame), self._lookup)
+        lookup = Recorded(batches[0].schemas, self._lookup)
+        return decode(contract, number(batches, taken.frame), lookup)
+
+    def schema_of(self, schema_id: int) -> str | None:
+        """See :meth:`Engine.schema_of`."""
+        writer = self._lookup(schema_id)
+        return None if writer is None else writer.text
 
     def write_bronze(
         self, contract: Contract, batches: Sequence[MicroBatch], frame: pl.DataFrame
@@ -85,7 +95,7 @@ class LocalEngine:
         table.refresh()
         raw = table.rows_of([batch.id for batch in batches], [*layout.RAW.names, "_micro_batch"])
         raw = raw.sort(list(transform.LOG_ORDER))
-        return decode(contract, raw, self._lookup)
+        return decode(contract, raw, Recorded(batches[0].schemas, self._lookup))
 
     def rows(self, contract: Contract, table: TableName, ids: Iterable[int]) -> dict[int, int]:
         """See :meth:`Engine.rows`."""

@@ -7,7 +7,7 @@ decoded: then a publication is a Spark job for each table read or written and ha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -23,7 +23,7 @@ from platform_assets.engines.counting import Tally
 from platform_assets.engines.decode import decode
 from platform_assets.engines.local.engine import number
 from platform_assets.engines.log import TopicLog
-from platform_assets.engines.registry import Lookup, WriterSchemas
+from platform_assets.engines.registry import Lookup, Recorded, WriterSchemas
 from platform_assets.engines.spark.changes import publish_changes
 from platform_assets.engines.spark.facts import publish_facts
 from platform_assets.engines.spark.frames import SMALL, Frames
@@ -67,7 +67,11 @@ class SparkEngine:
             self._table(shape)
 
     def take(
-        self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
+        self,
+        contract: Contract,
+        ranges: Sequence[OffsetRange],
+        max_bytes: int | None,
+        schemas: Mapping[int, str] | None = None,
     ) -> Taken:
         """See :meth:`Engine.take`.
 
@@ -94,7 +98,7 @@ class SparkEngine:
         from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 
         unnumbered = records.withColumn("_micro_batch", F.lit(0).cast("bigint"))
-        decoded = self._frames.persist(self._decoded(contract, unnumbered))
+        decoded = self._frames.persist(self._decoded(contract, unnumbered, schemas or {}))
         rows, size = _measure(decoded)
         if max_bytes is None or size <= max_bytes:
             return Taken(decoded, tuple(wanted), rows, size)
@@ -134,11 +138,18 @@ class SparkEngine:
         """See :meth:`Engine.decode`."""
         table = self._frames.table(taken.frame)
         if table is not None and self._frames.is_small(len(table)):
-            return self._decoded_here(contract, number(batches, pl.DataFrame(table)))
+            return self._decoded_here(
+                contract, number(batches, pl.DataFrame(table)), batches[0].schemas
+            )
         numbered = self._number(batches, taken.frame)
         if "decode_error" in taken.frame.columns:
             return numbered
-        return self._frames.persist(self._decoded(contract, numbered))
+        return self._frames.persist(self._decoded(contract, numbered, batches[0].schemas))
+
+    def schema_of(self, schema_id: int) -> str | None:
+        """See :meth:`Engine.schema_of`."""
+        writer = self._lookup(schema_id)
+        return None if writer is None else writer.text
 
     def write_bronze(self, contract: Contract, batches: Sequence[MicroBatch], frame: Any) -> int:
         """See :meth:`Engine.write_bronze`."""
@@ -156,8 +167,8 @@ class SparkEngine:
         planned = sum(item.offsets for batch in batches for item in batch.ranges)
         if self._frames.is_small(planned):
             here = pl.DataFrame(raw.toArrow()).sort(list(transform.LOG_ORDER))
-            return self._decoded_here(contract, here)
-        return self._frames.persist(self._decoded(contract, raw))
+            return self._decoded_here(contract, here, batches[0].schemas)
+        return self._frames.persist(self._decoded(contract, raw, batches[0].schemas))
 
     def rows(self, contract: Contract, table: TableName, ids: Iterable[int]) -> dict[int, int]:
         """See :meth:`Engine.rows`."""
@@ -302,17 +313,20 @@ class SparkEngine:
         )
         return raw.join(F.broadcast(ranges), inside, "inner").drop("_of", "_start", "_end")
 
-    def _decoded(self, contract: Contract, raw: Any) -> Any:
+    def _decoded(self, contract: Contract, raw: Any, schemas: Mapping[int, str]) -> Any:
         """Run the decoder of the local engine on the workers' Arrow batches."""
         schema = layout.bronze_schema(contract)
-        work = _decoder(contract, self._lookup)
+        work = _decoder(contract, Recorded(schemas, self._lookup))
         ordered = raw.select(*layout.RAW.names, "_micro_batch")
         return ordered.mapInArrow(work, columns(schema))
 
-    def _decoded_here(self, contract: Contract, raw: pl.DataFrame) -> Any:
+    def _decoded_here(
+        self, contract: Contract, raw: pl.DataFrame, schemas: Mapping[int, str]
+    ) -> Any:
         """Decode a small batch in this process."""
         schema = layout.bronze_schema(contract)
-        return self.frame(decode(contract, raw, self._lookup).to_arrow().cast(schema))
+        lookup = Recorded(schemas, self._lookup)
+        return self.frame(decode(contract, raw, lookup).to_arrow().cast(schema))
 
     def frame(self, table: pa.Table) -> Any:
         """An Arrow table as a frame of this engine."""
