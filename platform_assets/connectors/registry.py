@@ -26,6 +26,7 @@ COMPATIBILITY = "BACKWARD"
 _LEVEL = ConfigCompatibilityLevel.BACKWARD
 _INCOMPATIBLE = 409
 _NOT_FOUND = 404
+_INVALID = 422
 
 
 class RegistryError(WeirError):
@@ -37,7 +38,7 @@ class RegistryAwayError(RegistryError):
 
 
 class SchemaRefusedError(RegistryError):
-    """The registry refused a schema that is not backward compatible."""
+    """The registry refused a schema: invalid, or not backward compatible."""
 
 
 class SchemaRegistry:
@@ -71,6 +72,11 @@ class SchemaRegistry:
             self._ensure_backward(subject)
             return int(self._client.register_schema(subject, schema))
         except SchemaRegistryError as error:
+            if error.http_status_code == _INVALID:
+                raise SchemaRefusedError(
+                    f"schema of {subject} refused as invalid: {error.error_message}",
+                    f"see {contract.path}",
+                ) from error
             if error.http_status_code == _INCOMPATIBLE:
                 raise SchemaRefusedError(
                     f"schema of {subject} refused: not {COMPATIBILITY} compatible: "

@@ -91,6 +91,17 @@ def ensure(settings: Settings, contracts: Iterable[Contract]) -> list[str]:
     return changed
 
 
+def ensure_dead_letters(settings: Settings, contract: Contract) -> bool:
+    """Create a contract's dead-letter topic where it is missing; whether it was.
+
+    Raises:
+        TopicError: the broker refuses.
+        BrokerUnreachableError: no broker answers in time.
+    """
+    name = contract.topic.dead_letters
+    return _create(admin(settings), settings, name, 1, DEAD_LETTER_CONFIG)
+
+
 def _create(
     client: AdminClient, settings: Settings, name: str, partitions: int, config: dict[str, str]
 ) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from platform_assets.connectors.registry import RegistryAwayError, SchemaRegistry
 from platform_assets.core.settings import Settings
 from platform_assets.engines.avro import UnreadableSchemaError, WriterSchema
+
+KEEP_SECONDS = 60.0
+"""How long the registry's word on an id holds."""
 
 Lookup = Callable[[int], WriterSchema | None]
 """Schema id to writer schema; None where the registry has no such schema."""
@@ -44,7 +48,9 @@ def _parsed(schema_id: int, text: str) -> WriterSchema:
 
 
 class WriterSchemas:
-    """Looks schemas up once each; a schema id never changes its schema.
+    """Looks schemas up, and again after a minute: a registry that was rebuilt gives other ids.
+
+    What it knows stays when the registry is away, or no longer has the id.
 
     Can be pickled (Spark workers carry one); a copy keeps what was looked up, and opens a client
     of its own.
@@ -52,7 +58,7 @@ class WriterSchemas:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._known: dict[int, WriterSchema] = {}
+        self._known: dict[int, tuple[float, WriterSchema]] = {}
         self._registry: SchemaRegistry | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,22 +72,28 @@ class WriterSchemas:
             RegistryUnavailableError: no answer after bounded retries.
             RegistryError: the registry refuses to answer; asked again, it will say the same.
         """
-        if schema_id in self._known:
-            return self._known[schema_id]
+        asked, known = self._known.get(schema_id, (0.0, None))
+        if known is not None:
+            if time.time() - asked < KEEP_SECONDS:
+                return known
+            self._registry = None  # its client remembers ids for as long as it lives
         try:
             if self._registry is None:
                 self._registry = SchemaRegistry(self._settings)
             text = self._registry.schema(schema_id)
         except RegistryAwayError as error:
-            raise RegistryUnavailableError(
-                f"no answer for schema id {schema_id} ({error.message}); "
-                "see `weir status`, then try again"
-            ) from error
-        if text is None:
-            return None
-        try:
-            schema = WriterSchema.parse(schema_id, text)
-        except UnreadableSchemaError:
-            return None
-        self._known[schema_id] = schema
+            if known is None:
+                raise RegistryUnavailableError(
+                    f"no answer for schema id {schema_id} ({error.message}); "
+                    "see `weir status`, then try again"
+                ) from error
+            text = None
+        schema = known
+        if text is not None and (known is None or known.text != text):
+            try:
+                schema = WriterSchema.parse(schema_id, text)
+            except UnreadableSchemaError:
+                schema = known
+        if schema is not None:
+            self._known[schema_id] = (time.time(), schema)
         return schema

@@ -23,14 +23,15 @@ RETRY = backing_off(5)
 @contextmanager
 def final_errors() -> Iterator[None]:
     """Errors that trying again cannot mend fail the step at once, with their one clear line."""
+    from platform_assets.streaming.faults import is_final
     from platform_assets.streaming.ledger import UnknownWindowError
-    from platform_assets.streaming.microbatch import AuditError
-    from platform_assets.streaming.whole import ReplayError
 
     try:
         yield
-    except (UnknownWindowError, AuditError, ReplayError) as error:
-        raise Failure(description=str(error), allow_retries=False) from error
+    except Exception as error:
+        if isinstance(error, UnknownWindowError) or is_final(error):
+            raise Failure(description=str(error), allow_retries=False) from error
+        raise
 
 
 def build_bronze_assets(contracts: Iterable[Contract]) -> list[AssetsDefinition]:

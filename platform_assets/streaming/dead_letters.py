@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import narwhals as nw
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from platform_assets.connectors.kafka import LARGEST_RECORD_BYTES, client_config, may_pass
+from platform_assets.connectors.topics import ensure_dead_letters
 from platform_assets.contracts.model import Contract
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
@@ -73,7 +75,12 @@ class DeadLetters:
             _letter(contract, generations[row["_micro_batch"]], row) for row in _undecoded(bronze)
         ]
         topic, size = contract.topic.dead_letters, COPY_BYTES
-        left = self._send(topic, letters, size, together=True)
+        try:
+            left = self._send(topic, letters, size, together=True)
+        except DeadLetterAwayError:
+            with suppress(WeirError):  # deleted? then the next try finds it again
+                ensure_dead_letters(self._settings, contract)
+            raise
         while left and size > SMALLEST_COPY:
             # An administrator allows less than the contract's topic was made for.
             size //= 4

@@ -95,6 +95,17 @@ def test_a_dead_letter_topic_that_takes_nothing_halts_with_its_name(stack: Setti
     assert "max.message.bytes" in reason
 
 
+def test_a_dead_letter_topic_that_is_deleted_is_made_again(stack: Settings) -> None:
+    lake = open_lake(stack)
+    client = admin(stack)
+    for future in client.delete_topics([lake.topic.dead_letters]).values():
+        future.result(timeout=30)
+    produce(lake, b"nonsense")
+    lake.run(request_timeout_seconds=4)
+    assert Ledger(stack).totals(lake.topic).dead_letters == 1
+    assert set(letters(lake)) == {"0-0"}
+
+
 def test_partitions_added_to_a_live_topic_are_taken(
     stack: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

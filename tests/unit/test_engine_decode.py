@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from platform_assets.connectors.registry import RegistryAwayError
 from platform_assets.contracts.model import LogicalType
 from platform_assets.core.settings import Settings
-from platform_assets.engines import avro
+from platform_assets.engines import avro, registry
 from platform_assets.engines.decode import decode
 from platform_assets.engines.fit import fit
 from platform_assets.engines.registry import RegistryUnavailableError, WriterSchemas
@@ -128,6 +129,44 @@ def test_a_silent_registry_blames_no_record() -> None:
     lookup = WriterSchemas(Settings(registry_url="http://127.0.0.1:9", request_timeout_seconds=0.2))
     with pytest.raises(RegistryUnavailableError, match="weir status"):
         _decoded([_body(1)], lookup)
+
+
+def test_a_registry_that_is_rebuilt_is_asked_again_and_one_that_is_away_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: list[str | Exception | None] = []
+    now = [1_000.0]
+
+    class Fake:
+        def __init__(self, _: Settings) -> None:
+            pass
+
+        def schema(self, _: int) -> str | None:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    monkeypatch.setattr(registry, "SchemaRegistry", Fake)
+    monkeypatch.setattr(registry.time, "time", lambda: now[0])
+    lookup = WriterSchemas(Settings())
+    one, two = '{"type": "string"}', '{"type": "long"}'
+
+    def text_after(seconds: float, *told: str | Exception | None) -> str | None:
+        now[0] += seconds
+        answers[:] = told
+        found = lookup(7)
+        assert not answers, "asked as often as expected"
+        return None if found is None else found.text
+
+    assert text_after(0, None) is None
+    assert text_after(1, one) == one
+    assert text_after(59) == one
+    assert text_after(2, RegistryAwayError("no answer")) == one
+    assert text_after(30) == one, "not asked at every record while it is away"
+    assert text_after(31, None) == one, "a registry that lost the id"
+    assert text_after(61, "no schema") == one
+    assert text_after(61, two) == two
 
 
 @pytest.mark.parametrize(
