@@ -12,6 +12,7 @@ from platform_assets.cli import streams as cli_streams
 from platform_assets.cli.app import build
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
+from tests.integration.broker import make_again
 from tests.integration.lake import START, Lake, open_lake
 
 
@@ -105,3 +106,19 @@ def test_an_unknown_topic_is_an_error_that_lists_the_known_ones(stack: Settings)
     with pytest.raises(WeirError, match="no topic 'nowhere'") as raised:
         CliRunner().invoke(build(), ["streams", "pause", "nowhere"], catch_exceptions=False)
     assert "commerce.clickstream" in raised.value.hint
+
+
+def test_a_topic_made_again_is_adopted_after_a_look(lake: Lake) -> None:
+    topic = str(lake.topic)
+    with pytest.raises(WeirError, match="is the topic that was recorded"):
+        weir("streams", "adopt", topic, "--dry-run")
+    make_again(lake, 2)
+    lake.send_events(range(10, 20))
+    assert "deleted and made again" in lake.halted()
+    for _ in range(2):
+        said = weir("streams", "adopt", topic, "--dry-run")
+        assert "was deleted and made again" in said
+        assert "Nothing was changed" in said
+    assert "Generation 1 begins" in weir("streams", "adopt", topic)
+    lake.run(until=13)
+    assert len(lake.rows()) == 12
