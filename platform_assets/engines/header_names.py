@@ -11,7 +11,7 @@ import ctypes
 import ctypes.util
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -134,7 +134,7 @@ def _opened(bootstrap: str, topic: str, partition: int, offset: int) -> Iterator
         raise HeadersUnreadableError(f"librdkafka does not start: {text.value.decode()}")
     place = library.rd_kafka_topic_new(client, topic.encode(), None)
 
-    def messages() -> Iterator[Any]:
+    def messages() -> Generator[Any, None, None]:
         while True:
             message = library.rd_kafka_consume(place, partition, 100)
             try:
