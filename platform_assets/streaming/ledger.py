@@ -6,20 +6,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from platform_assets.core.commit_points import CommitPoint
-from platform_assets.core.databases import Connection
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.engines.base import MicroBatch, OffsetRange, Published
+from platform_assets.engines.base import MicroBatch, Published
 from platform_assets.streaming import intents
 from platform_assets.streaming.generations import Generation, Generations
 from platform_assets.streaming.halts import Halt
 from platform_assets.streaming.intents import Intent
 from platform_assets.streaming.ledger_database import ledger_database, retry_connection
-from platform_assets.streaming.schemas import Schemas, meanings_of
+from platform_assets.streaming.recorded import batches_of
+from platform_assets.streaming.schemas import Schemas
 
 _RECORD = CommitPoint("the ledger's record of a micro-batch")
 _INTEND = CommitPoint("the ledger's intent")
@@ -135,7 +134,7 @@ class Ledger:
                    WHERE topic = %s AND status <> 'published' ORDER BY id""",
                 (str(topic),),
             ).fetchall()
-            batches = {b.id: b for b in _batches(connection, topic, [row[0] for row in rows])}
+            batches = {b.id: b for b in batches_of(connection, topic, [row[0] for row in rows])}
         return [OpenBatch(batches[row[0]], row[1], row[2]) for row in rows]
 
     def record(
@@ -284,7 +283,7 @@ class Ledger:
                    WHERE topic = %s AND window_key = %s AND status <> 'taken' ORDER BY id""",
                 (str(topic), window_key),
             ).fetchall()
-            found = _batches(connection, topic, [row[0] for row in rows])
+            found = batches_of(connection, topic, [row[0] for row in rows])
         if not found:
             raise UnknownWindowError(
                 f"{topic}: no micro-batch was recorded for window {window_key}",
@@ -296,7 +295,7 @@ class Ledger:
     def batches_by_id(self, topic: TopicName, ids: Iterable[int]) -> list[MicroBatch]:
         """Micro-batches by id, in order; unknown ids are left out."""
         with self._database.borrow() as connection:
-            return _batches(connection, topic, sorted(ids))
+            return batches_of(connection, topic, sorted(ids))
 
     @retry_connection
     def recorded(self, topic: TopicName, ids: Iterable[int]) -> dict[int, int]:
@@ -333,7 +332,7 @@ class Ledger:
                    AND quarantined + dead_letters > 0 ORDER BY id""",
                 (str(topic),),
             ).fetchall()
-            return _batches(connection, topic, [row[0] for row in rows])
+            return batches_of(connection, topic, [row[0] for row in rows])
 
     @retry_connection
     def batches_with_duplicates(self, topic: TopicName, after: int) -> list[int]:
@@ -382,31 +381,3 @@ class Ledger:
                        DO UPDATE SET seq = greatest(consumer_cursor.seq, excluded.seq)""",
                     (consumer, str(topic), seq),
                 )
-
-
-def _batches(connection: Connection, topic: TopicName, ids: Sequence[int]) -> list[MicroBatch]:
-    rows: list[tuple[Any, ...]] = connection.execute(
-        """SELECT id, kafka_partition, start_offset, end_offset, watermark_before, generation
-           FROM micro_batch_range WHERE topic = %s AND id = ANY(%s)
-           ORDER BY id, kafka_partition""",
-        (str(topic), list(ids)),
-    ).fetchall()
-    ranges: dict[int, list[OffsetRange]] = {}
-    watermarks: dict[int, dict[int, datetime]] = {}
-    generations: dict[int, int] = {}
-    meanings = meanings_of(connection, topic, ids)
-    for batch_id, partition, start, end, watermark, generation in rows:
-        generations[batch_id] = generation
-        ranges.setdefault(batch_id, []).append(OffsetRange(partition, start, end))
-        if watermark is not None:
-            watermarks.setdefault(batch_id, {})[partition] = watermark
-    return [
-        MicroBatch(
-            batch_id,
-            tuple(items),
-            watermarks.get(batch_id, {}),
-            generations[batch_id],
-            meanings[batch_id],
-        )
-        for batch_id, items in sorted(ranges.items())
-    ]
