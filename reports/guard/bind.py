@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.guard import openwords, scope, scope_derived, units
+from reports.guard import bases, scope, scope_derived, units
 from reports.guard.derive import Derived
 from reports.guard.labels import stem
 from reports.guard.language import is_german, primary
 from reports.guard.model import Rule, Value
 from reports.guard.quantities import Quantity
-from reports.guard.reading import Objection, Reading
+from reports.guard.reading import Objection, Reading, speaks_of_target
 from reports.guard.scan import Direction
 
 Candidate = Value | Derived
@@ -43,6 +43,8 @@ def bind(reading: Reading, number: int, candidates: Sequence[Candidate]) -> Boun
     if quantity.value is None:
         return Objection("ambiguous", "cannot be read as one number in this language")
     worst = Objection("no_such_fact", "equals no cited value and no declared derivation")
+    if speaks_of_target(reading):
+        candidates = sorted(candidates, key=lambda c: not (isinstance(c, Value) and c.target))
     for candidate in candidates:
         objection = _objection(reading, number, quantity, candidate)
         if objection is None:
@@ -55,7 +57,7 @@ def bind(reading: Reading, number: int, candidates: Sequence[Candidate]) -> Boun
 def _objection(
     reading: Reading, number: int, quantity: Quantity, candidate: Candidate
 ) -> Objection | None:
-    said = openwords.rate(reading, quantity.end)
+    said = bases.rate(reading.sentence.text, quantity.end)
     sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
     if said and not any(said in f"{v.per} {v.unit} {' '.join(v.names)}".lower() for v in sources):
         return Objection("period", f"{_label(candidate)} is not so much a {said}")
@@ -68,6 +70,8 @@ def _objection(
         )
     if candidate.rank_of is not None and not _RANKED.search(reading.sentence.written):
         return Objection("no_such_fact", f"{candidate.id} is a rank")
+    if candidate.target and not speaks_of_target(reading):
+        return Objection("name", f"{candidate.id} is a target")
     return scope.of_value(reading, number, candidate)
 
 
@@ -154,7 +158,7 @@ def _stated(  # noqa: PLR0911 - a case a line
         return value, Objection("direction", "is the other way") if wrong else None
     direction, beside = governing(reading, number)
     if not candidate.signed:
-        if beside and not quantity.explicit:
+        if beside:
             return value, Objection("direction", f"{_label(candidate)} is no change")
         if target < 0 < value and _is_negative_noun(reading, quantity, candidate):
             return -value, None
@@ -223,7 +227,7 @@ def governing(reading: Reading, number: int) -> tuple[Direction | None, bool]:  
     return None, False
 
 
-_SEPARABLE = re.compile(r"\b(?:ging|gingen|geht|nahm|nahmen|legten?|gab|gaben)\b", re.IGNORECASE)
+SEPARABLE = re.compile(r"\b(?:ging|gingen|geht|nahm|nahmen|legten?|gab|gaben)\b", re.IGNORECASE)
 _PARTICLE = re.compile(r"zurück|zu|ab|nach", re.IGNORECASE)
 
 
@@ -231,13 +235,13 @@ def _separated(reading: Reading, number: int) -> Direction | None:
     """German verbs in two parts: "ging um 5 % auf 4 zurück"."""
     sentence = reading.sentence
     start, end = sentence.segments[number]
-    if not _SEPARABLE.search(sentence.text, start, sentence.numbers[number].start):
+    if not SEPARABLE.search(sentence.text, start, sentence.numbers[number].start):
         return None
     later = [d for d in sentence.directions if d.start >= sentence.numbers[number].end]
     for word in later:
         if _PARTICLE.fullmatch(sentence.text[word.start : word.end]):
             between = sentence.text[end : word.start]
-            return None if _SEPARABLE.search(between) else word
+            return None if SEPARABLE.search(between) else word
     return None
 
 
@@ -260,33 +264,45 @@ def _speaks_of_change(reading: Reading, number: int) -> bool:
 def _is_negative_noun(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
     """Whether "loss", "deficit" or "used" right before the number turns its sign.
 
-    Not where the value's own name says so: then its sign is already counted in that sense.
+    Not where the value's own name says so: then its sign is already counted in that sense. And
+    not of what is derived, whose operands have signs of their own.
     """
-    sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
-    own = [_unbracketed(name) for value in sources for name in value.names]
+    if isinstance(candidate, Derived):
+        return False
+    own = [_unbracketed(name) for name in candidate.names]
     negative = reading.sentence.words.negative
     if own and all(re.search(rf"\b(?:{negative})\b", name, re.I) for name in own):
         return False
-    sentence = reading.sentence
-    before = _unbracketed(sentence.text[sentence.start : quantity.start])
-    words = re.findall(r"[^\W_]+", before)[-12:]
-    said = [w for w in words if re.fullmatch(rf"{negative}|{_POSITIVE}", w, re.IGNORECASE)]
+    said = _nouns(reading, quantity, candidate, negative)
     return bool(said) and re.fullmatch(negative, said[-1], re.IGNORECASE) is not None
 
 
 def _is_loss(reading: Reading, quantity: Quantity, candidate: Candidate) -> bool:
     """Whether the nearest such noun before the number says "loss", which the value is not."""
-    before = reading.sentence.text[reading.sentence.start : quantity.start]
-    said = re.findall(rf"\b(?:{_LOSS}|{_POSITIVE})\b", _unbracketed(before), re.IGNORECASE)
-    loss = bool(said) and re.fullmatch(_LOSS, said[-1], re.IGNORECASE) is not None
+    if isinstance(candidate, Derived):
+        return False
+    said = _nouns(reading, quantity, candidate, NEGATIVE_NOUNS)
+    loss = bool(said) and re.fullmatch(NEGATIVE_NOUNS, said[-1], re.IGNORECASE) is not None
     return loss and _is_negative_noun(reading, quantity, candidate)
 
 
-_POSITIVE = (
+def _nouns(reading: Reading, quantity: Quantity, value: Value, negative: str) -> list[str]:
+    """Nouns of gain and loss before a number; those in labels of something else do not count."""
+    sentence = reading.sentence
+    text = list(sentence.text[sentence.start : quantity.start])
+    for label in sentence.labels:
+        if value.id not in label.names and label.end <= quantity.start:
+            for index in range(label.start, label.end):
+                text[index - sentence.start] = "_"
+    words = re.findall(r"[^\W_]+", _unbracketed("".join(text)))[-12:]
+    return [w for w in words if re.fullmatch(rf"{negative}|{POSITIVE_NOUNS}", w, re.IGNORECASE)]
+
+
+POSITIVE_NOUNS = (
     r"income|profits?|gains?|surplus\w*|earnings|provided|inflows?|gewinne?n?|"
     r"ertrag|erträge|überschuss"
 )
-_LOSS = r"loss|losses|deficit|shortfall|verluste?s?n?|fehlbetrag|defizit"
+NEGATIVE_NOUNS = r"loss|losses|deficit|shortfall|verluste?s?n?|fehlbetrag|defizit"
 
 
 def _unbracketed(text: str) -> str:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.guard import bind
+from reports.guard import bind, evidence, standing
 from reports.guard.bind import Bound
 from reports.guard.derive import Derived
+from reports.guard.labels import Label
+from reports.guard.language import is_german
 from reports.guard.model import Value
 from reports.guard.quantities import Quantity
-from reports.guard.reading import Objection, Reading, number_is_base
+from reports.guard.reading import JOINED, Objection, Reading, number_is_base
 from reports.guard.scan import Direction, Superlative
 
 Claim = tuple[int, int, Objection]
@@ -40,13 +42,56 @@ def directions(
     for word in reading.sentence.directions:
         if word.sign == 0 or word.start in settled:
             continue
-        if word.weak and not _about_a_level(reading, word, bound):
+        pair = standing.compared(reading, word)
+        if pair is not None:
+            if not standing.holds(reading, *pair, word.sign):
+                yield word.start, word.end, Objection("direction", "no two values compare so")
             continue
-        signs = _evidence(reading, word, bound, cited, derived)
-        if any(sign * word.sign < 0 for sign in signs) or 0 in signs:
-            yield word.start, word.end, Objection("direction", "the values say the other way")
-        elif not signs and not word.weak:
-            yield word.start, word.end, Objection("direction", "no cited value says so")
+        loose = word.weak and _may_be_loose(reading, word)
+        if loose and not _about_a_level(reading, word, bound):
+            continue
+        for signs in _evidence_of_each(reading, word, bound, cited, derived):
+            if any(sign * word.sign < 0 for sign in signs) or 0 in signs:
+                yield word.start, word.end, Objection("direction", "the values say the other way")
+            elif not signs and not loose:
+                yield word.start, word.end, Objection("direction", "no cited value says so")
+
+
+_LOOSE = re.compile(r"über|unter|ab|zu|plus|minus", re.IGNORECASE)
+"""Words that are prepositions or signs as well; elsewhere a weak word claims like any other."""
+
+
+def _may_be_loose(reading: Reading, word: Direction) -> bool:
+    sentence = reading.sentence
+    if not _LOOSE.fullmatch(sentence.text, word.start, word.end):
+        return False
+    if not is_german(reading.language):
+        return True
+    # "Der Umsatz nahm zu.": the verb's second part ends its clause.
+    verb = bind.SEPARABLE.search(sentence.text, sentence.start, word.start)
+    return verb is None or not re.match(r"\s*(?:[.,;:!?]|$|und\b)", sentence.text[word.end :])
+
+
+def _evidence_of_each(
+    reading: Reading, word: Direction, bound: Sequence[Bound], cited: Sequence[Value],
+    derived: Sequence[Derived],
+) -> Iterator[list[int]]:  # fmt: skip
+    """The evidence for each of several subjects that are joined before the word."""
+    labels = [m for m in reading.sentence.labels if m.end <= word.start]
+    joined: list[Label] = labels[-1:]
+    for label in reversed(labels[:-1]):
+        gap = reading.sentence.text[label.end : joined[0].start]
+        alike = bool(label.entities) == bool(joined[0].entities)
+        if not alike or not JOINED.fullmatch(gap):
+            break
+        joined.insert(0, label)
+    if len(joined) < 2:
+        yield _evidence(reading, word, bound, cited, derived)
+        return
+    changes = [v for v in evidence.changes(reading, cited) if isinstance(v.value, Decimal)]
+    for label in joined:
+        ids = label.entities or label.names
+        yield [_sign(v.exact) for v in changes if v.id in ids]
 
 
 def _about_a_level(reading: Reading, word: Direction, bound: Sequence[Bound]) -> bool:
@@ -67,6 +112,9 @@ def _evidence(
             if abs(other.number - base.number) == 1 and _twins(base, other):
                 return [_sign(other.candidate.exact - base.candidate.exact)]
     ids = _subject(reading, word, levels)
+    cited = [v for v in cited if not v.signed
+             or evidence.counted_from(reading, v.period, v.compared_to)]  # fmt: skip
+    derived = evidence.of_derived(reading, derived)
     if not any(m.entities for m in (*reading.sentence.labels, *reading.members)):
         cited = [v for v in cited if not v.entity] or cited
     signs = [
@@ -149,7 +197,13 @@ def ranks(
         turned = bool(near) and near[0].sign < 0
         used.update(s.start for s in near)
         place = int(ordinal.value or 0)
-        rank = _rank(reading, place, turned, ordinal.start, cited)
+        follows = _FOLLOWS.match(reading.sentence.text[ordinal.end :])
+        german = is_german(reading.language)
+        rank = (
+            None
+            if follows is None and not near and not german
+            else _rank(reading, place, turned, ordinal.start, cited)
+        )
         if rank is None:
             yield (
                 ordinal.start, ordinal.end,
@@ -164,6 +218,13 @@ def ranks(
             reading, word, bound
         ):
             yield word.start, word.end, Objection("rank", "no cited rank or values say so")
+
+
+_FOLLOWS = re.compile(
+    r"\s*(?:$|[.,;:!?)]|(?:place|rank|position|among|in|of|by|with|and|behind|for|at|from|on|from)\b)",
+    re.IGNORECASE,
+)
+"""What may follow a place; "the second week" is none."""
 
 
 def _rank(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reports.guard import bind, claims, openwords, when
+from reports.guard import bases, bind, claims, closed, standing, when
 from reports.guard.bind import Bound
 from reports.guard.derive import DerivationError, Derived, compute
 from reports.guard.labels import Label, Vocabulary
@@ -34,6 +34,11 @@ class _Case:
                 day = value.value
                 found.append((value, When("day", day.year, day.month, day.day)))
         return found
+
+    @property
+    def stated(self) -> tuple[Value, ...]:
+        """Cited values and those derived from."""
+        return (*self.cited, *(value for derived in self.derived for value in derived.of))
 
     @property
     def numbers(self) -> list[bind.Candidate]:
@@ -98,7 +103,10 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
             yield quantity.start, quantity.end, answer
     for named in reading.sentence.periods:
         yield from _named(named, case)
-    yield from openwords.claims(reading, bool(reading.sentence.numbers))
+    yield from closed.claims(
+        reading, bool(case.stated), case.stated, frozenset(d.op for d in case.derived)
+    )
+    yield from standing.claims(reading, bound, case.cited)
     yield from claims.directions(reading, bound, case.cited, case.derived)
     for claim in claims.ranks(reading, bound, case.cited):
         if isinstance(claim, claims.Ranked):
@@ -114,6 +122,8 @@ def _named(named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
             yield Link(named.start, named.end, (value.id,))
             return
     if named.when.kind.startswith("back:"):
+        if not _is_before(named.when, case):
+            yield named.start, named.end, Objection("period", "is compared with by no cited value")
         return
     for period in _periods(case):
         own = when.parse(period, case.language)
@@ -126,6 +136,18 @@ def _named(named: Named, case: _Case) -> Iterator[Link | claims.Claim]:
             yield Link(named.start, named.end, (value.id,))
             return
     yield named.start, named.end, Objection("period", "is the period of no cited value")
+
+
+def _is_before(phrase: When, case: _Case) -> bool:
+    """Whether a cited value, or the report itself, looks back as far as a phrase says."""
+    pairs = [(v.period, v.compared_to) for v in case.cited if v.compared_to]
+    pairs += [(d.of[0].period, d.of[1].period) for d in case.derived if d.signed]
+    now = case.context.known[:1]
+    pairs += [(now[0], then) for then in _periods(case) if now]
+    return any(
+        bases.fits(phrase, when.parse(one, case.language), when.parse(other, case.language))
+        for one, other in pairs
+    )
 
 
 def _periods(case: _Case) -> Sequence[str]:

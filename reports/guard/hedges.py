@@ -36,11 +36,22 @@ _INCLUSIVE = (
     r"at least|no less than|not less than|minimum|mindestens|wenigstens|at most|"
     r"up to|no more than|not more than|maximum|höchstens|bis zu|maximal"
 )
+_BEHIND = re.compile(
+    r",?\s(?:(?P<more>(?:or|and|oder|und) (?:more|above|over|up|higher|mehr|darüber)|at least|"
+    r"at minimum|mindestens)|(?:or|and|oder|und) (?:less|fewer|below|under|lower|weniger|darunter)|"
+    r"at most|at maximum|höchstens|tops)(?!\w)",
+    re.IGNORECASE,
+)
 _MARKS = {">": 1, "≥": 1, "<": -1, "≤": -1, ">=": 1, "<=": -1}
 
 
 def bounded(text: str, quantity: Quantity, words: Lexicon) -> Quantity:
     """The number with the bound or hedge written before it."""
+    behind = _BEHIND.match(text, quantity.end)
+    if behind is not None:
+        side = 1 if behind.group("more") else -1
+        quantity = replace(quantity, end=behind.end())
+        return _bound(quantity, side, inclusive=True, close=False)
     before = text[: quantity.start].lower()
     mark = re.search(r"(>=|<=|[<>≥≤])\s?$", before)
     if mark is not None:

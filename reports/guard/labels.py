@@ -41,8 +41,9 @@ _OPERATION = re.compile(
     re.IGNORECASE,
 )
 _PLACED = re.compile(
-    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|between|across|year|im|für|unter|laut|nach)|[:(,])"
-    r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|\bbetween\s[^.;]*\band\s$|^$",
+    r"(?:\b(?:in|for|under|from|to|than|as|of|on|at|with|per|between|across|year|against|"
+    r"versus|vs|over|by|up|and|im|für|unter|laut|nach|gegenüber|und)|[:(,])"
+    r"\s(?:the\s)?(?:[$€£(%]\s?)?(?:of\s)?$|^$",
     re.IGNORECASE,
 )
 

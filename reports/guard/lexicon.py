@@ -31,6 +31,7 @@ class Lexicon:
         whole: words for the whole that end the reach of an entity.
         op_words: operation -> words of which a text stating it has one.
         percent, points, basis, times: words of units.
+        target: what is aimed at.
     """
 
     group: str
@@ -59,6 +60,7 @@ class Lexicon:
     points: str
     basis: str
     times: str
+    target: str
 
 
 _SHORT = {"k": 3, "m": 6, "mm": 6, "mn": 6, "b": 9, "bn": 9, "t": 12, "tn": 12, "trn": 12}
@@ -94,8 +96,8 @@ ENGLISH = Lexicon(
     fall=r"fell|falls?|fallen|falling|decreas\w*|declin\w*|dropp?(?:s|ed|ing)?|shr[aiu]nk\w*|"
     r"reduc\w*|slid|slump\w*|contracted|contracting|plung\w*|plummet\w*|dipp?(?:s|ed|ing)?|"
     r"slipp?(?:s|ed|ing)?|tumbl\w*|weakened|lost|sank|sinks?|sunk|diminish\w*",
-    weak_rise=r"up|higher|more|above|growth|greater|larger|exceed(?:s|ed|ing)?|bigger|better",
-    weak_fall=r"down|lower|less|fewer|below|smaller|worse",
+    weak_rise=r"up|higher|more|above|growth|greater|larger|exceed(?:s|ed|ing)?|bigger",
+    weak_fall=r"down|lower|less|fewer|below|smaller",
     change=r"chang(?:e|es|ed|ing)|differences?|differ(?:s|ed)?|gap|variance|movement|moved|delta",
     high=r"highest|largest|biggest|greatest|top|strongest|most|maximum|peak|best",
     low=r"lowest|smallest|weakest|least|fewest|minimum|bottom|worst",
@@ -116,8 +118,8 @@ ENGLISH = Lexicon(
     r"slightly|well|up",
     whole=r"overall|altogether|total|whole|group|combined|company",
     op_words={
-        "sum": r"sum|total\w*|combined|together|altogether|aggregate\w*|adds?|added|all|overall|"
-        r"cumulative\w*|plus",
+        "sum": r"sum|total\w*|combined|together|altogether|aggregate\w*|add(?:s|ed|ing)?|all|"
+        r"overall|cumulative\w*|plus",
         "mean": r"averag\w*|mean|typical\w*",
         "share": r"of|shares?|proportions?|percentages?|account\w*|represent\w*|contribut\w*|"
         r"made|portion|fraction|constitut\w*|compris\w*|generat\w*|came|in|as|relative|to|over",
@@ -128,6 +130,7 @@ ENGLISH = Lexicon(
     points=r"percentage[ -]points?|pp|ppts?|%[ -]?points?|p\.p\.|pct points?|pts",
     basis=r"basis points?|bps?|bp",
     times=r"times|x|fold|-fold",
+    target=r"targets?|goals?",
 )
 
 GERMAN = Lexicon(
@@ -192,6 +195,7 @@ GERMAN = Lexicon(
     points=r"prozentpunkte?n?|pp|%-?punkte?n?",
     basis=r"basispunkte?n?|bp|bps",
     times=r"mal|x|fache|-fache",
+    target=r"ziele?n?s?|zielwert\w*|zielerreichung|planwert\w*",
 )
 
 _JAPANESE_SCALES = {"千": 3, "万": 4, "百万": 6, "億": 8, "兆": 12}
@@ -228,6 +232,9 @@ _LEXICONS: dict[str, Lexicon] = {
         rise=_joined(ENGLISH.rise, "増加|上昇|増|伸び|上回"),
         fall=_joined(ENGLISH.fall, "減少|低下|減|下落|下回"),
         change=_joined(ENGLISH.change, "変化|変動|差"),
+        high=_joined(ENGLISH.high, "最も高い|最大|最高|最多"),
+        low=_joined(ENGLISH.low, "最も低い|最小|最低|最少"),
+        target=_joined(ENGLISH.target, "目標|達成率"),
     ),
     "ar": _beside_english(
         scales={**ENGLISH.scales, **_ARABIC_SCALES},
@@ -236,5 +243,8 @@ _LEXICONS: dict[str, Lexicon] = {
         rise=_joined(ENGLISH.rise, "ارتفع|ارتفعت|ارتفاع|زاد|زادت|زيادة|نما|نمت"),
         fall=_joined(ENGLISH.fall, "انخفض|انخفضت|انخفاض|تراجع|تراجعت|هبط|هبطت"),
         change=_joined(ENGLISH.change, "تغير|تغيرت|تغيّر|فرق"),
+        high=_joined(ENGLISH.high, "أعلى|أكبر|أكثر"),
+        low=_joined(ENGLISH.low, "أدنى|أقل|أصغر"),
+        target=_joined(ENGLISH.target, "الهدف(?: البالغ)?"),
     ),
 }

@@ -45,6 +45,9 @@ class Value:
         scale: what ``value`` is counted in, e.g. 1000 for a table in thousands.
         per: ``day``, ``week`` …, where the value is so much in each ("rises 3 % a week").
         compared_to: the period that a change is counted from, written as ``period`` is.
+        group: the dimension of its entity (``country``), so that "leads" compares like with like.
+        good: 1 where more is better, -1 where less is, 0 where that is not known.
+        target: it is what was aimed at, not what came out.
     """
 
     id: str
@@ -58,6 +61,9 @@ class Value:
     scale: Decimal = Decimal(1)
     compared_to: str = ""
     per: str = ""
+    group: str = ""
+    good: int = 0
+    target: bool = False
 
     @property
     def exact(self) -> Decimal:

@@ -87,15 +87,6 @@ _MULTIPLES: dict[str, list[tuple[str, Decimal | None, Decimal, int]]] = {
 _HUNDREDTH = Decimal("0.01")
 _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
     "en": [
-        (r"two[- ]thirds?", Decimal(2) / 3),
-        (r"three[- ]quarters?(?! (?:of )?(?:19|20)\d\d| ended)", Decimal("0.75")),
-        (r"(?:a|one)[- ]third", Decimal(1) / 3),
-        (r"(?:a|one)[- ]quarter(?= of\b| share|[.,;]|$| as\b)|by a quarter", Decimal("0.25")),
-        (r"(?:one|1) in (?:two|2)", Decimal("0.5")),
-        (r"(?:one|1) in (?:three|3)", Decimal(1) / 3),
-        (r"(?:one|1) in (?:four|4)", Decimal("0.25")),
-        (r"(?:one|1) in (?:five|5)", Decimal("0.2")),
-        (r"(?:one|1) in (?:ten|10)", Decimal("0.1")),
         (
             (
                 r"half(?! (?:year|of (?:19|20)\d\d)"
@@ -104,13 +95,6 @@ _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
             ),
             Decimal("0.5"),
         ),
-        (r"(?:a|one)[- ]fifth", Decimal("0.2")),
-        (r"two[- ]fifths", Decimal("0.4")),
-        (r"three[- ]fifths", Decimal("0.6")),
-        (r"four[- ]fifths", Decimal("0.8")),
-        (r"(?:a|one)[- ]sixth", Decimal(1) / 6),
-        (r"(?:a|one)[- ]eighth", Decimal("0.125")),
-        (r"(?:a|one)[- ]tenth", Decimal("0.1")),
     ],
     "de": [
         (r"zwei drittel\w?", Decimal(2) / 3),
@@ -170,9 +154,54 @@ def _factors(text: str, short: str) -> Iterator[NumberWord]:
     for pattern, value, half, turns in _MULTIPLES[short]:
         for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?!\w)", text, re.IGNORECASE):
             yield NumberWord(match.start(), match.end(), value, half, True, turns=turns)
+    for match in _PARTS[short].finditer(text):
+        value = _part(match, short)
+        half = _HUNDREDTH if value is None else min(_HUNDREDTH, value / 20)
+        yield NumberWord(match.start(), match.end(), value, half, True)
     for pattern, value in _FRACTIONS[short]:
         for match in re.finditer(rf"(?<![\w])(?:{pattern})(?!\w)", text, re.IGNORECASE):
             yield NumberWord(match.start(), match.end(), value, _HUNDREDTH, True)
+
+
+_DENOMINATORS: dict[str, dict[str, int]] = {
+    "en": {
+        "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6,
+        "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "twentieth": 20,
+        "hundredth": 100,
+    },
+    "de": {
+        "drittel": 3, "viertel": 4, "fünftel": 5, "sechstel": 6, "siebtel": 7, "achtel": 8,
+        "neuntel": 9, "zehntel": 10, "zwanzigstel": 20, "hundertstel": 100,
+    },
+}  # fmt: skip
+_COUNT = rf"(?:\d+|{_UNIT_WORD})"
+_DE_COUNT = rf"(?:\d+|eine[mrsn]?|{'|'.join(sorted(_DE_ONES, key=len, reverse=True))})"
+_PARTS = {
+    "en": re.compile(
+        rf"(?<![\w-])(?P<n>an?|{_COUNT})(?:[- ](?P<d>third|quarter(?=s? (?:of (?!(?:19|20)\d\d)|"
+        rf"share|as\b)|s?[.,;]|s?$)|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|twentieth|"
+        rf"hundredth)s?| (?:in|out of) (?P<m>{_COUNT}))(?!\w)(?! in| place)",
+        re.IGNORECASE,
+    ),
+    "de": re.compile(
+        rf"(?<![\w-])(?P<n>{_DE_COUNT})(?: (?P<d>drittel|viertel|fünftel|sechstel|siebtel|achtel|"
+        rf"neuntel|zehntel|zwanzigstel|hundertstel)[ns]?|(?<!\d) (?:von|aus) (?P<m>{_DE_COUNT}))(?!\w)",
+        re.IGNORECASE,
+    ),
+}
+"""``two fifths``, ``one in eight``, ``drei von vier``."""
+
+
+def _part(match: re.Match[str], short: str) -> Decimal | None:
+    small = _SMALL if short == "en" else {**_DE_ONES, "eine": 1, "einem": 1, "eines": 1, "einer": 1}
+    words = match.groupdict()
+
+    def count(word: str) -> int | None:
+        return int(word) if word.isdigit() else {"a": 1, "an": 1, **small}.get(word.lower())
+
+    above = count(words["n"])
+    below = _DENOMINATORS[short][words["d"].lower()] if words["d"] else count(words["m"])
+    return Decimal(above) / below if above is not None and below else None
 
 
 def _and_a_half(text: str) -> Iterator[NumberWord]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from reports.guard import when
 from reports.guard.labels import Label
-from reports.guard.language import is_german
+from reports.guard.language import is_german, primary
 from reports.guard.model import Rule, Value
 from reports.guard.scan import Sentence
 from reports.guard.when import Named, When
@@ -75,19 +75,53 @@ _NEUTRAL = re.compile(
 )
 
 
-def _role(sentence: Sentence, index: int) -> str:  # noqa: PLR0911 - a case a line
+JOINED = re.compile(
+    r"\s*(?:,|&|/|(?:,\s*)?(?:and|und|or|oder|sowie|as well as))\s*(?:the |in |der |die |das )?",
+    re.I,
+)
+"""What joins two subjects of one statement."""
+
+
+def _role(sentence: Sentence, index: int) -> str:
     """``base``, ``current``, ``between``, ``back`` or nothing: how the period is introduced."""
     here = sentence.periods[index]
     if here.when.kind.startswith("back:"):
+        return _role_of_phrase(sentence, here)
+    role = role_at(sentence, here.start)
+    if role == "joined":
+        return "between" if index and _role(sentence, index - 1) == "between" else ""
+    return role
+
+
+_TURN = re.compile(r"[- ](?:on|over|by|to|upon)[- ]|[ymwqd][- /]?o?[- /]?[ymwqd]$|change$", re.I)
+_BEFORE_PHRASE = re.compile(
+    r"(?<!\w)(?:on|over|than|from|against|versus|vs\.?|with|to|since|as|of|after|als|gegenüber|ggü\.?|"
+    r"von|zum|zur|nach|mit|des|der)\s(?:(?:the|that|those|its|in|of|for|dem|der|den|same|level|week|"
+    r"month|day|weekday|quarter|demselben|derselben|monat|woche|wochentag|jener|im)\s)*$",
+    re.IGNORECASE,
+)
+
+
+def _role_of_phrase(sentence: Sentence, named: Named) -> str:
+    """A phrase is a base ("on the week before") or tells when something was ("last week")."""
+    if primary(sentence.language) not in {"en", "de"}:
         return "base"
-    before = sentence.text[sentence.start : here.start]
+    if _TURN.search(sentence.text[named.start : named.end]):
+        return "base"
+    before = _BEFORE_PHRASE.search(sentence.text, sentence.start, named.start)
+    return "base" if before is not None else ""
+
+
+def role_at(sentence: Sentence, start: int) -> str:  # noqa: PLR0911 - a case a line
+    """How what starts there is introduced: as :func:`_role`, or ``joined`` by an "and"."""
+    before = sentence.text[sentence.start : start]
     tail = re.findall(r"[^\W_]+|[^\s\w]", before)[-5:]
     for place, word in enumerate(reversed(tail)):
         rest = [w.lower() for w in tail[: len(tail) - place - 1]]
         if word.lower() in {"between", "zwischen"}:
             return "between"
-        if word.lower() in {"and", "und", "-", "\u2013"} and index:
-            return "between" if _role(sentence, index - 1) == "between" else ""
+        if word.lower() in {"and", "und", "-", "\u2013"}:
+            return "joined"
         if word.lower() in {"to", "bis", "until", "till", "through", "auf", "zum"}:
             comparing = {"compared", "relative", "comparison", "due", "prior", "equal"}
             if rest and rest[-1] in comparing:
@@ -148,6 +182,14 @@ def near_periods(reading: Reading, number: int) -> list[Named]:
 def known(reading: Reading, said: When) -> bool:
     """Whether a text may name the period freely."""
     return any((w := reading.when(k)) is not None and w.same(said) for k in reading.known)
+
+
+def speaks_of_target(reading: Reading) -> list[tuple[int, int]]:
+    """Where a sentence calls something a target."""
+    sentence = reading.sentence
+    pattern = sentence.words.target
+    found = re.compile(rf"(?<![^\W_])(?:{pattern})(?![^\W_])|[目達][標成]率?", re.IGNORECASE)
+    return [m.span() for m in found.finditer(sentence.text, sentence.start, sentence.end)]
 
 
 def untimely(reading: Reading, number: int, value: Value) -> Objection | None:

@@ -143,8 +143,8 @@ def _free(pattern: str) -> re.Pattern[str]:
     )
 
 
-_NO_DIRECTION = re.compile(
-    r"(?:made|make|makes|making|set|follow\w*|back|start\w*|end\w*|broken|built|build|sign\w*|"
+NO_DIRECTION = re.compile(
+    r"(?:made|make|makes|making|add|adds|added|adding|set|follow\w*|back|start\w*|end\w*|broken|built|build|sign\w*|"
     r"back\w*|no|not) (?:up|down|more|less)|up to|more or less|more than one|"
     r"(?:from|and) above|(?:see|shown|as|the|table) (?:above|below)|up-to-date|ab (?:dem|der)|"
     r"zu (?:den|der|dem|einem|einer|beginn|ende)|plus or minus|no longer",
@@ -153,7 +153,7 @@ _NO_DIRECTION = re.compile(
 
 
 def _directions(text: str, words: Lexicon, taken: set[int]) -> list[Direction]:
-    closed = {i for m in _NO_DIRECTION.finditer(text) for i in range(m.start(), m.end())} | taken
+    closed = {i for m in NO_DIRECTION.finditer(text) for i in range(m.start(), m.end())} | taken
     bounds = _word(f"{words.over}|{words.under}|{hedges.VERBS}")
     for match in bounds.finditer(text):
         # "more than 5": the number comes next, so this is a bound, not a direction.
@@ -179,7 +179,7 @@ def _superlatives(text: str, words: Lexicon, taken: set[int]) -> list[Superlativ
         (
             Superlative(match.start(), match.end(), sign)
             for sign, pattern in ((1, words.high), (-1, words.low))
-            for match in _word(pattern).finditer(text)
+            for match in _free(pattern).finditer(text)
             if match.start() not in taken
             and not re.search(r"\bat $", text[: match.start()], re.IGNORECASE)
         ),

@@ -9,6 +9,7 @@ from reports.guard.labels import Label
 from reports.guard.model import Value
 from reports.guard.quantities import Quantity
 from reports.guard.reading import (
+    JOINED,
     Objection,
     Reading,
     in_order,
@@ -179,6 +180,8 @@ def _entity(reading: Reading, number: int, value: Value) -> Objection | None:
     start, end = sentence.segments[number]
     whole = re.search(rf"\b(?:{sentence.words.whole})\b", sentence.text[start:end], re.IGNORECASE)
     said = _closest(own, quantity)
+    if said and _joined(reading, everywhere, said[0]):
+        return Objection("entity", f"is of one member, not of {said[0].text} and another")
     if not said and not whole:
         left = [m for m in everywhere if m.start < quantity.start]
         right = [m for m in everywhere if m.start >= quantity.end]
@@ -196,6 +199,12 @@ def _entity(reading: Reading, number: int, value: Value) -> Objection | None:
     return Objection("entity", f"is of {value.entity}, not of {said[0].text}")
 
 
+def _joined(reading: Reading, labels: list[Label], last: Label) -> bool:
+    """Whether another label is joined to it, so that a number after both is of neither."""
+    text = reading.sentence.text
+    return any(m.end <= last.start and JOINED.fullmatch(text[m.end : last.start]) for m in labels)
+
+
 def _same_entity(reading: Reading, label: Label, value: Value) -> bool:
     return any(v.id in label.entities and v.entity == value.entity for v in reading.values)
 
@@ -210,6 +219,8 @@ def _name(reading: Reading, number: int, value: Value) -> Objection | None:
     if in_order(reading, everywhere, number):
         own = [everywhere[number]]
     said = _closest(own, quantity)
+    if said and said[0].end <= quantity.start and _joined(reading, own, said[0]):
+        return Objection("name", f"is of one measure, not of {said[0].text} and another")
     beside = [m for m in own if m.start >= quantity.end and m.start - quantity.end <= 12]
     if not said:
         left = [m for m in everywhere if m.start < quantity.start]

@@ -13,6 +13,7 @@ from reports.guard.reading import (
     is_period,
     known,
     near_periods,
+    role_at,
     untimely,
 )
 from reports.guard.when import Named, When
@@ -25,6 +26,8 @@ def of_derived(reading: Reading, number: int, derived: Derived) -> Objection | N
         or _labels_of_derived(reading, number, derived, "names")
         or _share_order(reading, derived)
         or _period_of_derived(reading, number, derived)
+        or _ends_in_words(reading, number, derived)
+        or _part_named(reading, number, derived)
         or next(
             (o for v in derived.of if (o := _words_of_derived(reading, number, v, derived))), None
         )
@@ -51,6 +54,45 @@ def _words_of_derived(
     return None if mixed else untimely(reading, number, value)
 
 
+def _ends_in_words(reading: Reading, number: int, derived: Derived) -> Objection | None:
+    """A change between columns without a date ends and begins where the sentence says."""
+    if not derived.signed:
+        return None
+    now, then = derived.of
+    said = [
+        m for m in reading.labels(number, "periods")
+        if is_period(m, now) and is_period(m, then) and bool({now.id, then.id} & m.periods)
+    ]  # fmt: skip
+    roles = [role_at(reading.sentence, m.start) for m in said]
+    if "between" in roles:
+        return None
+    if len(said) == 2 and roles == ["", "current"]:
+        roles = ["base", "current"]
+    for label, role in zip(said, roles, strict=True):
+        end = then if role == "base" else now
+        if end.id not in label.periods:
+            return Objection("period", f"is a change to {now.period} from {then.period}")
+    return None
+
+
+def _part_named(reading: Reading, number: int, derived: Derived) -> Objection | None:
+    """A sum or mean over columns, some of them in words, names all or none."""
+    if derived.op not in {"sum", "mean"} or len({v.period for v in derived.of}) == 1:
+        return None
+    times = near_periods(reading, number)
+    labels = [m for m in reading.sentence.labels if m.periods]
+    named = [
+        any(v.id in m.periods for m in labels)
+        or ((own := reading.when(v.period)) is not None
+            and any(own.same(p.when) or p.when.holds(own) or p.when.kind == "span" for p in times))
+        for v in derived.of
+    ]  # fmt: skip
+    if any(named) and not all(named):
+        missing = derived.of[named.index(False)]
+        return Objection("period", f"is derived from {missing.period} too, which is not named")
+    return None
+
+
 def _labels_of_derived(
     reading: Reading, number: int, derived: Derived, what: str
 ) -> Objection | None:
@@ -73,7 +115,7 @@ def _labels_of_derived(
 
 _OF_WHOLE = re.compile(
     r"\b(?:of|out of|von|vom|der|des|in|to|zu[rm]?|relative to|an|am|per|pro|je|by|over|for)"
-    r"(?:\s(?:the|all|our|its|total|den|dem|der|allen))*\s$",
+    r"(?:\s(?:the|all|our|its|total|den|dem|der|allen))*\s\(?$",
     re.IGNORECASE,
 )
 _PART_OF = re.compile(

@@ -192,14 +192,17 @@ _BACK = re.compile(
     r"|(?P<u9>yesterday|gestern)"
     r"|(?:letzte|vergangene|vorige|vorherige)[nmrs]? (?P<ua>Woche|Monat|Quartal|Jahr|Tag)e?s?)\b"
     r"|\b(?P<u4>Vorwoche|Vormonat|Vorquartal|Vorjahr|Vortag)(?:e?s|es)?"
-    r"(?P<w5>woche|monat|quartal)?\b",
+    r"(?P<w5>woche|monat|quartal)?\b"
+    r"|(?:前|昨|先)(?P<ub>日|週|月|年)(?:同(?:曜日|週|月|日))?"
+    r"|(?:(?:اليوم|الأسبوع|الشهر) نفسه من )?(?P<uc>اليوم|الأسبوع|الشهر|العام) (?:السابق|الماضي)",
     re.IGNORECASE,
 )
-_GERMAN_BACK = {
+_UNITS = {
     "vorwoche": "week", "vormonat": "month", "vorquartal": "quarter", "vorjahr": "year",
     "vortag": "day", "woche": "week", "monat": "month", "quartal": "quarter", "jahr": "year",
     "tag": "day", "yesterday": "day", "gestern": "day", "y": "year", "m": "month", "w": "week",
-    "q": "quarter", "d": "day",
+    "q": "quarter", "d": "day", "日": "day", "週": "week", "月": "month", "年": "year",
+    "اليوم": "day", "الأسبوع": "week", "الشهر": "month", "العام": "year",
 }  # fmt: skip
 
 
@@ -283,9 +286,7 @@ def find(text: str, language: str, taken: set[int]) -> list[Named]:
         if not any(index in taken for index in range(match.start(), match.end())):
             unit = next(name for name, said in match.groupdict().items() if said)
             word = match.group(unit).lower()
-            found.append(
-                Named(match.start(), match.end(), When("back:" + _GERMAN_BACK.get(word, word)))
-            )
+            found.append(Named(match.start(), match.end(), When("back:" + _UNITS.get(word, word))))
             taken.update(range(match.start(), match.end()))
     found.sort(key=lambda named: named.start)
     return list(_weeks_between(text, found))
@@ -319,8 +320,9 @@ def _year_of_first(first: When, last: When) -> When:
 
 @cache
 def parse(period: str, language: str = "en") -> When | None:
-    """What a period's key or words mean; None for words that name no time."""
+    """What a period's key or words mean; None for words that name no time ("prior year")."""
     found = find(plain(period), language, set())
+    found = [named for named in found if not named.when.kind.startswith("back:")]
     exact = [named for named in found if named.end - named.start == len(period.strip())]
     if exact:
         return exact[0].when

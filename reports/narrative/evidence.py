@@ -99,4 +99,8 @@ def _values(brief: Brief) -> Iterator[guard.Value]:
             rank_of=(ranked or None) if fact.kind is Kind.RANK else None,
             compared_to=fact.compared_to,
             per=str(brief.period.grain) if fact.kind is Kind.TREND else "",
+            # The id is the only thing that keeps countries and products apart.
+            group=fact.id.removeprefix(f"{fact.kpi}.").split(".")[0] if fact.entity else "",
+            good={"up": 1, "down": -1, "none": 0}[fact.good],
+            target=fact.kind is Kind.TARGET,
         )

@@ -316,9 +316,9 @@ def test_an_order_in_a_passage_stays_a_quotation(written: Callable[..., Written]
     assert done.narrator == "template"
     assert "evil" not in str((done.summary, done.sections))
     assert "9,999,999" not in str((done.summary, done.sections))
-    by_place = {one.place.index: one.rule for one in done.refusals if one.place.section}
-    assert set(by_place) == {0, 1, 2}
-    assert by_place[1] == by_place[2] == "address"
+    refused = {(one.place.index, one.rule) for one in done.refusals if one.place.section}
+    assert {index for index, _ in refused} == {0, 1, 2}
+    assert {(1, "address"), (2, "address")} <= refused
 
 
 @pytest.mark.parametrize(
