@@ -54,13 +54,15 @@ def bind(reading: Reading, number: int, candidates: Sequence[Candidate]) -> Boun
     return worst
 
 
-def _objection(
+def _objection(  # noqa: PLR0911 - a case a line
     reading: Reading, number: int, quantity: Quantity, candidate: Candidate
 ) -> Objection | None:
     said = bases.rate(reading.sentence.text, quantity.end)
     sources = candidate.of if isinstance(candidate, Derived) else (candidate,)
-    if said and not any(said in f"{v.per} {v.unit} {' '.join(v.names)}".lower() for v in sources):
+    if said and not any(_is_per(said, value, reading.language) for value in sources):
         return Objection("period", f"{_label(candidate)} is not so much a {said}")
+    if quantity.level and candidate.signed:
+        return Objection("direction", f"{_label(candidate)} is a change, not a level")
     numeric = _numeric(reading, number, quantity, candidate)
     if numeric is not None:
         return numeric
@@ -73,6 +75,11 @@ def _objection(
     if candidate.target and not speaks_of_target(reading):
         return Objection("name", f"{candidate.id} is a target")
     return scope.of_value(reading, number, candidate)
+
+
+def _is_per(said: str, value: Value, language: str) -> bool:
+    words = f"{value.per} {value.unit} {' '.join(value.names)}".lower().split()
+    return stem(said, language) in {stem(word, language) for word in words}
 
 
 _RANKED = re.compile(r"\b(?:rank\w*|place\w*|position|number|no\.|platz|rang|stelle)|#", re.I)

@@ -84,9 +84,12 @@ def claims(
             _known(form, plain, language, terms, grains) for form in _bare_arabic(word)
         ):
             continue
-        parts = re.split(r"[-']", word)
+        parts = list(re.finditer(r"[^\W\d_]+", match.group()))
         if len(parts) > 1 and all(
-            len(part) == 1 or _known(part, plain, language, terms, grains) for part in parts
+            len(part.group()) == 1
+            or match.start() + part.start() in taken
+            or _known(part.group().lower(), plain, language, terms, grains)
+            for part in parts
         ):
             continue
         yield (
@@ -158,10 +161,11 @@ def _read(reading: Reading) -> set[int]:
         if (rate := bases.RATE.match(sentence.text[number.end :])) is not None
     ]
     words = sentence.words
+    leading = "another|additional|further|weitere|more"
     before = re.compile(
-        r"(?:(?<!\w)(?!(?:another|additional|further|more(?! than)|weitere)\s)"
-        rf"(?:{words.over}|{words.under}|{hedges.VERBS}|{words.about}|{words.filler})"
-        r"\.?\s(?:(?:a|an|the)\s)?)+$",
+        rf"(?:(?<!\w)(?!(?:{leading})\s)(?:{words.filler})\s)*"
+        rf"(?:(?<!\w)(?:{words.over}|{words.under}|{hedges.VERBS}|{words.about})\.?\s"
+        r"(?:(?:a|an|the)\s)?)?$",
         re.IGNORECASE,
     )
     for number in (*sentence.numbers, *sentence.ordinals):

@@ -29,6 +29,7 @@ _UNDER = (
     r"south of|at maximum|a maximum of|not more than|short of|shy of|fell short of|undershot|"
     r"unterschritt(?:en)?|nicht mehr als|maximal"
 )
+_OF_LEVELS = r"exceed|surpass|topp|tops|pass|undershot|fell short|über(?:stieg|traf|schr)|unterschr"
 VERBS = f"{_OVER}|{_UNDER}"
 """Bounds that may also be read as words of direction."""
 _CLOSE = r"nearly|almost|close to|just under|fast|beinahe|nahezu|knapp|annähernd|just below"
@@ -63,7 +64,9 @@ def bounded(text: str, quantity: Quantity, words: Lexicon) -> Quantity:
             word = found.group("w")
             close = bound < 0 and re.search(rf"(?:^|\s)(?:{_CLOSE})$", word) is not None
             inclusive = re.search(_INCLUSIVE, word) is not None
-            return _bound(quantity, bound, inclusive=inclusive or close, close=close)
+            level = re.match(_OF_LEVELS, word) is not None
+            read = _bound(quantity, bound, inclusive=inclusive or close, close=close)
+            return replace(read, level=level)
     if re.search(rf"(?<!\w)(?:{words.about})\.?\s(?:a |an )?$|[~≈]\s?$", before):
         half = min(_rounded(text, quantity), _part(quantity, NEAR))
         return replace(quantity, approximate=True, half=max(half, quantity.half))

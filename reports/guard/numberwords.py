@@ -185,7 +185,8 @@ _PARTS = {
     ),
     "de": re.compile(
         rf"(?<![\w-])(?P<n>{_DE_COUNT})(?: (?P<d>drittel|viertel|fünftel|sechstel|siebtel|achtel|"
-        rf"neuntel|zehntel|zwanzigstel|hundertstel)[ns]?|(?<!\d) (?:von|aus) (?P<m>{_DE_COUNT}))(?!\w)",
+        rf"neuntel|zehntel|zwanzigstel|hundertstel)[ns]?"
+        rf"|(?<!\d) (?:von|aus) (?P<m>{_DE_COUNT}))(?!\w)",
         re.IGNORECASE,
     ),
 }

@@ -30,7 +30,8 @@ giving equal equals equalled equaled measured measures read reads say says said 
 told note notes noted noting list lists listed present presents presented disclose disclosed
 published find finds found look looks looking consider considering computed calculated compare
 compares compared comparing comparison spend spends spent earn earns earned pay pays paid cost
-costs costing hit sits sat lay ran put puts turned arrived closed landed logged counted ended
+costs costing hit sits sat lay ran put puts go goes went gone turned arrived closed landed
+logged counted ended
 serve served served handled shipped returned use uses used
 rank ranks ranked ranking place places position
 table tables figure figures company companies group groups firm firms corporation organisation

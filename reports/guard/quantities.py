@@ -30,6 +30,7 @@ class Quantity:
         approximate: "about".
         bracketed: it stands alone in brackets, after a word that does not ask for a number.
         scaled: a scale word was written.
+        level: its bound is a verb that compares levels ("exceeded"), so it is no change.
         strict: the bound itself is not reached ("more than", not "at least").
         turns: -1 where the word itself says "less" ("halved"), 1 for "doubled", else 0.
     """
@@ -48,6 +49,7 @@ class Quantity:
     scaled: bool = False
     turns: int = 0
     strict: bool = False
+    level: bool = False
 
 
 @cache

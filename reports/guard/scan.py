@@ -144,10 +144,10 @@ def _free(pattern: str) -> re.Pattern[str]:
 
 
 NO_DIRECTION = re.compile(
-    r"(?:made|make|makes|making|add|adds|added|adding|set|follow\w*|back|start\w*|end\w*|broken|built|build|sign\w*|"
+    r"(?<!\w)(?:(?:made|make|makes|making|add|adds|added|adding|set|follow\w*|back|start\w*|end\w*|broken|built|build|sign\w*|"
     r"back\w*|no|not) (?:up|down|more|less)|up to|more or less|more than one|"
     r"(?:from|and) above|(?:see|shown|as|the|table) (?:above|below)|up-to-date|ab (?:dem|der)|"
-    r"zu (?:den|der|dem|einem|einer|beginn|ende)|plus or minus|no longer",
+    r"zu (?:den|der|dem|einem|einer|beginn|ende)|plus or minus|no longer)(?!\w)",
     re.IGNORECASE,
 )
 

@@ -184,7 +184,8 @@ def _entity(reading: Reading, number: int, value: Value) -> Objection | None:
         return Objection("entity", f"is of one member, not of {said[0].text} and another")
     if not said and not whole:
         left = [m for m in everywhere if m.start < quantity.start]
-        right = [m for m in everywhere if m.start >= quantity.end]
+        # Between two numbers a member belongs to the second one.
+        right = [m for m in everywhere if m.start >= sentence.numbers[-1].end]
         said = left[-1:] or (right[:1] if value.entity else [])
     if not said and value.entity:
         said = list(reading.members[-1:])

@@ -25,7 +25,7 @@ _MAGNITUDES = (
 )
 _ROMAN_AFTER = re.compile(r"\s+[IVXLCDM]+(?!\w)")
 _WORD_AFTER = re.compile(rf"[ -]?(?:{_MAGNITUDES})(?!\w)", re.IGNORECASE)
-_MARK_AFTER = re.compile(r"\s?[\^*×÷‰‱~]|\s?[+](?!\s)|[/\\_#@=&|]\S|[^\W\d_]|\d")
+_MARK_AFTER = re.compile(r"\s?[\^*×÷‰‱~%°]|\s?[+](?!\s)|[/\\_#@=&|]\S|[^\W\d_]|\d")
 _MARK_BEFORE = re.compile(r"(?:[\^*×÷±/\\_@&|]|\+/-|10\^)\s?$")
 
 

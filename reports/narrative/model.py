@@ -101,6 +101,10 @@ Rules:
 - List in "facts" the ids of the facts whose numbers a paragraph states, and in "derivations" what
   you computed: op (difference, growth, share, sum, mean, ratio) and the ids of its facts in order.
 - List in "passages" the ids of the passages that a paragraph leans on. Take no number from them.
+- In a paragraph that states facts use plain words only: labels, entities, periods, was, came to,
+  rose, fell, higher, lower, more, less. No adjective or adverb of amount ("sharply", "record"), no
+  negation, no forecast, no comparison that no fact shows: a word that the checks do not know
+  refuses its sentence. What passages say goes into a paragraph without facts.
 - Write no number in words, no web or mail address, no markup. State no cause that neither a
   contribution nor a passage supports. Where a fact has a gap, say that data is missing.
 - The summary has one to three paragraphs, each section one to three. The finding comes first.
