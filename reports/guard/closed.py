@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 from reports.guard import bases, hedges, standing
 from reports.guard.bind import NEGATIVE_NOUNS, POSITIVE_NOUNS
@@ -24,7 +25,8 @@ from reports.guard.scan import NO_DIRECTION
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _PHRASES = {
-    "en": r"(?:there (?:is|was) )?no data|in all|as well as|in line with|such as|in order to|"
+    "en": r"(?:there (?:is|was) )?no data|in all|as well as|such as|"
+    r"in line with (?:the )?(?:plans?|expectations|targets?)|in order to|"
     r"as of|as at|that is|up-to-date|the same(?= (?:week|month|quarter|day|period|weekday)\b)|"
     r"not only|percentage change|in percentage terms",
     "de": r"fehlen(?: die)? daten|zum vergleich|vor allem|in höhe von|das heißt|"
@@ -96,10 +98,31 @@ def claims(
             match.start(), match.end(),
             Objection("ambiguous", "is not understood here: use a label, a plain verb, or none"),
         )  # fmt: skip
+    yield from _orders(reading)
     for index in range(sentence.start, sentence.end):
         mark = sentence.text[index]
         if index not in taken and not mark.isalnum() and mark != "_" and not harmless_mark(mark):
             yield index, index + 1, Objection("ambiguous", "is a mark that is not understood")
+
+
+_ORDER = re.compile(
+    r"(?<!\w)(?P<w>after|over|under|nach|über|unter)\s(?:the |der |die |das |dem )?$", re.I
+)
+
+
+def _orders(reading: Reading) -> Iterator[tuple[int, int, Objection]]:
+    """A preposition between two members or two measures puts one before the other."""
+    sentence = reading.sentence
+    for what in ("entities", "names"):
+        labels = [m for m in sentence.labels if getattr(m, what)]
+        for before, label in pairwise(labels):
+            found = _ORDER.search(sentence.text, before.end, label.start)
+            numbers = any(before.end <= n.start < label.start for n in sentence.numbers)
+            if found is not None and not numbers:
+                yield (
+                    found.start("w"), found.end("w"),
+                    Objection("ambiguous", "puts one before the other, which is not checked"),
+                )  # fmt: skip
 
 
 def _known(

@@ -41,7 +41,7 @@ charts case cases result results basis terms date end beginning start sum unit u
 countries market markets region regions customer customers client clients shopper shoppers people
 member members product products store stores shop shops measure measures metric metrics indicator
 according based relating related regarding concerning respect relation relative set account
-line plan plans expectations following follows followed next among recent size trend season
+following follows followed next among recent size trend season
 removed ranged range ranges worth i e g eg ie id
 quarter-end year-end month-end
 """
@@ -49,7 +49,7 @@ _GERMAN = """
 der die das den dem des ein eine einen einem einer eines dieser diese dieses diesen diesem jener
 jene jenes jenen es er sie ihr ihre ihren ihrem ihrer wir unser unsere unseren uns man wer was
 welche welcher welches wo wie als am an auf aus bei beim bis durch für gegen gegenüber in im ins
-laut mit mittels nach neben seit über um unter von vom vor während zu zum zur zwischen
+laut mit mittels nach neben seit über um unter von vom während zu zum zur zwischen
 innerhalb ab
 und oder sowie sowohl doch aber jedoch hingegen dagegen wohingegen obwohl dass daher damit dabei
 dazu davon darin hier dort da so auch ferner zudem außerdem beziehungsweise bzw jeweils nämlich

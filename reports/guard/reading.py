@@ -88,6 +88,10 @@ def _role(sentence: Sentence, index: int) -> str:
     if here.when.kind.startswith("back:"):
         return _role_of_phrase(sentence, here)
     role = role_at(sentence, here.start)
+    text = sentence.text[here.start : here.end]
+    if role == "base" and re.search(r"\d\.?\s(?:to|bis)\s\d", text):
+        # "From 6 to 12 December" is one span, and nothing is compared.
+        return ""
     if role == "joined":
         return "between" if index and _role(sentence, index - 1) == "between" else ""
     return role

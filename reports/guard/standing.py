@@ -104,7 +104,7 @@ def claims(reading: Reading, bound: Sequence[Bound], cited: Sequence[Value]) -> 
         if not changes or any(abs(change.exact) >= _LEVEL for change in changes):
             yield start, end, Objection("direction", "no cited change is that small")
     yield from _targets(reading, stated)
-    yield from _movers(reading, stated)
+    yield from _movers(reading, cited)
 
 
 def _leads(reading: Reading, stated: Sequence[Value]) -> bool:
@@ -158,15 +158,26 @@ def _gain(reading: Reading, target: Value) -> int:
     return 0
 
 
-def _movers(reading: Reading, stated: Sequence[Value]) -> Iterator[Claim]:
-    """Who made a change has its sign, who moved the other way has not."""
+def _movers(reading: Reading, cited: Sequence[Value]) -> Iterator[Claim]:
+    """Who made a change has its sign, who moved the other way has not; with a number or without."""
+    members = [m for m in reading.sentence.labels if m.entities]
     for kind, side in (("made", 1), ("against", -1)):
+        sides = [
+            {
+                sign * side * (whole or sign * side)
+                for v in cited
+                if v.signed and v.id in m.entities and isinstance(v.value, Decimal)
+                for sign, whole in [(_sign(v), _whole_sign(reading, v))]
+            }
+            for m in members
+        ]
         for start, end in _found(reading, kind):
-            parts = [v for v in stated if v.entity and v.signed]
-            wholes = {_whole_sign(reading, v) for v in parts}
-            signs = {side * ((v.exact > 0) - (v.exact < 0)) for v in parts}
-            if not parts or len(signs) > 1 or not (wholes <= {0} or wholes == signs):
+            if not sides or not all(1 in one for one in sides):
                 yield start, end, Objection("direction", "no cited contributions say so")
+
+
+def _sign(value: Value) -> int:
+    return (value.exact > 0) - (value.exact < 0)
 
 
 def _whole_sign(reading: Reading, part: Value) -> int:
@@ -177,7 +188,7 @@ def _whole_sign(reading: Reading, part: Value) -> int:
             and (value.period, value.compared_to) == (part.period, part.compared_to)
             and value.compared_to and isinstance(value.value, Decimal)
         ):  # fmt: skip
-            return (value.exact > 0) - (value.exact < 0)
+            return _sign(value)
     return 0
 
 

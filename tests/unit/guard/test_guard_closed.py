@@ -48,7 +48,8 @@ TRUE = {
     "France leads in net sales with £73,456.|Net sales improved on the week before.|"
     "Net sales came to £123,457. The target of £130,000 was missed.|"
     "Visits were level with the week before.|"
-    "The return rate ranked second.|Net sales were £123,000 or more.",
+    "The return rate ranked second.|Net sales were £123,457 from 13 to 19 December 2010.|"
+    "Net sales were £123,000 or more.",
     "de": "Der Nettoumsatz betrug 123.457 £.|Der Nettoumsatz lag um 12,2 % über dem der Vorwoche.|"
     "Der Nettoumsatz nahm gegenüber der Vorwoche um 12,2 % auf 123.457 £ zu.|"
     "Die Retourenquote lag bei 12,5 Prozent.|Der Nettoumsatz nahm zu.|"
@@ -73,7 +74,9 @@ FALSE = {
     "Net sales were £123,457 ↑.|The average net sales were £123,457.|"
     "Net sales this year were £123,457.|Net sales rose again, by 12.2 %.|"
     "Net sales rose sharply by 12.2 %.|Net sales rose for the second week.|"
-    "Net sales were £123,457 excluding VAT.|Net sales were £124,000 or more.|"
+    "Net sales were £123,457 from 6 to 12 December 2010.|Germany came after France.|"
+    "Orders exceeded expectations at 1,234.|Net sales were £123,457 excluding VAT.|"
+    "Net sales were £124,000 or more.|"
     "The target of £130,000 was met.|Net sales came to £130,000.|"
     "Net sales got worse than the week before.|Net sales were level with the week before.|"
     "The operating result was a profit of £5,000.|The operating result was £5,000.",
@@ -84,7 +87,8 @@ FALSE = {
     "Der Nettoumsatz betrug nie 123.457 £.|Der Nettoumsatz halbierte sich.|"
     "Der Nettoumsatz in Germany war höher als in France.|Germany überholte France.|"
     "Jede dritte Bestellung kam aus Germany.|Ein Fünftel der Bestellungen kam aus Germany.|"
-    "Das Betriebsergebnis war ein Gewinn von 5.000 £.|Es gab 1.234 mehr Bestellungen.|"
+    "Germany lag vor France.|Das Betriebsergebnis war ein Gewinn von 5.000 £.|"
+    "Es gab 1.234 mehr Bestellungen.|"
     "Der Nettoumsatz wird 123.457 £ betragen.|Der Nettoumsatz stieg erneut um 12,2 %.",
     "ja": "「Net sales」は £123,457（前年比 +12.2%）。|「Net sales」は急落。|「Net sales」は半減。",
     "ar": "Net sales: £123,457 يوميا.|Net sales: انهيار 12.2%.",
