@@ -160,20 +160,25 @@ def _gain(reading: Reading, target: Value) -> int:
 
 def _movers(reading: Reading, cited: Sequence[Value]) -> Iterator[Claim]:
     """Who made a change has its sign, who moved the other way has not; with a number or without."""
-    members = [m for m in reading.sentence.labels if m.entities]
     for kind, side in (("made", 1), ("against", -1)):
-        sides = [
-            {
-                sign * side * (whole or sign * side)
-                for v in cited
-                if v.signed and v.id in m.entities and isinstance(v.value, Decimal)
-                for sign, whole in [(_sign(v), _whole_sign(reading, v))]
-            }
-            for m in members
-        ]
         for start, end in _found(reading, kind):
-            if not sides or not all(1 in one for one in sides):
+            # A member called "Other" is not named by "the other way".
+            members = [
+                m for m in reading.sentence.labels
+                if m.entities and not start <= m.start < end
+            ]  # fmt: skip
+            if not members or not all(_moved(reading, m, cited, side) for m in members):
                 yield start, end, Objection("direction", "no cited contributions say so")
+
+
+def _moved(reading: Reading, member: Label, cited: Sequence[Value], side: int) -> bool:
+    """Whether a cited change of a member goes the way of the whole's, or (-1) the other."""
+    for value in cited:
+        if value.signed and value.id in member.entities and isinstance(value.value, Decimal):
+            whole = _whole_sign(reading, value)
+            if not whole or _sign(value) == side * whole:
+                return True
+    return False
 
 
 def _sign(value: Value) -> int:
