@@ -205,16 +205,19 @@ class Maker:
 
     def document(self) -> Report:
         """Put the report together; write its JSON and its page."""
+        report = self._report()
+        self._save(report)
+        self._remember(report)
+        return report
+
+    def _save(self, report: Report) -> None:
         from reports.page import render
 
-        report = self._report()
         self.store.save(report)
         html = render(
             report, fact_url=lambda fact: fact_url(self.settings, report.name, report.period, fact)
         )
         self.store.write(report.name, report.period, HTML, html.encode())
-        self._remember(report)
-        return report
 
     def _remember(self, report: Report) -> None:
         """Let later reports quote this one; one that is held is not quoted."""
@@ -235,15 +238,25 @@ class Maker:
             [Block(text=p.text, heading=heading) for heading, ps in parts for p in ps],
         )
 
-    def pdf(self) -> Path:
-        """Print the page."""
-        from reports.pdf import PdfPrinter
+    def pdf(self) -> Path | None:
+        """Print the page; None on a machine without a browser, where the report then says so.
 
-        page = self.store.path(self.definition.name, self.period.key, HTML)
-        with PdfPrinter() as printer:
-            return printer.print(
-                page.read_text(), self.store.path(self.definition.name, self.period.key, PDF)
-            )
+        Raises:
+            reports.pdf.PdfError: the browser starts, but does not print.
+        """
+        from reports.pdf import NoBrowserError, PdfPrinter
+
+        name, period = self.definition.name, self.period.key
+        page, pdf = self.store.path(name, period, HTML), self.store.path(name, period, PDF)
+        try:
+            with PdfPrinter() as printer:
+                return printer.print(page.read_text(), pdf)
+        except NoBrowserError as error:
+            # One of an earlier making would show other numbers than the page.
+            pdf.unlink(missing_ok=True)
+            report, notice = self.store.load(name, period), error.notice(name, period)
+            self._save(report.model_copy(update={"notices": (*report.notices, notice)}))
+            return None
 
     def _report(self) -> Report:
         definition, sheet = self.definition, self._read(FACTS, FactSheet)

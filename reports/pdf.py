@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from platform_assets.core.errors import WeirError
 from platform_assets.core.files import write_file
 from platform_assets.core.retry import Retry
+from reports.facts.model import Notice
 from reports.page.contents import with_page_numbers
 
 if TYPE_CHECKING:
@@ -33,6 +34,19 @@ class PdfError(WeirError):
     """A page could not be printed."""
 
 
+class NoBrowserError(PdfError):
+    """There is no Chromium, or it does not start: nothing can be printed on this machine."""
+
+    def notice(self, report: str, period: str) -> Notice:
+        """What readers of a report without a PDF are told."""
+        return Notice(
+            rule="pdf",
+            message="There is no PDF: the machine that made this report has no browser that "
+            f"starts ({self.message}). The page is complete. For a PDF: {self.hint}, then "
+            f"weir report {report} --period {period}.",
+        )
+
+
 class PdfPrinter:
     """A warm Chromium that prints one page after another; use it as a context manager.
 
@@ -44,7 +58,8 @@ class PdfPrinter:
         executable: the browser; found on ``PATH`` when not given.
 
     Raises:
-        PdfError: there is no Chromium, or it does not start or print, after three attempts.
+        NoBrowserError: there is no Chromium, or it does not start, after three attempts.
+        PdfError: it does not print, after three attempts.
     """
 
     def __init__(self, *, timeout_seconds: float = 60.0, executable: str | None = None) -> None:
@@ -60,6 +75,9 @@ class PdfPrinter:
         self._thread.start()
         try:
             self._call(self._retrying(self._start))
+        except PdfError as error:
+            self.__exit__()
+            raise NoBrowserError(error.message, error.hint) from error
         except BaseException:
             self.__exit__()
             raise
@@ -130,7 +148,7 @@ class PdfPrinter:
         await self._stop()
         executable = self._executable or next(filter(None, map(shutil.which, NAMES)), None)
         if executable is None:
-            raise PdfError("no Chromium on PATH, so no PDF", "apt install chromium")
+            raise NoBrowserError("no Chromium on PATH", "apt install chromium")
         from playwright.async_api import async_playwright
 
         # A task of its own, for only its result can end the driver's process: given up half-way,

@@ -31,6 +31,11 @@ class ReportStore:
         """Where a file of a report lies, whether it is there or not."""
         return self._root / name / period / file
 
+    def document(self, name: str, period: str) -> Path:
+        """What to open: the PDF, or the page of a report that was made without one."""
+        pdf = self.path(name, period, PDF)
+        return pdf if pdf.is_file() else self.path(name, period, HTML)
+
     def write(self, name: str, period: str, file: str, content: bytes) -> Path:
         """Write one file as a whole."""
         return write_file(self.path(name, period, file), content)

@@ -27,6 +27,7 @@ from platform_assets.messaging import (
     Severity,
     notifier_from_environment,
 )
+from sensors.preload import preloaded
 
 if TYPE_CHECKING:
     from ml.anomaly.definition import Stream
@@ -180,6 +181,7 @@ def build_anomaly_sensor(
         default_status=DefaultSensorStatus.RUNNING,
         description="Sends one alert for each event of an incident: opened, updated, recovered.",
     )
+    @preloaded
     def alert_anomalies(context: SensorEvaluationContext) -> SkipReason:
         from ml.anomaly.definition import load_streams
         from ml.anomaly.outbox import Outbox

@@ -24,6 +24,7 @@ from platform_assets.messaging import (
     notifier_from_environment,
 )
 from reports.delivery.model import Delivery, State
+from sensors.preload import preloaded
 
 if TYPE_CHECKING:
     from reports.delivery.log import DeliveryLog
@@ -88,6 +89,7 @@ def build_delivery_sensor(
         default_status=DefaultSensorStatus.RUNNING,
         description="Sends one alert for each report that did not reach a recipient.",
     )
+    @preloaded
     def alert_dead_deliveries(context: SensorEvaluationContext) -> SkipReason:
         from reports.delivery.log import DeliveryLog
 

@@ -26,6 +26,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
 from sensors.failures import SentKeys
+from sensors.preload import preloaded
 
 if TYPE_CHECKING:
     from ml.drift.asking import Request
@@ -105,6 +106,7 @@ def build_drift_sensor(
         description=f"Asks for a training of the {spec.name} model when drift says so: once a "
         "reason, not within the cool-down, not while a version is on trial.",
     )
+    @preloaded
     def retrain_on_drift(context: SensorEvaluationContext) -> SensorResult:
         from ml.drift.asking import Ask, next_request
         from ml.drift.log import DriftLog

@@ -19,6 +19,7 @@ from dagster import (
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.messaging import Notification, Notifier, Severity, notifier_from_environment
 from sensors.owners import owner_of
+from sensors.preload import preloaded
 
 KEEP_KEYS = 2_000
 BODY_LIMIT = 3_000
@@ -160,6 +161,7 @@ def build_failure_sensor(
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
     )
+    @preloaded
     def notify_run_failure(context: RunFailureSensorContext) -> None:
         settings = get_settings()
         was_sent = notify_failure(

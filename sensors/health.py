@@ -37,6 +37,7 @@ from platform_assets.messaging import (
 )
 from sensors.failures import SentKeys
 from sensors.owners import owner_of
+from sensors.preload import preloaded
 
 if TYPE_CHECKING:
     from platform_assets.graph.dagster_private import FreshnessStateRecord
@@ -123,6 +124,7 @@ def build_health_sensors(
         default_status=DefaultSensorStatus.RUNNING,
         description="Sends one alert for each asset check that fails, and one when it passes.",
     )
+    @preloaded
     def alert_failed_checks(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         if context.cursor is None:
             # What failed before anybody watched is not news.
@@ -146,6 +148,7 @@ def build_health_sensors(
         description="Sends one alert for each asset that breaks its freshness policy, and one "
         "when it is fresh again.",
     )
+    @preloaded
     def alert_stale_assets(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         state = Open.read(context.cursor) if context.cursor else Open()
         to, sent, url = place()

@@ -21,6 +21,7 @@ from dagster import (
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.graph.dagster_private import NOT_FINISHED_STATUSES
 from platform_assets.graph.runs.host import VERSION_TAG, LongLived
+from sensors.preload import preloaded
 
 GRACE = timedelta(seconds=45)
 """How long a run may take from its start to taking its lease."""
@@ -48,6 +49,7 @@ def keep_alive(run: LongLived) -> SensorDefinition:
         default_status=DefaultSensorStatus.RUNNING,
         description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
     )
+    @preloaded
     def keep(context: SensorEvaluationContext) -> RunRequest | SkipReason:
         settings, version = get_settings(), run.deploy_version
         live = bury_dead(context.instance, settings, job_name, lease_name)
@@ -136,6 +138,7 @@ def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], versi
     default_status=DefaultSensorStatus.RUNNING,
     description="Runs the full Great Expectations suite on each window that has closed.",
 )
+@preloaded
 def check_closed_windows(_context: SensorEvaluationContext) -> Iterator[RunRequest]:
     """One run a tick for up to a few closed windows; it marks them checked."""
     from platform_assets.streaming.windows import Windows

@@ -25,6 +25,7 @@ from dagster import (
 from ml.spec import ModelSpec
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings, get_settings
+from sensors.preload import preloaded
 
 if TYPE_CHECKING:
     from ml.trials.judge import Judge
@@ -60,6 +61,7 @@ def build_promotion_sensor(
         default_status=DefaultSensorStatus.RUNNING,
         description=f"Asks for a verdict when a trial of the {spec.name} model has new labels.",
     )
+    @preloaded
     def judge_trials(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         from ml.trials.judge import Judge
 

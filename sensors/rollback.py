@@ -30,6 +30,7 @@ from platform_assets.messaging import (
     Severity,
     notifier_from_environment,
 )
+from sensors.preload import preloaded
 
 if TYPE_CHECKING:
     from ml.trials.judge import Finding, Judge
@@ -132,6 +133,7 @@ def build_rollback_sensor(
         description=f"Rolls back at once a version of {spec.name} whose failures or latency are "
         "shown to be above what is tolerated, and tells of every verdict.",
     )
+    @preloaded
     def guard_serving(context: SensorEvaluationContext) -> SkipReason:
         found = settings()
         try:

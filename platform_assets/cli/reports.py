@@ -124,10 +124,10 @@ def _make(
     resend: bool,
     reproduce: bool,
 ) -> None:
-    from platform_assets.cli import launch
+    from platform_assets.cli import launch, links
     from reports.assets.report import asset_prefix, job_name
     from reports.portal.addresses import report_url
-    from reports.store import PDF, ReportStore
+    from reports.store import ReportStore
     from reports.wording import format_fact
 
     console = people(sys.stderr)
@@ -158,8 +158,10 @@ def _make(
     for fact_id in done.headline:
         fact = done.fact(fact_id)
         console.print(f"  {fact.label}: {format_fact(fact, done.language)}")
-    typer.echo(f"PDF:     {store.path(done.name, done.period, PDF)}")
-    typer.echo(f"Portal:  {report_url(settings, done.name, done.period)}")
+    document = store.document(done.name, done.period)
+    typer.echo(f"{'PDF: ' if document.suffix == '.pdf' else 'Page:'}    {document}")
+    if links.answers(settings.portal_url):
+        typer.echo(f"Portal:  {report_url(settings, done.name, done.period)}")
     typer.echo(f"Run:     {settings.dagster_url}/runs/{run_id}")
 
 

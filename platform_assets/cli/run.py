@@ -81,6 +81,7 @@ def run(
     under WEIR_HOME and is kept: the next run reuses it. With --once the lake is stored in a
     folder of its own there and is made from scratch each time.
     """
+    from platform_assets.cli.preflight import preflight
     from platform_assets.core.settings import get_settings
     from platform_assets.local import supervise
 
@@ -92,13 +93,14 @@ def run(
         os.environ["WEIR_HOME"] = str(home)
         get_settings.cache_clear()
     settings = get_settings()
+    preflight(settings, lambda line: console.print(line, soft_wrap=True))
     stopping = threading.Event()
     with _interruptible(stopping):
         try:
             figures = _materialise_everything(
                 settings, console, events=events, seed=seed, weeks=weeks
             )
-            _show(settings, console, figures)
+            _show(settings, console, figures, staying=not once)
             if not once:
                 _stay(settings, console, stopping, seed=seed, rate=rate)
         except KeyboardInterrupt:
@@ -210,10 +212,12 @@ def _rows(figures: Figures) -> list[dict[str, Any]]:
     return [{"topic": name, **vars(topic)} for name, topic in sorted(figures.topics.items())]
 
 
-def _show(settings: Settings, console: Console, figures: Figures) -> None:
+def _show(settings: Settings, console: Console, figures: Figures, *, staying: bool) -> None:
+    """The figures, and what was made; addresses only of servers that stay up."""
     from platform_assets.cli.servers import SERVERS
     from platform_assets.local import supervise
     from reports.portal.addresses import report_url
+    from reports.store import ReportStore
 
     TOPICS.show(_rows(figures), title="Row counts by topic and layer", console=console)
     tables = [{"table": name, "rows": count} for name, count in sorted(figures.gold.items())]
@@ -221,9 +225,14 @@ def _show(settings: Settings, console: Console, figures: Figures) -> None:
     rows = supervise.status(settings)
     SERVERS.show([row.as_dict() for row in rows], console=console)
     console.print(f"together {sum(row.memory_bytes for row in rows) / (1 << 20):,.0f} MiB")
+    store = ReportStore(settings)
+    console.print(f"Report:   {store.document(REPORT, figures.report)}", soft_wrap=True)
+    for notice in store.load(REPORT, figures.report).notices:
+        if notice.rule == "pdf":
+            console.print(f"          {notice.message}")
+    if not staying:
+        return
     console.print(f"Dagster:  {settings.dagster_url}", soft_wrap=True)
-    folder = f"{settings.reports_root}/{REPORT}/{figures.report}"
-    console.print(f"Report:   {folder}/report.pdf", soft_wrap=True)
     console.print(
         f"Portal:   {report_url(settings, REPORT, figures.report)}   sign in after: "
         f"weir portal users add board --report {REPORT}",

@@ -3,6 +3,7 @@
 # No postponed annotations here: Dagster reads the signature of the decorated function.
 import multiprocessing
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from dagster_dbt import (
     DbtProject,
     dbt_assets,
 )
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
+from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.gold.project import (
     PROJECT,
@@ -169,9 +172,21 @@ def build_gold_assets(
             context=context,
             target_path=build_target(settings),
         )
-        yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+        try:
+            yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+        except DagsterDbtCliRuntimeError as error:
+            raise WeirError(*cause_of(str(error))) from error
 
     return gold
+
+
+def cause_of(said: str) -> tuple[str, str]:
+    """What dbt's own lines blame, out of a message of dagster-dbt; and where the rest is."""
+    before, found, errors = said.partition("Errors parsed from dbt logs:")
+    log = re.search(r"debug log: (\S+?)\.?\s*$", before.strip())
+    hint = f"dbt's log: {log[1]}" if log else "see the output of the run in Dagster"
+    words = " ".join((errors if found else before).split())
+    return f"dbt build failed: {words}", hint
 
 
 def _step_back() -> None:

@@ -1,4 +1,4 @@
-"""What this machine lacks, and the command that mends it."""
+"""What this machine lacks, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from platform_assets.local.java import java, java_major, spark_java_home
 from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
 
 HOME_BYTES = 5 * 10**9
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Finding:
         what: was looked for.
         ok: whether it is there.
         found: what there is.
-        mend: the command that mends it.
+        mend: the command that fixes it.
         needed: whether Weir cannot run without it.
+        package: Debian's, where a run does less without it.
     """
 
     what: str
@@ -37,6 +39,7 @@ class Finding:
     found: str
     mend: str = ""
     needed: bool = True
+    package: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -76,17 +79,19 @@ def _spark(needed: bool) -> Finding:
         str(home or "none; only WEIR_ENGINE=spark needs it"),
         "apt-get install -y openjdk-17-jre-headless",
         needed,
+        "openjdk-17-jre-headless" if needed else "",
     )
 
 
 def _chromium() -> Finding:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
     return Finding(
         "Chromium for PDFs and browser tests",
         found is not None,
         found or "none on PATH",
         "apt-get install -y chromium",
         needed=False,
+        package="chromium",
     )
 
 
@@ -105,8 +110,9 @@ def _fonts() -> Finding:
         "a font with Japanese for PDFs",
         bool(found),
         found or "none",
-        "apt-get install -y fonts-noto-cjk",
+        "apt-get install -y fontconfig fonts-noto-cjk",
         needed=False,
+        package="fontconfig fonts-noto-cjk",
     )
 
 

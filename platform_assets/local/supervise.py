@@ -18,6 +18,7 @@ from supervisor.xmlrpc import Faults
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.locks import file_lock
+from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings
 from platform_assets.local import disk, fetch, processes, supervisord
 from platform_assets.local.model import Server, log_dir, run_dir
@@ -70,6 +71,10 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+
+_PROBED_WITH = ("psycopg", "httpx", "grpc", "confluent_kafka.admin")
+"""What probes import; they run in threads."""
 
 
 def _silent(_name: str, _what: str) -> None:
@@ -135,6 +140,7 @@ def _start_all(
         _bring_up(settings, server, started, tell, cancelled)
         ready[server.name].set()
 
+    preload(_PROBED_WITH)
     with ThreadPoolExecutor(len(wanted), thread_name_prefix="weir-start") as pool:
         futures: list[Future[None]] = [pool.submit(bring_up, server) for server in wanted]
         try:
@@ -329,6 +335,7 @@ def status(settings: Settings, names: Iterable[str] | None = None) -> list[Statu
     known = catalogue(settings)
     up = is_running(settings)
     chosen = [known[name] for name in names] if names is not None else list(known.values())
+    preload(_PROBED_WITH)
     with ThreadPoolExecutor(len(chosen) or 1) as pool:
         return list(pool.map(lambda server: _status(settings, server, up), chosen))
 

@@ -1,4 +1,4 @@
-"""A message as mail: subject, plain text, HTML, the PDF attached."""
+"""A message as mail: subject, plain text, HTML, the PDF (or the page) attached."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text_of(message: Message) -> str:
         "\n".join(f"{figure.label}: {figure.value}" for figure in message.figures),
         *message.summary,
         f"{message.words.open_report}: {message.link}" if message.link else "",
-        f"{message.words.attached} {message.data_until}",
+        f"{message.attached} {message.data_until}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -49,9 +49,8 @@ def mail_of(message: Message, mail_from: str, address: str, message_id: str) -> 
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text_of(message))
     mail.add_alternative(html_of(message), subtype="html")
-    mail.add_attachment(
-        message.pdf, maintype="application", subtype="pdf", filename=message.pdf_name
-    )
+    kind = ("text", "html") if message.is_page else ("application", "pdf")
+    mail.add_attachment(message.pdf, maintype=kind[0], subtype=kind[1], filename=message.pdf_name)
     return mail
 
 

@@ -15,11 +15,12 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from reports.document import Report
 from reports.portal.addresses import report_url
+from reports.store import HTML
 from reports.wording import direction, format_fact, locale_of
 
 
 class NoPdfError(WeirError):
-    """The report has no PDF to send."""
+    """The report has no PDF to send, and does not say why."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,35 @@ class Words:
     open_report: str
     attached: str
     data_until: str
+    page_attached: str = ""
 
 
 _WORDS = {
-    "en": Words("Open the report", "The report is attached as a PDF.", "Data until {time}"),
-    "de": Words("Bericht öffnen", "Der Bericht ist als PDF beigefügt.", "Daten bis {time}"),
-    "fr": Words("Ouvrir le rapport", "Le rapport est joint en PDF.", "Données au {time}"),
-    "es": Words("Abrir el informe", "El informe se adjunta en PDF.", "Datos hasta {time}"),
-    "ja": Words("レポートを開く", "レポートをPDFで添付しています。", "データ時点: {time}"),
-    "ar": Words("افتح التقرير", "التقرير مرفق بصيغة PDF.", "البيانات حتى {time}"),
-}
+    "en": Words(
+        "Open the report", "The report is attached as a PDF.", "Data until {time}",
+        "The report is attached as a page for your browser.",
+    ),
+    "de": Words(
+        "Bericht öffnen", "Der Bericht ist als PDF beigefügt.", "Daten bis {time}",
+        "Der Bericht ist als Seite für den Browser beigefügt.",
+    ),
+    "fr": Words(
+        "Ouvrir le rapport", "Le rapport est joint en PDF.", "Données au {time}",
+        "Le rapport est joint sous forme de page pour le navigateur.",
+    ),
+    "es": Words(
+        "Abrir el informe", "El informe se adjunta en PDF.", "Datos hasta {time}",
+        "El informe se adjunta como página para el navegador.",
+    ),
+    "ja": Words(
+        "レポートを開く", "レポートをPDFで添付しています。", "データ時点: {time}",
+        "レポートをブラウザー用のページとして添付しています。",
+    ),
+    "ar": Words(
+        "افتح التقرير", "التقرير مرفق بصيغة PDF.", "البيانات حتى {time}",
+        "التقرير مرفق كصفحة للمتصفح.",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,9 +88,10 @@ class Message:
         summary: paragraphs.
         notices: what a reader must know first.
         link: the report in the portal; empty where there is no portal.
-        pdf: the document.
+        pdf: the document; the page where it has no PDF.
         pdf_name: its file name.
         words: the fixed words.
+        is_page: whether the document is the page.
     """
 
     title: str
@@ -85,6 +106,12 @@ class Message:
     pdf: bytes
     pdf_name: str
     words: Words
+    is_page: bool = False
+
+    @property
+    def attached(self) -> str:
+        """What is attached, in a sentence."""
+        return self.words.page_attached if self.is_page else self.words.attached
 
     @property
     def subject(self) -> str:
@@ -101,10 +128,12 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
         settings: where the portal is.
 
     Raises:
-        NoPdfError: there is no PDF.
+        NoPdfError: there is no PDF, and the report does not say why.
         WeirError: the headline names a fact that the report lacks, or its language is unknown.
     """
     words = _WORDS.get(report.language.split("-")[0], _WORDS["en"])
+    # The page goes out only where the report says why: a PDF that got lost is an error.
+    is_page = any(notice.rule == "pdf" for notice in report.notices)
     return Message(
         title=_line(report.title),
         period=_line(report.period_label),
@@ -115,9 +144,10 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
         summary=tuple(text for part in report.summary if (text := part.text.strip())),
         notices=tuple(notice.message for notice in report.notices),
         link=report_url(settings, report.name, report.period),
-        pdf=_read(pdf, report),
-        pdf_name=f"{report.name}-{report.period}.pdf",
+        pdf=_read(pdf.with_name(HTML) if is_page else pdf, report),
+        pdf_name=f"{report.name}-{report.period}.{'html' if is_page else 'pdf'}",
         words=words,
+        is_page=is_page,
     )
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings
 from platform_assets.messaging.transport import Receipt, RetryPolicy, SendError
 from reports.delivery.channels import ByMail, ByPortal, BySlack, Way
@@ -98,6 +99,7 @@ def deliver(
     # Composed before the first goes out: where that fails, nobody has had anything.
     pdf = ReportStore(settings).path(report.name, report.period, PDF)
     message = compose(report, pdf, settings)
+    preload(("httpx", "slack_sdk", "slack_sdk.errors", "psycopg"))
     with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="delivery") as pool:
         return list(pool.map(lambda recipient: job.serve(recipient, message), served))
 

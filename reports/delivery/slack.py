@@ -21,12 +21,13 @@ BLOCKS_LIMIT = 50
 
 def slack_of(message: Message, message_id: str) -> SlackMessage:
     """The whole message, its PDF as a file in the thread."""
+    what = "the page" if message.is_page else "the PDF"
     return SlackMessage(
         escape(clip(message.subject, NOTICE_LIMIT)),
         "weir_report",
         {"message_id": message_id},
         blocks(message),
-        SlackFile("the PDF", message.pdf, message.pdf_name, message.subject),
+        SlackFile(what, message.pdf, message.pdf_name, message.subject),
     )
 
 

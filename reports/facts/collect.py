@@ -9,6 +9,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings
 from reports.definition import HEADLINE, Definition, Kpi
 from reports.facts.analysis import Findings, analyse
@@ -88,6 +89,7 @@ def collect(
                 f"{definition.name}: KPI {name} ({kpi.sql}): {error.message}", error.hint
             ) from error
 
+    preload(("numpy", "statsmodels.tsa.seasonal", "trino.dbapi"))
     with ThreadPoolExecutor(QUERIES_AT_ONCE) as pool:
         found = list(pool.map(one, [kpi.id for kpi in definition.kpis]))
     facts = tuple(fact for findings in found for fact in findings.facts)

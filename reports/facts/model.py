@@ -119,7 +119,7 @@ class Notice(BaseModel):
     """What a reader must know first: a gap, a stale table, a failed check.
 
     Attributes:
-        rule: ``gap``, ``freshness``, ``quality``, ``guard`` or ``narrator``.
+        rule: ``gap``, ``freshness``, ``quality``, ``guard``, ``narrator`` or ``pdf``.
         message: one sentence.
     """
 

@@ -16,7 +16,7 @@ from ml.features import table
 from ml.models.purchase.spec import SPEC
 from ml.training.dataset import days_without_features
 from platform_assets.cli.app import build
-from platform_assets.cli.launch import latest_metadata
+from platform_assets.cli.launch import RunFailedError, latest_metadata
 from platform_assets.cli.tour import wait_for_stream
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.simulate import simulate_history
@@ -25,7 +25,7 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
 from tests.e2e.browser import chromium, open_page
-from tests.integration.dagster_api import instance, sensors, stop_sensor
+from tests.integration.dagster_api import instance, sensors, stop_sensor, ticks
 
 CLICKS = TopicName("commerce", "clickstream")
 PATIENCE_MS = 60_000
@@ -130,3 +130,20 @@ def test_a_training_from_the_shell_makes_the_features_first_and_the_version_serv
     with instance(flowing) as dagster:
         features = AssetKey(["features", "commerce", "user_features"])
         assert len(dagster.get_materialized_partitions(features)) == 6
+
+
+def test_a_run_that_fails_tells_its_root_cause_in_the_shell(flowing: Settings) -> None:
+    """This stack has no Trino."""
+    done = CliRunner().invoke(build(), ["report", "daily-energy", "--no-deliver"])
+    assert isinstance(done.exception, RunFailedError)
+    assert f"failed: facts: Trino at {flowing.trino_host}" in str(done.exception)
+    assert "does not answer" in str(done.exception)
+    assert "weir up" in str(done.exception)
+    assert "/runs/" not in str(done.exception)
+
+
+def test_no_tick_has_failed_since_the_lake_began(flowing: Settings) -> None:
+    """Last in this file: the stack is fresh, and nothing was taken away from it."""
+    well, failed = ticks(flowing)
+    assert well > 20
+    assert failed == []

@@ -68,6 +68,28 @@ def sensors(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
+def ticks(settings: Settings) -> tuple[int, list[str]]:
+    """How many ticks of sensors and schedules ended well, and why the others failed."""
+    told = "ticks(limit: 1000) { status error { message } }"
+    found = ask(
+        settings,
+        """query { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
+             ... on RepositoryLocation { repositories {
+               sensors { name sensorState { TICKS } }
+               schedules { name scheduleState { TICKS } } } } } } } } }""".replace("TICKS", told),
+    )
+    well, failed = 0, []
+    for entry in found["workspaceOrError"]["locationEntries"]:
+        for repository in (entry["locationOrLoadError"] or {}).get("repositories", []):
+            for one in (*repository["sensors"], *repository["schedules"]):
+                state = one.get("sensorState") or one.get("scheduleState")
+                for tick in state["ticks"]:
+                    if tick["status"] == "FAILURE":
+                        failed.append(f"{one['name']}: {tick['error']['message']}")
+                    well += tick["status"] in ("SUCCESS", "SKIPPED")
+    return well, failed
+
+
 def stop_sensor(settings: Settings, name: str) -> None:
     """Switch a sensor off and end what it started."""
     state = wait_until(

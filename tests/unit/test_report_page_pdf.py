@@ -9,9 +9,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from platform_assets.core.settings import REPOSITORY
+from platform_assets.core.settings import REPOSITORY, Settings
 from reports import pdf
+from reports.assets.report import check_document
+from reports.definition import load_definitions
+from reports.delivery.mail import mail_of
+from reports.delivery.message import compose
+from reports.delivery.slack import slack_of
+from reports.make import Maker
 from reports.pdf import PdfError, PdfPrinter
+from reports.periods import Grain, Period
+from reports.store import HTML, PDF
+from tests.sample_report import sample_report
 
 
 def drivers() -> set[int]:
@@ -68,3 +77,36 @@ def test_importing_the_rooms_imports_no_heavy_library() -> None:
         timeout=120,
     ).stdout  # fmt: skip
     assert said.strip() == "[]"
+
+
+def test_without_a_browser_a_report_is_its_page_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "NAMES", ("no-such-browser",))
+    settings = Settings(home=tmp_path, reports_root=str(tmp_path / "reports"))
+    definition, period = load_definitions()["weekly-commerce"], Period.parse("2010-W49", Grain.WEEK)
+    maker = Maker(definition, period, settings)
+    made = sample_report("en").model_copy(update={"name": definition.name, "period": period.key})
+    maker.store.save(made)
+    maker.store.write(definition.name, period.key, HTML, b"<p>an earlier page</p>")
+    stale = maker.store.write(definition.name, period.key, PDF, b"%PDF-1.7 of other numbers")
+
+    assert maker.pdf() is None
+
+    assert not stale.exists()
+    opened = maker.store.document(definition.name, period.key)
+    report = maker.store.load(definition.name, period.key)
+    (notice,) = (one.message for one in report.notices if one.rule == "pdf")
+    assert "apt install chromium, then weir report weekly-commerce --period 2010-W49" in notice
+    assert opened.name == HTML
+    assert "There is no PDF" in opened.read_text()
+    assert "Net sales" in opened.read_text()
+    assert not any("PDF" in line for lines in check_document(report).values() for line in lines)
+    message = compose(report, stale, settings)
+    assert (message.is_page, message.pdf_name) == (True, "weekly-commerce-2010-W49.html")
+    assert message.pdf == opened.read_bytes()
+    mail = mail_of(message, "weir@example.com", "board@example.com", "<1@example.com>")
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content_type() == "text/html"
+    assert message.attached in mail.get_body(("plain",)).get_content()
+    assert slack_of(message, "<1@example.com>").file.what == "the page"
