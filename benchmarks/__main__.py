@@ -24,6 +24,7 @@ BENCHES: dict[str, str] = {
     "freshness_gold_p95": "freshness:run",
     "definitions_load": "definitions_load:run",
     "run_once": "run_once:run",
+    "idle": "idle:run",
     "retrieval": "retrieval:run",
     "embed": "embed:run",
     "number_guard": "number_guard:run",

@@ -156,15 +156,16 @@ def _materialise_everything(
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
         bootstrap(settings)
-        launch.wait(settings, FULL_GOLD_JOB, launch.launch(settings, FULL_GOLD_JOB, say))
+        run_id = launch.launch(settings, FULL_GOLD_JOB, say)
+        figures.add("gold", launch.wait(settings, FULL_GOLD_JOB, run_id), say)
     with figures.stage("report", say):
-        figures.report = _report(settings, say)
+        figures.report = _report(settings, figures, say)
     with figures.stage("measure", say):
         tour.measure(settings, figures)
     return figures
 
 
-def _report(settings: Settings, say: Callable[[str], None]) -> str:
+def _report(settings: Settings, figures: Figures, say: Callable[[str], None]) -> str:
     """Make the commerce report of the last week that is over; returns its period."""
     from platform_assets.cli import launch
     from reports.assets.report import job_name, latest_period
@@ -173,9 +174,8 @@ def _report(settings: Settings, say: Callable[[str], None]) -> str:
     definition = load_definitions()[REPORT]
     period = latest_period(definition, datetime.now(UTC))
     job = job_name(REPORT)
-    launch.wait(
-        settings, job, launch.launch(settings, job, say, partition=period.start.isoformat())
-    )
+    run_id = launch.launch(settings, job, say, partition=period.start.isoformat())
+    figures.add("report", launch.wait(settings, job, run_id), say)
     return period.key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,12 @@ class Figures:
         yield
         self.seconds[name] = time.monotonic() - started
         say(f"{name}: {self.seconds[name]:.1f} s")
+
+    def add(self, stage: str, parts: Mapping[str, float], say: Say) -> None:
+        """Keep and tell where the seconds of a stage went, as ``stage, part``."""
+        for name, seconds in parts.items():
+            self.seconds[f"{stage}, {name}"] = seconds
+            say(f"  {name}: {seconds:.1f} s")
 
 
 def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None:

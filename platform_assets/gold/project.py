@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.files import write_file
 from platform_assets.core.settings import REPOSITORY, Settings
 
 PROJECT = REPOSITORY / "dbt_project"
@@ -22,6 +24,8 @@ FULL_GOLD_JOB = "full_gold"
 """The Dagster job of a full build: every model, every test, every suite of gold."""
 
 _STAMP = TARGET / "manifest.inputs"
+_PARSED = "partial_parse.msgpack"
+_ADDRESSES_KEPT = 5
 _INPUTS = ("models", "macros", "tests")
 _PARSE_TIMEOUT = 180.0
 _DOCS_TIMEOUT = 900.0
@@ -65,8 +69,8 @@ def ensure_manifest() -> Path:
     try:
         _dbt(["parse", "--target-path", str(partial)], {}, _PARSE_TIMEOUT)
         (partial / "manifest.json").replace(MANIFEST)
-        if (partial / "partial_parse.msgpack").exists():
-            (partial / "partial_parse.msgpack").replace(TARGET / "partial_parse.msgpack")
+        if (partial / _PARSED).exists():
+            (partial / _PARSED).replace(TARGET / _PARSED)
     finally:
         import shutil
 
@@ -79,6 +83,31 @@ def load_manifest() -> dict[str, Any]:
     """The parsed manifest (see :func:`ensure_manifest`)."""
     content: dict[str, Any] = json.loads(ensure_manifest().read_bytes())
     return content
+
+
+def lend_parse(settings: Settings, target: Path) -> None:
+    """Let a build in a new folder begin with what the last one with this Trino has parsed.
+
+    dbt looks whether it still holds, and parses all where it does not.
+    """
+    kept, wanted = _kept_parse(settings), target / _PARSED
+    if kept.exists() and not wanted.exists():
+        write_file(wanted, kept.read_bytes())
+
+
+def keep_parse(settings: Settings, target: Path) -> None:
+    """Keep what a build has parsed for :func:`lend_parse`."""
+    with suppress(FileNotFoundError):
+        kept = write_file(_kept_parse(settings), (target / _PARSED).read_bytes())
+        files = sorted(kept.parent.glob("*.msgpack"), key=lambda file: file.stat().st_mtime)
+        for old in files[:-_ADDRESSES_KEPT]:
+            old.unlink(missing_ok=True)
+
+
+def _kept_parse(settings: Settings) -> Path:
+    # dbt parses all again where the address differs.
+    address = f"{settings.trino_user}@{settings.trino_host}:{settings.trino_port}"
+    return TARGET / "parsed" / f"{hashlib.sha256(address.encode()).hexdigest()[:12]}.msgpack"
 
 
 def generate_docs(settings: Settings) -> Path:

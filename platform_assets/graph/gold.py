@@ -4,6 +4,7 @@
 import multiprocessing
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from platform_assets.gold.project import (
     TARGET,
     ensure_manifest,
     environment,
+    keep_parse,
+    lend_parse,
     load_manifest,
 )
 from platform_assets.graph.retries import backing_off
@@ -161,21 +164,28 @@ def build_gold_assets(
         from platform_assets.streaming.whole import require_published
 
         _step_back()
-        settings = get_settings()
+        settings, began = get_settings(), time.monotonic()
         require_published(settings, load_contracts().values())
         # dbt, in its process and in this one (column lineage), takes its address from there.
         os.environ.update(environment(settings))
         for table in bootstrap(settings):
             context.log.info("registered %s in Trino", table)
+        context.log.info(f"tables known to Trino: {time.monotonic() - began:.1f} s")
+        began, target = time.monotonic(), build_target(settings)
+        lend_parse(settings, target)
         invocation = dbt.cli(
             build_arguments(config.changed_dates, full_refresh=config.full_refresh),
             context=context,
-            target_path=build_target(settings),
+            target_path=target,
         )
         try:
             yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
         except DagsterDbtCliRuntimeError as error:
             raise WeirError(*cause_of(str(error))) from error
+        keep_parse(settings, target)
+        itself = float(invocation.get_artifact("run_results.json")["elapsed_time"])
+        context.log.info(f"dbt itself: {itself:.1f} s")
+        context.log.info(f"around dbt: {time.monotonic() - began - itself:.1f} s")
 
     return gold
 

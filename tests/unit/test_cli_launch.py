@@ -66,3 +66,24 @@ def test_words_before_a_colon_that_are_no_class_stay() -> None:
     assert raised({"message": "file.csv, row 3: 'x' is no number", "errorChain": []}) == (
         "file.csv, row 3: 'x' is no number"
     )
+
+
+def test_the_seconds_of_a_run_are_told_by_what_it_did() -> None:
+    log = RunLog()
+
+    log.read(
+        {
+            "events": [
+                event("RunEnqueuedEvent", at=1),
+                event("RunDequeuedEvent", at=2.5),
+                event("RunStartingEvent", at=3),
+                event("RunStartEvent", at=9.5),
+                event("ExecutionStepStartEvent", "gold", 10),
+                event("LogMessageEvent", "gold", 11, message="dbt itself: 26.1 s", level="INFO"),
+                event("LogMessageEvent", "gold", 11, message="took 3 s in all", level="INFO"),
+                event("ExecutionStepSuccessEvent", "gold", 45),
+            ]
+        }
+    )
+
+    assert log.seconds == {"queue": 1.5, "process": 7.0, "gold, dbt itself": 26.1, "gold": 35.0}

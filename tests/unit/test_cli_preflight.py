@@ -52,8 +52,8 @@ def test_the_root_cause_of_a_build_is_what_dbt_blames() -> None:
     )
     assert cause_of(said) == (
         (
-            "dbt build failed: Database Error in model sessions TrinoUserError: line 3: Column 'x' is "
-            "not there"
+            "dbt build failed: Database Error in model sessions TrinoUserError: line 3: "
+            "Column 'x' is not there"
         ),
         "dbt's log: /home/x/dbt.log",
     )
