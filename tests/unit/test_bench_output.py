@@ -30,6 +30,7 @@ NAMES = [
     "freshness_gold_p95",
     "definitions_load",
     "run_once",
+    "idle",
     "retrieval",
     "embed",
     "number_guard",
