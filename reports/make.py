@@ -239,11 +239,7 @@ class Maker:
         )
 
     def pdf(self) -> Path | None:
-        """Print the page; None on a machine without a browser, where the report then says so.
-
-        Raises:
-            reports.pdf.PdfError: the browser starts, but does not print.
-        """
+        """Print the page; None on a machine without a browser, where the report then says so."""
         from reports.pdf import NoBrowserError, PdfPrinter
 
         name, period = self.definition.name, self.period.key
