@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, EventLogRecord
     from dagster._core.definitions.freshness import FreshnessStateRecord
     from dagster._core.definitions.metadata import RawMetadataValue
+    from dagster._serdes import ConfigurableClassData
 
 __all__ = [
     "CHECKED_WITH",
     "NOT_FINISHED_STATUSES",
     "AssetCheckExecutionRecordStatus",
+    "ConfigurableClassData",
     "FreshnessStateRecord",
     "RawMetadataValue",
     "UnsupportedStorageError",
