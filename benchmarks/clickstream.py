@@ -20,6 +20,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("event_type_one_of", "event_type NOT IN ('view', 'cart', 'purchase')",
      "event_type must be one of view, cart, purchase"),
     ("price_not_null", "price IS NULL", "price must not be null"),
+    ("price_range", "price > 1000000", "price must be at most 1e+06"),
     ("price_not_negative", "price < 0", "price must be at least 0"),
     ("purchase_price_positive", "event_type = 'purchase' AND price <= 0",
      "price must be above 0 when event_type is purchase"),

@@ -10,6 +10,7 @@ from ml.assets import build_model_definitions
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.gold.project import FULL_GOLD_JOB
+from platform_assets.gold.review import review
 from platform_assets.graph.automation import when_silver_changed
 from platform_assets.graph.broken_assets import build_broken_definitions, build_each
 from platform_assets.graph.bronze import build_bronze_assets
@@ -56,6 +57,7 @@ def build_defs() -> Definitions:
         *(definitions for _, definitions in topics),
         build_broken_definitions("contract", [*loaded.broken, *refused]),
         build_broken_definitions("bounds", [unbounded] if unbounded else []),
+        build_broken_definitions("gold model", review(loaded.values())),
         maintenance_definitions(contracts),
         load_sources(),
         build_model_definitions(),

@@ -45,6 +45,8 @@ _NO_ZONES = frozenset({"Factory", "localtime"})
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Policy = Literal["notice", "hold"]
 
+_UNIT_HINT = "the contract of the topic says the unit: leave `unit` out, or state that one"
+
 
 class DefinitionError(WeirError):
     """A definition is wrong; the message names file, line and what was expected."""
@@ -79,7 +81,8 @@ class Kpi(_Strict):
             column ``at`` (moment), ``hour`` or, for reports in UTC, ``day`` (date); tables are
             written ``{{ table('gold.domain.name') }}``.
         value: an aggregate over those rows, e.g. ``sum(net_sales)``.
-        unit: ISO currency code, ``%``, ``kWh`` …, or a plural noun of what is counted.
+        unit: ``%``, or a plural noun of what is counted. Of currencies, ``kWh`` and the like it
+            is the contract's, and may be left out.
         decimals: digits after the point when shown.
         good: the direction that is good.
         compare: periods to compare with.
@@ -290,7 +293,28 @@ def load_definition(path: Path) -> Definition:
     except ValidationError as error:
         lines = [_explain(document, one) for one in error.errors()]
         raise DefinitionError("\n".join(lines)) from error
-    return definition.model_copy(update={"statements": _statements(document, definition)})
+    statements = _statements(document, definition)
+    kpis = tuple(
+        _measured(document, number, kpi, statements[kpi.id])
+        for number, kpi in enumerate(definition.kpis)
+    )
+    return definition.model_copy(update={"statements": statements, "kpis": kpis})
+
+
+def _measured(document: Document, number: int, kpi: Kpi, statement: str) -> Kpi:
+    """The KPI with the unit of its columns."""
+    from platform_assets.gold.units import UnitError
+    from reports.kpi_units import check_columns
+
+    try:
+        unit = check_columns(statement, kpi.value, kpi.by.column if kpi.by else "", kpi.unit)
+    except ValueError as error:
+        place = ("kpis", number, "unit" if kpi.unit else "value")
+        raise DefinitionError(
+            f"{document.where(place)}: kpi {kpi.id}: {kpi.value}: {error}",
+            _UNIT_HINT if isinstance(error, UnitError) else "",
+        ) from error
+    return kpi.model_copy(update={"unit": unit})
 
 
 def _statements(document: Document, definition: Definition) -> dict[str, str]:

@@ -280,7 +280,7 @@ class Maker:
                     charts=tuple(charts[name] for name in section.charts if name in charts),
                     table=tuple(fact.id for fact in sheet.facts if self._shown(fact, section)),
                 )
-                for section in definition.sections
+                for section in told_sections(definition, sheet)
             ),
             facts=sheet.facts,
             passages=tuple(passages[name] for name in cited if name in passages),
@@ -317,6 +317,11 @@ class Maker:
         return sheet
 
 
+def told_sections(definition: Definition, sheet: FactSheet) -> list[SectionDefinition]:
+    """The sections that have something to tell."""
+    return [section for section in definition.sections if section.id not in sheet.left_out]
+
+
 def brief(definition: Definition, period: Period, sheet: FactSheet, context: ContextSheet) -> Brief:
     """What a narrator is told."""
     compared = {
@@ -337,7 +342,7 @@ def brief(definition: Definition, period: Period, sheet: FactSheet, context: Con
         compared=tuple(other for other in others if other.key in compared),
         sections=tuple(
             BriefSection(section.id, section.heading, section.kpis)
-            for section in definition.sections
+            for section in told_sections(definition, sheet)
         ),
         facts=sheet.facts,
         passages=context.passages,

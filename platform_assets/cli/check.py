@@ -49,6 +49,7 @@ def broken_files() -> list[BrokenFile]:
     """Every file that cannot be used, by kind and path."""
     from ml.anomaly.definition import load_streams
     from platform_assets.contracts.load import load_contracts
+    from platform_assets.gold.review import review
     from platform_assets.graph.checks.gold_assets import known_models
     from platform_assets.graph.lineage import broken_sources
     from reports.definition import load_definitions
@@ -60,4 +61,5 @@ def broken_files() -> list[BrokenFile]:
         *load_definitions().broken,
         *load_streams().broken,
         *([bounds] if bounds else []),
+        *review(load_contracts().values()),
     ]

@@ -211,7 +211,13 @@ def contracts_check(
     Example:
       weir contracts check platform_assets/contracts/commerce.clickstream.yaml
     """
-    from platform_assets.contracts.load import ContractError, contract_files, load_contract
+    from platform_assets.contracts.load import (
+        ContractError,
+        contract_files,
+        load_contract,
+        load_contracts,
+    )
+    from platform_assets.gold.review import misfitting
 
     failed = False
     for path in paths or contract_files():
@@ -221,6 +227,11 @@ def contracts_check(
             failed = True
             _say("refused", str(error), style="red")
             continue
+        others = {**load_contracts(), contract.topic: contract}
+        for misfit in misfitting(others.values()):
+            if misfit.path == Path(contract.path):
+                failed = True
+                _say("refused", str(misfit.error), style="red")
         _say(
             "ok",
             f"{contract.topic}: {contract.kind}, "

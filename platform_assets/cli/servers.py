@@ -117,10 +117,17 @@ def status(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     from platform_assets.core.settings import get_settings
     from platform_assets.local import supervise
 
-    rows = supervise.status(get_settings())
+    settings = get_settings()
+    rows = supervise.status(settings)
     _show(rows, as_json, as_csv)
     if any(row.health.startswith("not ready") for row in rows):
         raise typer.Exit(1)
+    if as_json or as_csv:
+        return
+    if any(row.name == "postgres" and row.health == "ready" for row in rows):
+        from platform_assets.cli.streams import tell_held
+
+        tell_held(settings)
 
 
 def logs(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from platform_assets.contracts.model import Contract
     from platform_assets.core.naming import TopicName
+    from platform_assets.core.settings import Settings
+    from platform_assets.gold.held import HeldModel
 
 streams = typer.Typer(
     help="Show, pause and resume the topics' streams.",
@@ -60,6 +62,16 @@ WINDOWS = Layout(
         Column("published", right=True),
     ),
 )
+GOLD = Layout(
+    "streams",
+    (
+        Column("model"),
+        Column("since"),
+        Column("tries", "failures", right=True),
+        Column("next try", "retry_at"),
+        Column("reason", fold=True),
+    ),
+)
 QUARANTINE = Layout(
     "quarantine list",
     (
@@ -86,6 +98,9 @@ def show(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Refresh every second until Ctrl-C.")] = False,
     windows: Annotated[bool, typer.Option(help="List the windows of each topic.")] = False,
+    gold: Annotated[
+        bool, typer.Option(help="List the fresh gold models that fail and are held back.")
+    ] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -102,6 +117,9 @@ def show(
     if windows:
         WINDOWS.show(_windows(), as_json=as_json, as_csv=as_csv)
         return
+    if gold:
+        GOLD.show([asdict(row) for row in _held(settings)], as_json=as_json, as_csv=as_csv)
+        return
     states = TopicStates(settings)
 
     def rows() -> list[dict[str, Any]]:
@@ -109,12 +127,33 @@ def show(
 
     if as_json or as_csv or not watch:
         STREAMS.show(rows(), as_json=as_json, as_csv=as_csv)
+        if not as_json and not as_csv:
+            tell_held(settings)
         return
     console = people()
     with Live(STREAMS.render(rows(), console.width), console=console) as live:
         while True:
             time.sleep(1)
             live.update(STREAMS.render(rows(), console.width))
+
+
+def _held(settings: Settings) -> list[HeldModel]:
+    from platform_assets.gold.held import HeldModels
+
+    models = HeldModels(settings)
+    try:
+        return models.rows()
+    finally:
+        models.close()
+
+
+def tell_held(settings: Settings) -> None:
+    """Say which fresh gold models fail; nothing where all follow silver."""
+    for row in _held(settings):
+        typer.echo(
+            f"gold model {row.model} is held back since {row.since:%Y-%m-%d %H:%M} "
+            f"({row.failures} tries, next at {row.retry_at:%H:%M:%S}): {row.reason}"
+        )
 
 
 @streams.command()

@@ -7,16 +7,16 @@ default; ``docs/reference/contracts.md`` lists the properties.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from open_data_contract_standard.model import SchemaObject, SchemaProperty
+from open_data_contract_standard.model import SchemaObject
 
 from platform_assets import sources
+from platform_assets.contracts.columns import NAME, ColumnReader
 from platform_assets.contracts.document import ContractError, Document
 from platform_assets.contracts.model import (
     BadRow,
@@ -37,8 +37,6 @@ __all__ = ["CONTRACTS", "ContractError", "contract_files", "load_contract", "loa
 CONTRACTS = Path(__file__).parent
 """Where the contracts lie."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_PII = ("pii", "restricted")
 _FUTURE_TOLERANCE_SECONDS = 3600
 _MAINTENANCE = {
     "optimizeAfterDays": "optimize_after_days",
@@ -55,7 +53,6 @@ _LARGEST = 100 * 366 * 86400
 _LONGEST = 100 * 366
 """Days."""
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
-_RESERVED = ("event_date", "op", "valid_from", "valid_to", "source", "entity", "ingested_at")
 
 
 @lru_cache(maxsize=1)
@@ -65,6 +62,11 @@ def load_contracts() -> Loaded[TopicName, Contract]:
     One that cannot be used stops no other: it is in ``broken``, and asking for its topic raises
     its error.
     """
+    return read_lake()
+
+
+def read_lake() -> Loaded[TopicName, Contract]:
+    """What :func:`load_contracts` says, as the files are now."""
     return _read_each(contract_files())
 
 
@@ -116,7 +118,7 @@ class _Reader:
         topic, table, custom = self._topic(), self._table(), self._custom()
         kind = self._choice(custom, "kind", TopicKind, TopicKind.APPEND)
         event_time = self._event_time(custom, table)
-        columns = self._columns(table, event_time)
+        columns = ColumnReader(self._document, table).columns(event_time)
         key = self._key(kind, table)
         tolerance = self._whole(custom, "futureToleranceSeconds", _FUTURE_TOLERANCE_SECONDS)
         sla = self._sla()
@@ -157,7 +159,7 @@ class _Reader:
         except ValueError as error:
             raise self._document.error((), f"the file's name is not a topic: {error}") from None
         for part in (topic.domain, topic.entity):
-            if not _NAME.fullmatch(part):
+            if not NAME.fullmatch(part):
                 raise self._document.error(
                     (), f"{part!r} in the file's name: expected a-z, 0-9 and _, a letter first"
                 )
@@ -315,43 +317,6 @@ class _Reader:
             f"which column is the event time? timestamp columns: {', '.join(times) or 'none'}",
             "add one of logicalType timestamp, or name it by the custom property eventTime",
         )
-
-    def _columns(self, table: SchemaObject, event_time: str) -> tuple[Column, ...]:
-        columns: dict[str, Column] = {}
-        for index, prop in enumerate(table.properties or ()):
-            path = ("schema", 0, "properties", index)
-            name = prop.name or ""
-            if not _NAME.fullmatch(name) or name in _RESERVED:
-                raise self._document.error(
-                    (*path, "name"),
-                    f"{name!r} is not a valid column name, or is reserved",
-                    f"use a-z, 0-9 and _; reserved: {', '.join(_RESERVED)}",
-                )
-            if name in columns:
-                raise self._document.error((*path, "name"), f"column {name!r} is given twice")
-            columns[name] = Column(
-                name=name,
-                type=self._type((*path, "logicalType"), prop),
-                description=prop.description or "",
-                source={"event_id": "event_id", event_time: "occurred_at"}.get(name, "payload"),
-                pii=prop.classification in _PII,
-            )
-        event_id = columns.pop(
-            "event_id", Column("event_id", LogicalType.STRING, "Identity of the event.", "event_id")
-        )
-        if event_id.type is not LogicalType.STRING:
-            raise self._document.error(("schema", 0, "properties"), "event_id must be a string")
-        return (event_id, *columns.values())
-
-    def _type(self, path: tuple[str | int, ...], prop: SchemaProperty) -> LogicalType:
-        try:
-            return LogicalType(prop.logicalType or "")
-        except ValueError:
-            raise self._document.error(
-                path,
-                f"column {prop.name!r}: unknown logicalType {prop.logicalType!r}",
-                f"use one of {', '.join(LogicalType)}",
-            ) from None
 
     def _key(self, kind: TopicKind, table: SchemaObject) -> tuple[str, ...]:
         keyed = [prop for prop in table.properties or () if prop.primaryKey]

@@ -49,6 +49,8 @@ class Column:
         source: ``payload`` (a field of the envelope's ``after``), or the envelope's field
             ``event_id`` or ``occurred_at``.
         pii: whether analysts must not see it.
+        unit: what a number is measured in: an ISO 4217 code, ``kW``, ``ms``; empty: a bare number.
+        unit_column: the column that holds the unit of each row, where it differs.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Column:
     description: str
     source: str = "payload"
     pii: bool = False
+    unit: str = ""
+    unit_column: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from platform_assets.contracts.model import Contract, LogicalType, TopicKind
+from platform_assets.contracts.model import Column, Contract, LogicalType, TopicKind
 from platform_assets.core.naming import TableName
 from platform_assets.core.settings import REPOSITORY
 
@@ -25,8 +25,8 @@ _TRINO = {
     LogicalType.TIMESTAMP: "timestamp(6) with time zone",
 }
 _VALID = (
-    ("valid_from", LogicalType.TIMESTAMP, "When this version began (UTC)."),
-    ("valid_to", LogicalType.TIMESTAMP, "When the next version began; null: current."),
+    Column("valid_from", LogicalType.TIMESTAMP, "When this version began (UTC)."),
+    Column("valid_to", LogicalType.TIMESTAMP, "When the next version began; null: current."),
 )
 
 
@@ -65,12 +65,11 @@ def write(contracts: Iterable[Contract], folder: Path = STAGING) -> list[Path]:
     return changed
 
 
-def _columns(contract: Contract) -> list[tuple[str, LogicalType, str, bool]]:
-    columns = [(c.name, c.type, c.description, c.pii) for c in contract.columns]
+def _columns(contract: Contract) -> list[Column]:
     if contract.kind is TopicKind.APPEND:
         day = f"UTC date of {contract.event_time}; the table's partition."
-        return [*columns, ("event_date", LogicalType.DATE, day, False)]
-    return [*columns, (*_VALID[0], False)]
+        return [*contract.columns, Column("event_date", LogicalType.DATE, day)]
+    return [*contract.columns, _VALID[0]]
 
 
 def _sources(contracts: list[Contract]) -> list[dict[str, Any]]:
@@ -96,8 +95,8 @@ def _sources(contracts: list[Contract]) -> list[dict[str, Any]]:
 def _source_table(contract: Contract, table: TableName, description: str) -> dict[str, Any]:
     columns = _columns(contract)
     if table == contract.topic.history:
-        operation = ("op", LogicalType.STRING, "Kind of change: c, u or d.", False)
-        columns = [*columns[:-1], operation, *((*column, False) for column in _VALID)]
+        operation = Column("op", LogicalType.STRING, "Kind of change: c, u or d.")
+        columns = [*columns[:-1], operation, *_VALID]
     return {
         "name": table.entity,
         "description": description,
@@ -109,7 +108,7 @@ def _source_table(contract: Contract, table: TableName, description: str) -> dic
                 "dagster": {"asset_key": table.asset_key},
             }
         },
-        "columns": [_column(*column) for column in columns],
+        "columns": [_column(column) for column in columns],
     }
 
 
@@ -128,19 +127,20 @@ def _model(contract: Contract) -> dict[str, Any]:
         "name": _staging_name(contract),
         "description": f"{contract.description} Times in microseconds, UTC.",
         "config": {"meta": {"owner": contract.owner}},
-        "columns": [_column(*column) for column in _columns(contract)],
+        "columns": [_column(column) for column in _columns(contract)],
     }
 
 
-def _column(name: str, kind: LogicalType, description: str, pii: bool) -> dict[str, Any]:
-    column: dict[str, Any] = {
-        "name": name,
-        "data_type": _TRINO[kind],
-        "description": description or f"{name.replace('_', ' ')}.",
+def _column(column: Column) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "name": column.name,
+        "data_type": _TRINO[column.type],
+        "description": column.description or f"{column.name.replace('_', ' ')}.",
     }
-    if pii:
-        column["config"] = {"meta": {"pii": True}}
-    return column
+    meta = {"pii": column.pii, "unit": column.unit, "unit_column": column.unit_column}
+    if meta := {name: value for name, value in meta.items() if value}:
+        said["config"] = {"meta": meta}
+    return said
 
 
 def _staging_name(contract: Contract) -> str:
@@ -150,8 +150,10 @@ def _staging_name(contract: Contract) -> str:
 def _view(contract: Contract) -> str:
     topic = contract.topic
     lines = [
-        f"cast({name} as {_TRINO[kind]}) as {name}" if kind is LogicalType.TIMESTAMP else name
-        for name, kind, _, _ in _columns(contract)
+        f"cast({column.name} as {_TRINO[column.type]}) as {column.name}"
+        if column.type is LogicalType.TIMESTAMP
+        else column.name
+        for column in _columns(contract)
     ]
     listed = ",\n    ".join(lines)
     return (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.core.errors import WeirError
 from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
-from platform_assets.core.trino import TrinoQueryError, execute
+from platform_assets.core.trino import TrinoQueryError, TrinoUnreachableError, execute
 from platform_assets.gold.project import environment, load_manifest
 
 if TYPE_CHECKING:
@@ -85,12 +85,14 @@ class StepResult:
         seconds: wall time.
         rows: rows written or deleted, per model, where Trino said so.
         everything: whether every date was recomputed.
+        failed: models that failed, or wait for one that did; their tables keep their rows.
     """
 
     models: tuple[str, ...]
     seconds: float
     rows: Mapping[str, int] = field(default_factory=dict)
     everything: bool = False
+    failed: Mapping[str, FreshGoldError] = field(default_factory=dict)
 
 
 class FreshGold:
@@ -124,19 +126,38 @@ class FreshGold:
         self._start()
 
     def step(self, changed: Mapping[str, Iterable[date]]) -> StepResult:
+        """The same as :meth:`step_each` for all models; a failure is raised once all have run.
+
+        Raises:
+            FreshGoldError: a model failed; names it.
+        """
+        result = self.step_each(changed)
+        if result.failed:
+            raise next(iter(result.failed.values()))
+        return result
+
+    def step_each(
+        self, changed: Mapping[str, Iterable[date]], models: Iterable[str] | None = None
+    ) -> StepResult:
         """Recompute the touched dates of every fresh model downstream of ``changed``.
+
+        A model that fails holds back those that read it, and no others. Nothing of it is half
+        written: each model is one MERGE.
 
         Args:
             changed: topic slug (``commerce_clickstream``) -> event dates whose silver rows
                 changed, late ones and removals included.
+            models: only these of them.
 
         Raises:
-            FreshGoldError: a model failed; names it. Nothing of it is half written: each
-                model is one MERGE.
+            FreshGoldError: not the models but dbt, Trino or the catalog fails.
         """
         dates = {slug: sorted({str(day) for day in days}) for slug, days in changed.items()}
         dates = {slug: days for slug, days in dates.items() if days}
         names = self.models(dates)
+        if models is not None:
+            wanted = set(models)
+            names = tuple(name for name in names if name in wanted)
         if not names:
             return StepResult((), 0.0)
         began = time.perf_counter()
@@ -144,20 +165,26 @@ class FreshGold:
         variables: dict[str, Any] = {"fresh": True}
         if not everything:
             variables["changed_dates"] = dates
-        try:
-            rows = self._run_retrying(names, variables)
-        except MissingTableError:
+        rows, failed = self._run_retrying(names, variables)
+        if missing := [n for n, error in failed.items() if isinstance(error, MissingTableError)]:
             # The first step of a new lake, or of a new model: make the views and tables that
             # these models need, and no others (their sources may not be there yet).
-            done = self._run_retrying(tuple(f"+{name}" for name in names), {})
-            rows, everything = {name: done.get(name, 0) for name in names}, True
-        self._compact_when_due(names)
-        return StepResult(tuple(rows), time.perf_counter() - began, rows, everything)
+            made, again = self._run_retrying(tuple(f"+{name}" for name in missing), {})
+            rows |= {name: count for name, count in made.items() if name in names}
+            failed = {name: error for name, error in failed.items() if name not in missing}
+            failed |= {name: _cause(name, again) for name in missing if name not in made}
+            everything = True
+        if failed and not rows:
+            self._raise_if_trino_is_away(next(iter(failed.values())))
+        self._compact_when_due(tuple(rows))
+        return StepResult(tuple(rows), time.perf_counter() - began, rows, everything, failed)
 
     def full(self) -> StepResult:
         """Run every model over every date, staging views included, without tests."""
         began = time.perf_counter()
-        rows = self._run_retrying((), {})
+        rows, failed = self._run_retrying((), {})
+        if failed:
+            raise next(iter(failed.values()))
         return StepResult(tuple(rows), time.perf_counter() - began, rows, everything=True)
 
     def close(self) -> None:
@@ -184,40 +211,68 @@ class FreshGold:
             "--no-write-json", "--target-path", str(self._target), "--target", "fresh",
         ]  # fmt: skip
 
-    def _run_retrying(self, names: tuple[str, ...], variables: dict[str, Any]) -> dict[str, int]:
-        """Run the models, those that are done once only; returns the rows of each.
+    def _run_retrying(
+        self, names: tuple[str, ...], variables: dict[str, Any]
+    ) -> tuple[dict[str, int], dict[str, FreshGoldError]]:
+        """Run the models, those that are done once only; returns the rows of each, and failures.
 
         A conflict is tried four times; a catalog that is away, for ``CATALOG_SECONDS``.
         """
         done: dict[str, int] = {}
+        failed: dict[str, FreshGoldError] = {}
         left = names
 
         def run() -> None:
             nonlocal left
             try:
-                self._run(left, variables, done)
+                self._run(left, variables, done, failed)
             finally:
-                left = tuple(name for name in left if name.lstrip("+") not in done)
+                settled = done.keys() | failed.keys()
+                left = tuple(name for name in left if name.lstrip("+") not in settled)
 
         conflicts = Retry(longest=2).on(CommitConflictError)
         catalog = Retry(attempts=None, seconds=CATALOG_SECONDS, pause=0.5).on(CatalogAwayError)
-        catalog(conflicts, run)
-        return done
+        try:
+            catalog(conflicts, run)
+        except CommitConflictError as error:
+            failed |= {name.lstrip("+"): error for name in left}
+        return done, failed
 
-    def _run(self, names: tuple[str, ...], variables: dict[str, Any], done: dict[str, int]) -> None:
+    def _raise_if_trino_is_away(self, error: FreshGoldError) -> None:
+        try:
+            execute(self._settings, "select 1", attempts=1)
+        except TrinoUnreachableError as away:
+            raise error from away
+
+    def _run(
+        self,
+        names: tuple[str, ...],
+        variables: dict[str, Any],
+        done: dict[str, int],
+        failed: dict[str, FreshGoldError],
+    ) -> None:
         runner = self._start()
         selected = ["--select", " ".join(names), "--no-populate-cache"] if names else []
         answer = runner.invoke(["run", *selected, "--vars", json.dumps(variables), *self._common()])
-        failed: list[tuple[str, str]] = []
-        for result in getattr(answer.result, "results", None) or ():
+        passing: list[FreshGoldError] = []
+        skipped: list[str] = []
+        results = getattr(answer.result, "results", None) or ()
+        for result in results:
+            model, reason = result.node.name, str(result.message)
             if str(result.status) == "success":
-                done[result.node.name] = _rows(result.adapter_response)
+                done[model] = _rows(result.adapter_response)
             elif str(result.status) == "error":
-                failed.append((result.node.name, str(result.message)))
-        if failed:
-            model, reason = failed[0]
-            raise _kind(reason)(model, reason)
-        if not answer.success:
+                error = _kind(reason)(model, reason)
+                if isinstance(error, CommitConflictError | CatalogAwayError):
+                    passing.append(error)
+                else:
+                    failed[model] = error
+            elif str(result.status) == "skipped":
+                skipped.append(model)
+        if passing:
+            raise passing[0]
+        failed |= {name: _cause(name, failed) for name in skipped}
+        if not answer.success and not failed:
             reason = str(answer.exception or "dbt stopped without a reason")
             away = _kind(reason) is CatalogAwayError
             raise (CatalogAwayError if away else FreshGoldError)("dbt", reason)
@@ -237,6 +292,21 @@ class FreshGold:
                 # The scheduled maintenance does the same; only a missing table is a fault.
                 if error.name == "TABLE_NOT_FOUND":
                     raise FreshGoldError(name, str(error)) from error
+
+
+def fresh_models() -> tuple[str, ...]:
+    """Names of the models that fresh steps keep up to date, sorted."""
+    nodes = load_manifest()["nodes"].values()
+    return tuple(sorted(str(node["name"]) for node in nodes if _is_fresh(node)))
+
+
+def _cause(model: str, failed: Mapping[str, FreshGoldError]) -> FreshGoldError:
+    """Why a model did not run: its own failure, or that of a model above it."""
+    if model in failed:
+        return failed[model]
+    above = ", ".join(failed) or "a model above it"
+    first = next((error.reason for error in failed.values()), "dbt did not run it")
+    return FreshGoldError(model, f"waits for {above}: {first}")
 
 
 def _is_fresh(node: Mapping[str, Any]) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TableName
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, execute
-from platform_assets.gold.trino_config import file_uri, pii_columns
+from platform_assets.gold.access import PUBLIC_SUFFIX, former_columns, pii_columns
+from platform_assets.gold.trino_config import file_uri
 
-PUBLIC_SUFFIX = "_public"
 _LAYERS = ("bronze", "silver")
 _AT_ONCE = 4
 
@@ -33,7 +33,9 @@ def register_tables(settings: Settings, contracts: Iterable[Contract]) -> list[s
     """
     contracts = list(contracts)
     hidden = {
-        table: columns for contract in contracts for table, columns in pii_columns(contract).items()
+        table: columns
+        for contract in contracts
+        for table, columns in pii_columns(contract, former_columns(settings, contract)).items()
     }
     present = [
         table for contract in contracts for table in contract.tables if _exists(settings, table)
@@ -43,13 +45,16 @@ def register_tables(settings: Settings, contracts: Iterable[Contract]) -> list[s
     for layer, domain in sorted({(table.layer, table.domain) for table in missing}):
         execute(settings, f"create schema if not exists {layer}.{domain}")
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda table: _register(settings, table), missing))
-        list(
-            pool.map(
-                lambda table: _public_view(settings, table, hidden[table]),
-                [table for table in present if table in hidden],
-            )
-        )
+        made = [pool.submit(_register, settings, table) for table in missing]
+        wait(made)
+        made += [
+            pool.submit(_public_view, settings, table, hidden[table])
+            for table in present
+            if table in hidden
+        ]
+    # Every other table is shown before the first that cannot be is told.
+    for one in made:
+        one.result()
     return sorted(table.sql for table in missing)
 
 

@@ -371,6 +371,16 @@ class Ledger:
         return dates, cursors
 
     @retry_connection
+    def cursors(self, consumer: str, topics: Sequence[TopicName]) -> dict[TopicName, int]:
+        """Where the consumer is in each topic's changes; 0: at the beginning."""
+        with self._database.borrow() as connection:
+            rows = connection.execute(
+                "SELECT topic, seq FROM consumer_cursor WHERE consumer = %s", (consumer,)
+            ).fetchall()
+        found = {str(topic): int(seq) for topic, seq in rows}
+        return {topic: found.get(str(topic), 0) for topic in topics}
+
+    @retry_connection
     def advance(self, consumer: str, cursors: Mapping[TopicName, int]) -> None:
         """Move the consumer's cursors forward (never back)."""
         with self._database.borrow() as connection, connection.transaction():

@@ -25,6 +25,7 @@ COMPARABLE = Decimal("0.8")
 RANKED = 4
 """Fewest periods among which a rank says anything."""
 
+NO_DATA_YET = "no data yet"
 _HUNDRED = Decimal(100)
 
 
@@ -53,10 +54,11 @@ def analyse(reader: KpiReader, period: Period) -> Findings:
         TrinoUnreachableError: Trino does not answer.
     """
     kpi, found = reader.kpi, Findings(reader.kpi)
-    if reader.missing:
-        reason = f"table {reader.missing[0]} does not exist"
-        found.facts.append(_gap(kpi, period, reason))
-        found.notices.append(("gap", reason))
+    if reader.missing or reader.never:
+        lost = f"table {reader.missing[0]} does not exist" if reader.missing else ""
+        # A table that never had a row is no fault of the data: nobody has sent any.
+        found.facts.append(_gap(kpi, period, lost or NO_DATA_YET))
+        found.notices.append(("gap", lost) if lost else ("empty", NO_DATA_YET))
         return found
     first = period.shift(1 - HISTORY[period.grain])
     cells = reader.series(period.grain, first.start, period.end)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from platform_assets.core.errors import WeirError
 from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings
-from reports.definition import HEADLINE, Definition, Kpi
+from reports.definition import HEADLINE, Definition, Kpi, SectionDefinition
 from reports.facts.analysis import Findings, analyse
 from reports.facts.model import Fact, Notice
 from reports.facts.query import KpiReader, pin
@@ -19,6 +19,9 @@ from reports.periods import Period
 
 QUERIES_AT_ONCE = 3
 """KPIs read side by side: Trino on a small machine has no room for more."""
+
+_WITHOUT_VALUE = ("gap", "empty")
+"""Notices of a KPI that has no value."""
 
 
 class FactsError(WeirError):
@@ -38,6 +41,7 @@ class FactSheet(BaseModel):
         series: KPI -> (period key, value), oldest first; None is a gap.
         notices: gaps and late data.
         late: KPIs whose rows end before the period does.
+        left_out: sections that have no value to tell of; a notice names them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +55,7 @@ class FactSheet(BaseModel):
     series: dict[str, tuple[tuple[str, Decimal | None], ...]]
     notices: tuple[Notice, ...] = ()
     late: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def collect(
@@ -94,6 +99,7 @@ def collect(
         found = list(pool.map(one, [kpi.id for kpi in definition.kpis]))
     facts = tuple(fact for findings in found for fact in findings.facts)
     _refuse_twins(definition.name, facts)
+    left_out = _left_out(definition, found)
     valued = {fact.id for fact in facts if fact.value is not None}
     return FactSheet(
         name=definition.name,
@@ -103,8 +109,9 @@ def collect(
         headline=tuple([name for name in definition.headline if name in valued][:HEADLINE]),
         facts=facts,
         series={f.kpi.id: tuple((p.key, v) for p, v in f.series) for f in found},
-        notices=_notices(found),
+        notices=_notices(left_out, found),
         late=tuple(f.kpi.id for f in found if any(rule == "freshness" for rule, _ in f.notices)),
+        left_out=tuple(section.id for section in left_out),
     )
 
 
@@ -127,13 +134,28 @@ def _refuse_twins(report: str, facts: Sequence[Fact]) -> None:
             )
 
 
-def _notices(found: list[Findings]) -> tuple[Notice, ...]:
-    """One notice for all KPIs of which the same is to be said."""
+def _left_out(definition: Definition, found: list[Findings]) -> list[SectionDefinition]:
+    """Sections of which no KPI has a value in the period."""
+    valued = {f.kpi.id for f in found if any(fact.value is not None for fact in f.facts)}
+    return [section for section in definition.sections if not valued.intersection(section.kpis)]
+
+
+def _notices(left_out: list[SectionDefinition], found: list[Findings]) -> tuple[Notice, ...]:
+    """One notice for all KPIs of which the same is to be said; a section left out is named once."""
+    headings: dict[tuple[str, str], list[str]] = {}
+    for section in left_out:
+        own = [notice for f in found if f.kpi.id in section.kpis for notice in f.notices]
+        missing = [notice for notice in own if notice[0] in _WITHOUT_VALUE]
+        # It may be that some of its data was lost and some never came: the loss is what counts.
+        rule, text = next((one for one in missing if one[0] == "gap"), missing[0])
+        headings.setdefault((rule, f"{text}; left out"), []).append(section.heading)
+    told = {name for section in left_out for name in section.kpis}
     labels: dict[tuple[str, str], list[str]] = {}
     for findings in found:
         for notice in findings.notices:
-            labels.setdefault(notice, []).append(findings.kpi.label)
+            if findings.kpi.id not in told or notice[0] not in _WITHOUT_VALUE:
+                labels.setdefault(notice, []).append(findings.kpi.label)
     return tuple(
         Notice(rule=rule, message=f"{', '.join(names)}: {text}")
-        for (rule, text), names in labels.items()
+        for (rule, text), names in [*headings.items(), *labels.items()]
     )

@@ -119,7 +119,8 @@ class Notice(BaseModel):
     """What a reader must know first: a gap, a stale table, a failed check.
 
     Attributes:
-        rule: ``gap``, ``freshness``, ``quality``, ``guard``, ``narrator`` or ``pdf``.
+        rule: ``gap``, ``empty`` (nobody has sent data yet), ``freshness``, ``quality``, ``guard``,
+            ``narrator`` or ``pdf``.
         message: one sentence.
     """
 

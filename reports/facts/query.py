@@ -33,11 +33,13 @@ class Pins:
         snapshots: table -> Iceberg snapshot id.
         committed: table -> when that snapshot was committed (UTC).
         missing: tables that are not there, or empty of snapshots.
+        never: tables that had no row in any snapshot that is kept.
     """
 
     snapshots: Mapping[str, int]
     committed: Mapping[str, datetime]
     missing: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
 
     def until(self) -> str:
         """The newest commit, ISO 8601 UTC; empty without tables."""
@@ -69,14 +71,16 @@ def pin(settings: Settings, tables: Sequence[str], known: Mapping[str, int] | No
         TrinoQueryError: a snapshot asked for has expired.
         TrinoUnreachableError: Trino does not answer.
     """
-    snapshots, committed, missing = {}, {}, []
+    snapshots, committed, missing, never = {}, {}, [], []
     for table in tables:
         catalog, schema, name = table.split(".")
         wanted = f"WHERE snapshot_id = {known[table]}" if known and table in known else ""
         try:
             rows = execute(
                 settings,
-                f'SELECT snapshot_id, committed_at FROM {catalog}.{schema}."{name}$snapshots" '  # noqa: S608 (names are checked)
+                "SELECT snapshot_id, committed_at, most FROM (SELECT snapshot_id, committed_at, "  # noqa: S608 (names are checked)
+                "max(TRY_CAST(element_at(summary, 'total-records') AS bigint)) OVER () AS most "
+                f'FROM {catalog}.{schema}."{name}$snapshots") '
                 f"{wanted} ORDER BY committed_at DESC LIMIT 1",
             ).rows
         except TrinoQueryError as error:
@@ -92,9 +96,11 @@ def pin(settings: Settings, tables: Sequence[str], known: Mapping[str, int] | No
         if rows:
             snapshots[table] = int(rows[0][0])
             committed[table] = rows[0][1].astimezone(UTC)
+            if rows[0][2] == 0:
+                never.append(table)
         else:
             missing.append(table)
-    return Pins(snapshots, committed, tuple(missing))
+    return Pins(snapshots, committed, tuple(missing), tuple(never))
 
 
 class KpiReader:
@@ -116,6 +122,7 @@ class KpiReader:
         self.kpi = kpi
         self.tables = tuple(sorted(tables_of(statement)))
         self.missing = tuple(table for table in self.tables if table in pins.missing)
+        self.never = any(table in pins.never for table in self.tables)
         self._pins = pins
         pinned = {
             table: f"{table} FOR VERSION AS OF {snapshot}"

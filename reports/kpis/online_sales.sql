@@ -1,4 +1,4 @@
--- Hours of the web shop: revenue in pounds, purchases.
+-- Hours of the web shop: revenue and purchases.
 select
     event_date as day,
     hour,

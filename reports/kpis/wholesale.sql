@@ -1,4 +1,4 @@
--- Wholesale by day and country, in pounds.
+-- Wholesale by day and country.
 select
     sales_date as day,
     country,

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import Result, TrinoQueryError, connect, execute
-from platform_assets.gold.trino_config import ADMIN
+from platform_assets.gold.access import ADMIN
 
 Row = tuple[Any, ...]
 

@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from platform_assets.core.databases import Connection, Database
 from platform_assets.core.errors import WeirError
-from platform_assets.gold.trino_config import ADMIN, ANALYST
+from platform_assets.gold.access import ADMIN, ANALYST
 
 _PASSWORD_BYTES = 15
 """120 random bits: twenty letters."""

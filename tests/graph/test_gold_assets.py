@@ -23,6 +23,7 @@ MARTS = {
     "gold/feedback/feedback_daily",
     "gold/industry/machine_rollup",
     "gold/retail/daily_sales_by_country",
+    "gold/retail/wholesale_rfm",
 }
 
 

@@ -88,7 +88,7 @@ def test_what_a_reader_must_know_is_a_check() -> None:
         notices=(
             Notice(rule="gap", message="a"), Notice(rule="freshness", message="b"),
             Notice(rule="quality", message="c"), Notice(rule="guard", message="d"),
-            Notice(rule="narrator", message="e"),
+            Notice(rule="narrator", message="e"), Notice(rule="empty", message="f"),
         ),
     )  # fmt: skip
     assert check_document(report) == {

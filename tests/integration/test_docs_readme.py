@@ -19,6 +19,7 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.core.trino import execute
 from platform_assets.engines.local.engine import LocalEngine
+from platform_assets.gold.access import protect
 from platform_assets.gold.bootstrap import bootstrap
 from platform_assets.gold.catalog import ensure_catalog
 from platform_assets.gold.register import register_tables
@@ -100,6 +101,7 @@ def test_a_topic_is_added_as_its_page_says(trino_stack: Settings, contracts: Pat
     assert set(made.rows(ORDERS.quarantine)["rule"]) >= {"order_no_not_null", "state_one_of"}
 
     ensure_catalog(trino_stack)
+    protect(trino_stack)
     register_tables(trino_stack, [contract])
     try:
         shown = weir(f"{lines[4]} --json")

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from dagster import AssetCheckSeverity
 from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
 
+from platform_assets.cli.app import build
+from platform_assets.contracts import load
+from platform_assets.contracts.load import load_contracts
 from platform_assets.core.naming import TopicName
 from platform_assets.core.trino import TrinoQueryError, execute
+from platform_assets.gold import access, held
+from platform_assets.gold.bootstrap import bootstrap, protect_tables
+from platform_assets.gold.follow import Follower
 from platform_assets.gold.register import register_tables
 from platform_assets.gold.results import row_counts, tables
+from platform_assets.graph.checks.gold import gold_models, gold_suite_check
+from platform_assets.streaming.ledger import Ledger
+from platform_assets.streaming.ledger_database import ledger_database
 from tests.integration import gold_rows
 from tests.integration.gold_lake import CLICKS, Lake
 
@@ -43,7 +56,7 @@ def test_marts_equal_polars(lake, gold) -> None:
     _assert_marts(lake, ALL)
     counts = row_counts(lake.settings)
     assert set(counts) >= {f"commerce.{name}" for name in ALL}
-    assert len(counts) == 10
+    assert len(counts) == 11
     assert all(counts.values())
 
 
@@ -80,7 +93,7 @@ def test_rollups_sales_and_feedback_equal_polars(lake, gold) -> None:
     ) == [(reviews.height, (reviews["rating"] == 5).sum(), 400)]
 
 
-def test_rfm_counts_buyers_of_both_channels(lake, gold) -> None:
+def test_rfm_counts_the_buyers_of_each_shop(lake, gold) -> None:
     clicks = lake.frames[CLICKS]
     buyers = clicks.filter(pl.col("event_type") == "purchase")
     want = buyers.group_by("user_id").agg(
@@ -97,9 +110,19 @@ def test_rfm_counts_buyers_of_both_channels(lake, gold) -> None:
         pl.DataFrame(found, schema=want.schema, orient="row"), want,
         check_row_order=False, abs_tol=1e-4,
     )  # fmt: skip
-    assert lake.query(
-        "select count(*) from gold.commerce.customer_rfm where channel = 'wholesale'"
-    ) == [(3,)]
+    assert lake.query("select count(*) from gold.commerce.customer_rfm") == [(want.height,)]
+    lines = lake.frames[TopicName("retail", "invoice_lines")].filter(
+        pl.col("customer_id").is_not_null()
+        & ((pl.col("quantity") > 0) | pl.col("invoice_no").str.starts_with("C"))
+    )
+    spent = lines.group_by("customer_id").agg(
+        (pl.col("quantity") * pl.col("unit_price")).sum().alias("monetary")
+    )
+    found = lake.query("select customer_id, monetary from gold.retail.wholesale_rfm")
+    assert_frame_equal(
+        pl.DataFrame(found, schema=spent.schema, orient="row"), spent,
+        check_row_order=False, abs_tol=1e-4,
+    )  # fmt: skip
 
 
 def test_step_follows_late_rows_and_removals(lake, gold) -> None:
@@ -163,6 +186,100 @@ def test_run_without_dates_mends_everything(lake, gold) -> None:
     _assert_marts(lake, ALL)
 
 
+def _changed(lake, topic: TopicName, days) -> None:
+    """Tell the ledger of event dates whose silver rows changed."""
+    with ledger_database(lake.settings).borrow() as connection:
+        for day in days:
+            connection.execute(
+                """insert into silver_change (topic, seq, event_date)
+                   select %s, coalesce(max(seq), 0) + 1, %s from silver_change where topic = %s""",
+                (str(topic), day, str(topic)),
+            )
+
+
+def test_a_value_that_one_model_cannot_hold_holds_back_that_model(lake, gold, monkeypatch) -> None:
+    monkeypatch.setattr(held, "FIRST_PAUSE_SECONDS", 0.0)
+    day, other = gold_rows.FIRST.date(), (gold_rows.FIRST + timedelta(days=1)).date()
+    contract, meters = lake.contracts[CLICKS], TopicName("energy", "meter_readings")
+    fine = gold_rows.frame(contract, gold_rows.rows(contract, 700, seed=8))
+    models, ledger = held.HeldModels(lake.settings), Ledger(lake.settings)
+    short: set[TopicName] = set()
+
+    def follow() -> Follower:
+        return Follower(
+            [CLICKS, meters], gold, ledger, models,
+            show=lambda: bootstrap(lake.settings), short=short.intersection,
+        )  # fmt: skip
+
+    follower = follow()
+    lake.put(CLICKS, fine)
+    gold.full()
+    # As it came before the contract had bounds: a purchase that decimal(18, 4) cannot hold.
+    too_large = pl.when(pl.int_range(pl.len()) == 0).then(1e15).otherwise(pl.col("price"))
+    bad = fine.filter((pl.col("event_type") == "purchase") & (pl.col("event_date") == day))
+    lake.put(CLICKS, pl.concat([fine, bad.head(1).with_columns(too_large.alias("price"))]))
+    _changed(lake, CLICKS, [day, other])
+    _changed(lake, meters, [day])
+
+    turn = follower.turn()
+    assert turn is not None
+    assert set(turn.held) == {"revenue_per_hour"}
+    assert set(turn.rows) == {"active_users_per_hour", "conversion_rate", "meter_rollup"}
+    have = lake.query(
+        "select sum(events) from gold.commerce.active_users_per_hour "
+        f"where event_date = date '{day}'"
+    )
+    assert have == [(fine.filter(pl.col("event_date") == day).height + 1,)]
+    (row,) = models.rows()
+    assert (row.model, row.failures) == ("revenue_per_hour", 1)
+    assert "decimal" in row.reason.lower()
+    monkeypatch.setattr("platform_assets.core.settings.get_settings", lambda: lake.settings)
+    told = CliRunner().invoke(build(), ["streams", "--gold", "--json"])
+    assert "revenue_per_hour" in told.output
+
+    # It is tried again, and the others go on, also across a restart of the run.
+    turn = follower.turn()
+    assert turn is not None
+    assert set(turn.held) == {"revenue_per_hour"}
+    assert models.rows()[0].failures == 2
+    monkeypatch.setattr(held, "FIRST_PAUSE_SECONDS", 3600.0)
+    models.hold("revenue_per_hour", "later", 3)
+    _changed(lake, CLICKS, [other])
+    again = follow()
+    turn = again.turn()
+    assert turn is not None
+    assert not turn.held
+    assert set(turn.rows) == {"active_users_per_hour", "conversion_rate"}
+    assert again.turn() is None
+
+    # A topic whose silver must not be read waits by itself.
+    short.add(CLICKS)
+    _changed(lake, CLICKS, [day])
+    _changed(lake, meters, [day])
+    turn = again.turn()
+    assert turn is not None
+    assert set(turn.rows) == {"meter_rollup"}
+    short.clear()
+    again = follow()
+    turn = again.turn()
+    assert turn is not None
+    assert set(turn.rows) == {"active_users_per_hour", "conversion_rate"}
+
+    # The row is gone: the model catches up on every date that it missed.
+    lake.put(CLICKS, fine)
+    _changed(lake, CLICKS, [day])
+    models.try_now("revenue_per_hour")
+    turn = again.turn()
+    assert turn is not None
+    assert turn.released == ("revenue_per_hour",)
+    assert set(turn.dates[CLICKS]) == {day, other}
+    assert models.rows() == []
+    assert again.turn() is not None
+    assert again.turn() is None
+    _assert_marts(lake, ("revenue_per_hour", "active_users_per_hour", "conversion_rate"))
+    models.close()
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -198,19 +315,162 @@ def test_analyst_reads_the_rest(lake, gold) -> None:
     assert lake.query("select count(*) from gold.commerce.sessions", "analyst")[0][0] > 0
 
 
+def test_what_never_had_data_is_not_broken_and_what_lost_it_is(lake, gold, monkeypatch) -> None:
+    published = 0
+    monkeypatch.setattr(Ledger, "totals", lambda *_: SimpleNamespace(published=published))
+    models = {model.table.entity: model for model in gold_models()}
+    model = models["daily_sales_by_country"]
+    lake.query("drop table gold.retail.daily_sales_by_country")
+    lines = TopicName("retail", "invoice_lines")
+    held_back = lake.frames[lines]
+    lake.put(lines, held_back.clear())
+    gold.full()
+    new = gold_suite_check(lake.settings, model)
+    assert new.passed
+    assert "no data yet" in (new.description or "")
+    published = 5
+    swallowed = gold_suite_check(lake.settings, model)
+    assert not swallowed.passed
+    assert swallowed.severity is AssetCheckSeverity.WARN
+    lake.put(lines, held_back)
+    gold.full()
+    assert gold_suite_check(lake.settings, model).passed
+    lake.query("delete from gold.retail.daily_sales_by_country")
+    published = 0
+    lost = gold_suite_check(lake.settings, model)
+    assert not lost.passed
+    assert lost.severity is AssetCheckSeverity.ERROR
+    gold.full()
+
+
 def test_others_see_nothing(lake) -> None:
     with pytest.raises(TrinoQueryError, match="Access Denied"):
         lake.query("select 1", "somebody")
 
 
-def test_public_view_follows_a_new_column(lake) -> None:
+ORDERS = TopicName("shop", "orders")
+ORDERS_CONTRACT = """
+apiVersion: v3.2.0
+kind: DataContract
+id: weir:shop.orders
+version: 1.0.0
+status: active
+domain: shop
+schema:
+- name: orders
+  properties:
+  - {name: event_id, logicalType: string, primaryKey: true}
+  - {name: phone, logicalType: string, classification: pii}
+  - {name: note, logicalType: string}
+  - {name: timestamp, logicalType: timestamp}
+"""
+
+
+@pytest.fixture
+def contracts_folder(lake, monkeypatch, tmp_path):
+    """A copy of the lake's contracts that a test may change; the rules are the lake's after."""
+    folder = tmp_path / "contracts"
+    shutil.copytree(load.CONTRACTS, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    with monkeypatch.context() as patched:
+        patched.setattr(load, "CONTRACTS", folder)
+        load_contracts.cache_clear()
+        yield folder
+    load_contracts.cache_clear()
+    bootstrap(lake.settings)
+
+
+def _refused(lake, sql: str) -> bool:
+    try:
+        lake.query(sql, "analyst")
+    except TrinoQueryError as error:
+        return error.name in ("PERMISSION_DENIED", "COLUMN_NOT_FOUND", "TABLE_NOT_FOUND")
+    return False
+
+
+def test_a_new_contract_is_hidden_before_it_is_shown(lake, gold, contracts_folder) -> None:
+    file = contracts_folder / f"{ORDERS}.yaml"
+    file.write_text(ORDERS_CONTRACT)
+    contract = load.load_contract(file)
+    day = pl.Series([datetime(2026, 11, 1, tzinfo=UTC)]).dt.cast_time_unit("us")
+    data = pl.DataFrame(
+        {"event_id": ["a"], "phone": ["+44 20"], "note": ["ring +44 20"], "timestamp": day}
+    ).with_columns(pl.col("timestamp").dt.date().alias("event_date"))
+    raw = data.with_columns(
+        pl.lit(b"+44 20").alias("kafka_value"), pl.lit("+44 20").alias("reason")
+    )
+    gold_rows.write(lake.root, ORDERS.silver, data)
+    gold_rows.write(lake.root, ORDERS.bronze, raw)
+    gold_rows.write(lake.root, ORDERS.quarantine, raw)
+    personal = [
+        f"select phone from {ORDERS.silver.sql}",
+        f"select phone from {ORDERS.silver.sql} for version as of 0",
+        f"select phone from {ORDERS.silver.sql}_public",
+        f"select phone from {ORDERS.bronze.sql}",
+        f"select kafka_value from {ORDERS.bronze.sql}",
+        f"select kafka_value from {ORDERS.quarantine.sql}",
+        f"select reason from {ORDERS.quarantine.sql}",
+        'select * from silver.shop."orders$history"',
+        'select * from silver.shop."orders$properties"',
+        "select user_id from gold.commerce.sessions",
+    ]
+    note = f"select note from {ORDERS.silver.sql}"
+    old_view = f"{note}_public"
+
+    # Whoever registers without the rules shows nothing.
+    register_tables(lake.settings, [contract])
+    assert _refused(lake, note)
+
+    bootstrap(lake.settings)
+    assert [sql for sql in personal[:-1] if not _refused(lake, sql)] == []
+    assert lake.query(note, "analyst") == lake.query(old_view, "analyst") == [("ring +44 20",)]
+    assert not _refused(lake, personal[-1])
+    stats = lake.query(f"show stats for {ORDERS.silver.sql}", "analyst")
+    assert "phone" not in {row[0] for row in stats}
+
+    # A column becomes personal in tables that are shown already; a view made before that is shown
+    # no longer either, nor what gold computes from such a column.
+    file.write_text(
+        ORDERS_CONTRACT.replace("note, logicalType", "note, classification: pii, logicalType")
+    )
+    clicks = contracts_folder / f"{CLICKS}.yaml"
+    clicks.write_text(
+        clicks.read_text().replace("name: user_id\n", "name: user_id\n    classification: pii\n")
+    )
+    assert not protect_tables(lake.settings)
+    assert [sql for sql in (*personal, note, old_view) if not _refused(lake, sql)] == []
+    assert lake.query("select count(events) from gold.commerce.sessions", "analyst")[0][0] > 0
+
+    # A column leaves its contract: its values stay in the tables, and hidden.
+    file.write_text("\n".join(line for line in ORDERS_CONTRACT.splitlines() if "phone" not in line))
+    bootstrap(lake.settings)
+    assert [sql for sql in personal[:-1] if not _refused(lake, sql)] == []
+    assert lake.query(note, "analyst") == [("ring +44 20",)]
+
+    # The contract goes: its tables are what nothing names.
+    file.unlink()
+    bootstrap(lake.settings)
+    assert _refused(lake, note)
+
+
+def test_rules_that_trino_does_not_follow_show_nothing(lake, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(access, "EFFECT_SECONDS", 0.5)
+    monkeypatch.setattr("platform_assets.local.trino.etc_dir", lambda _: tmp_path)
+    monkeypatch.setattr(access, "ANALYST", "somebody")
+    with pytest.raises(access.RulesNotInEffectError, match="does not follow"):
+        bootstrap(lake.settings)
+    assert protect_tables(lake.settings)
+
+
+def test_public_view_follows_a_new_column(lake, contracts_folder) -> None:
     topic = TopicName("commerce", "customers")
+    file = contracts_folder / f"{topic}.yaml"
+    file.write_text(file.read_text() + "  - {name: tier, logicalType: string}\n")
     wider = lake.frames[topic].with_columns(pl.lit("gold").alias("tier"))
     wider.write_delta(
         str(lake.root / topic.silver.path), mode="overwrite",
         delta_write_options={"schema_mode": "overwrite"},
     )  # fmt: skip
-    register_tables(lake.settings, lake.contracts.values())
+    bootstrap(lake.settings)
     public = execute(lake.settings, "select * from silver.commerce.customers_public", "analyst")
     assert "tier" in public.columns
 

@@ -7,10 +7,11 @@ from contextlib import closing
 
 import pytest
 
+from platform_assets.core.naming import TableName
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, connect, execute
-from platform_assets.gold.bootstrap import bootstrap
 from reports.portal.rows import RowsExpiredError, TrinoRows
+from tests.trino_tables import show_to_analysts
 
 TABLE = "gold.portal_rows.sales"
 ROWS = 130
@@ -22,7 +23,7 @@ def pinned(trino_stack: Settings) -> Iterator[str]:
     values = ", ".join(
         f"('c{number % 3}', {number}, map(array['k'], array[{number}]))" for number in range(ROWS)
     )
-    bootstrap(trino_stack)
+    show_to_analysts(trino_stack, TableName("gold", "portal_rows", "sales"))
     execute(trino_stack, "CREATE SCHEMA IF NOT EXISTS gold.portal_rows")
     execute(
         trino_stack,
@@ -69,7 +70,7 @@ def test_the_readers_own_permissions_count(trino_stack: Settings, pinned: str) -
 
 def test_rows_of_a_snapshot_that_was_expired_are_said_to_be_gone(trino_stack: Settings) -> None:
     table = "gold.portal_rows_expired.sales"
-    bootstrap(trino_stack)
+    show_to_analysts(trino_stack, TableName("gold", "portal_rows_expired", "sales"))
     execute(trino_stack, "CREATE SCHEMA IF NOT EXISTS gold.portal_rows_expired")
     execute(trino_stack, f"CREATE TABLE {table} AS SELECT 1 AS day")
     [(snapshot,)] = execute(

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from platform_assets.cli.reports import show_facts
+from platform_assets.core.naming import TableName
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import execute
-from platform_assets.gold.bootstrap import bootstrap
 from reports.definition import Definition, load_definition
 from reports.facts.collect import FactsError, collect
 from reports.facts.model import Fact, Kind
 from reports.facts.query import to_decimal
+from reports.make import told_sections
 from reports.periods import Grain, Period, midnight
+from tests.trino_tables import show_to_analysts
 
 DEFINITION = """\
 title: Garden
@@ -57,6 +59,7 @@ headline: [sales, mean]
 sections:
   - {id: sales, heading: Sales, kpis: [sales, mean, share, lost]}
 """
+YOUNG = "  - id: young\n    label: Seedlings planted\n    sql: young.sql"
 SALES = "select day, plant, amount from {{ table('gold.garden.sales') }} where amount < 1000"
 WEEK = Period.parse("2026-W10", Grain.WEEK)
 PLANTS = {"lily": 40, "o'hara tulip": 25, "oak": 9}
@@ -65,7 +68,7 @@ PLANTS = {"lily": 40, "o'hara tulip": 25, "oak": 9}
 @pytest.fixture(scope="module")
 def garden(trino_stack: Settings) -> Iterator[Settings]:
     """Eight weeks of sales, Mondays to Saturdays; the last week is 10 a day worse for lilies."""
-    bootstrap(trino_stack)
+    show_to_analysts(trino_stack, TableName("gold", "garden", "sales"))
     execute(trino_stack, "create schema if not exists gold.garden")
     execute(trino_stack, "create table gold.garden.sales (day date, plant varchar, amount integer)")
     rows = []
@@ -166,6 +169,37 @@ sections: [{{id: sales, heading: Sales, kpis: [sales]}}]
         assert len(execute(garden, source.rows_sql).rows) == 14
     finally:
         execute(garden, f"drop table {table}")
+
+
+def test_a_table_that_never_had_data_is_no_gap(garden: Settings, tmp_path: Path) -> None:
+    for folder in ("definitions", "kpis"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "kpis" / "sales.sql").write_text(SALES)
+    (tmp_path / "kpis" / "young.sql").write_text("select day from {{ table('gold.garden.young') }}")
+    path = tmp_path / "definitions" / "garden.yaml"
+    path.write_text(
+        DEFINITION.replace("  - id: lost\n    label: Lost\n    sql: lost.sql", YOUNG)
+        .replace(", lost]", "]")
+        .rstrip()
+        + "\n  - {id: seedlings, heading: Seedlings, kpis: [young]}\n"
+    )
+    definition = load_definition(path)
+    execute(garden, "create table gold.garden.young (day date)")
+    try:
+        sheet = collect(definition, WEEK, garden)
+        assert sheet.left_out == ("seedlings",)
+        notices = [(notice.rule, notice.message) for notice in sheet.notices]
+        assert notices == [("empty", "Seedlings: no data yet; left out")]
+        assert [one.id for one in told_sections(definition, sheet)] == ["sales"]
+        # Rows of another week: the report has a gap, as it has when rows were lost.
+        execute(garden, f"insert into gold.garden.young values date '{WEEK.shift(-1).start}'")
+        for statement in ("select 1", "delete from gold.garden.young"):
+            execute(garden, statement)
+            sheet = collect(definition, WEEK, garden)
+            notices = [(notice.rule, notice.message) for notice in sheet.notices]
+            assert notices == [("gap", f"Seedlings: no data for {WEEK.key}; left out")]
+    finally:
+        execute(garden, "drop table gold.garden.young")
 
 
 def test_what_is_missing_is_a_gap(garden: Settings, definition: Definition) -> None:

@@ -77,6 +77,13 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
             "records": 4_500_000, "published": 4_455_000,
         }
     ],
+    "streams.GOLD": [
+        {
+            "model": "revenue_per_hour", "since": AT, "failures": 12, "retry_at": AT, "due": False,
+            "reason": "TrinoUserError(type=USER_ERROR, name=INVALID_CAST_ARGUMENT, "
+            "message=\"Cannot cast DOUBLE '1.0E15' to DECIMAL(18, 4)\")",
+        }
+    ],
     "streams.QUARANTINE": [
         {
             "topic": "commerce.clickstream", "rule": "price_is_positive", "rows": 1_204,

@@ -48,15 +48,26 @@ class Dbt:
 
 
 def step(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.StepResult:
-    """One step of the models ``a`` and ``b``."""
+    """One step of the models ``a`` and ``b``; raises what fails."""
+    days: Any = ["2026-03-01"]
+    return made(dbt, home, monkeypatch).step({"shop_orders": days})
+
+
+def step_each(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.StepResult:
+    """The same, with what fails in the result."""
+    days: Any = ["2026-03-01"]
+    return made(dbt, home, monkeypatch).step_each({"shop_orders": days})
+
+
+def made(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.FreshGold:
+    """Fresh gold of the models ``a`` and ``b`` over a given dbt."""
     node = {
         "resource_type": "model", "tags": ["fresh"], "config": {"topics": ["shop_orders"]},
     }  # fmt: skip
     nodes = {name: {**node, "name": name} for name in ("a", "b")}
     monkeypatch.setattr(fresh, "load_manifest", lambda: {"nodes": nodes})
     monkeypatch.setattr(fresh.FreshGold, "_start", lambda self: dbt)
-    made = fresh.FreshGold(Settings(home=home))
-    return made.step({"shop_orders": ["2026-03-01"]})  # type: ignore[list-item]
+    return fresh.FreshGold(Settings(home=home))
 
 
 @pytest.mark.parametrize("message", AWAY, ids=["schema", "closed", "starting", "terminated"])
@@ -87,3 +98,32 @@ def test_any_other_fault_is_not_tried_again(
     with pytest.raises(fresh.FreshGoldError, match="cannot be cast"):
         step(dbt, tmp_path, monkeypatch)
     assert len(dbt.calls) == 1
+
+
+def test_a_model_that_fails_holds_back_itself_and_what_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "Value cannot be cast to decimal(18,4)"
+    result = step_each(Dbt({"a": "", "b": message}), tmp_path, monkeypatch)
+    assert result.models == ("a",)
+    assert {name: error.reason for name, error in result.failed.items()} == {"b": message}
+
+
+def test_a_conflict_beside_a_fault_is_still_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dbt = Dbt({"a": "commit failed", "b": "cannot cast"}, {"a": ""})
+    result = step_each(dbt, tmp_path, monkeypatch)
+    assert result.models == ("a",)
+    assert set(result.failed) == {"b"}
+    assert dbt.calls == [["a", "b"], ["a"]]
+
+
+def test_a_conflict_that_stays_holds_back_its_model_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = step_each(
+        Dbt({"a": "", "b": "commit failed"}, {"b": "commit failed"}), tmp_path, monkeypatch
+    )
+    assert result.models == ("a",)
+    assert isinstance(result.failed["b"], fresh.CommitConflictError)

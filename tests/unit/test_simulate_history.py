@@ -271,3 +271,34 @@ def test_live_sessions_last_and_keep_their_order() -> None:
                 carts += (user, product) in seen
             seen.add((user, product))
     assert carts > 100
+
+
+def test_invoices_have_the_shape_of_a_wholesale_shop() -> None:
+    contract = contract_of("retail.invoice_lines")
+    sent, _ = made(6000, topics=[str(contract.topic)], shares=CLEAN)
+    rows = [decoded(contract, record.value) for record in sent]
+    lines = [{**row["after"], "at": row["occurred_at"]} for row in rows if row]
+    assert len(lines) == 6000
+    sizes = Counter(line["invoice_no"] for line in lines)
+    cancelled = [line for line in lines if line["invoice_no"].startswith("C")]
+    written_off = [line for line in lines if line["quantity"] < 0 and line["invoice_no"][0] != "C"]
+    assert 6 < sum(sizes.values()) / len(sizes) < 20
+    assert all(line["quantity"] < 0 for line in cancelled)
+    assert 0.05 < len({line["invoice_no"] for line in cancelled}) / len(sizes) < 0.25
+    assert written_off
+    assert all(line["unit_price"] == 0 for line in written_off)
+    # What comes back was sold before, to the same customer and at the same price.
+    sold = {
+        (line["customer_id"], line["stock_code"], line["unit_price"])
+        for line in lines
+        if line["quantity"] > 0
+    }
+    back = {(one["customer_id"], one["stock_code"], one["unit_price"]) for one in cancelled}
+    assert back <= sold
+    assert 0.1 < sum(line["customer_id"] is None for line in lines) / len(lines) < 0.4
+    times = [datetime.fromtimestamp(line["at"] / 1e6, UTC) for line in lines]
+    assert all(8 <= time.hour < 18 and time.weekday() != 5 for time in times)
+    assert len({line["country"] for line in lines}) > 5
+    for number, size in sizes.items():
+        own = [line["line_no"] for line in lines if line["invoice_no"] == number]
+        assert sorted(own) == list(range(1, size + 1))

@@ -8,6 +8,7 @@ from platform_assets.connectors.simulate.clickstream import Clickstream, LiveCli
 from platform_assets.connectors.simulate.customers import Customers
 from platform_assets.connectors.simulate.feedback import Reviews, SupportTickets
 from platform_assets.connectors.simulate.generic import Generic
+from platform_assets.connectors.simulate.invoices import InvoiceLines
 from platform_assets.connectors.simulate.sensors import MachineReadings, MeterReadings
 from platform_assets.connectors.simulate.shift import Shift
 from platform_assets.connectors.simulate.streams import Stream
@@ -17,10 +18,11 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 
 _STREAMS: dict[str, tuple[float, Callable[[], Stream]]] = {
-    "commerce.clickstream": (0.70, Clickstream),
+    "commerce.clickstream": (0.66, Clickstream),
     "energy.meter_readings": (0.10, MeterReadings),
     "industry.machine_readings": (0.10, MachineReadings),
     "feedback.reviews": (0.04, Reviews),
+    "retail.invoice_lines": (0.04, InvoiceLines),
     "commerce.customers": (0.03, Customers),
     "feedback.support_tickets": (0.03, SupportTickets),
 }

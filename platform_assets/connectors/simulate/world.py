@@ -60,7 +60,8 @@ class Popularity:
         return self.ids[np.minimum(places, len(self.ids) - 1)]
 
 
-def _popularity(count: int, flatness: int, exponent: float, salt: int) -> Popularity:
+def popularity(count: int, flatness: int, exponent: float, salt: int) -> Popularity:
+    """Ids 1 to ``count`` by a Zipf-like weight; the salt makes another order of them."""
     rng = np.random.default_rng([_WORLD_SEED, salt])
     weights = 1.0 / (np.arange(count) + flatness) ** exponent
     return Popularity(rng.permutation(count) + 1, np.cumsum(weights / weights.sum()))
@@ -69,7 +70,7 @@ def _popularity(count: int, flatness: int, exponent: float, salt: int) -> Popula
 @lru_cache(maxsize=1)
 def users() -> Popularity:
     """Visitors by activity."""
-    return _popularity(USERS, 50, 0.8, 1)
+    return popularity(USERS, 50, 0.8, 1)
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +90,7 @@ def propensity() -> Floats:
 @lru_cache(maxsize=1)
 def products() -> Popularity:
     """Products by how often they are looked at."""
-    return _popularity(PRODUCTS, 20, 0.95, 2)
+    return popularity(PRODUCTS, 20, 0.95, 2)
 
 
 @lru_cache(maxsize=1)

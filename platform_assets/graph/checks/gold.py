@@ -25,6 +25,7 @@ from platform_assets.graph.checks.silver import describe, suite_metadata
 from platform_assets.quality.data_docs import write_docs
 
 GOLD_CHECK = "suite"
+KEPT_FRESH = "kept_fresh"
 BOUNDS = Path(__file__).with_name("gold.yaml")
 MODELS = REPOSITORY / "dbt_project" / "models" / "marts"
 SCOPE = "event_date"
@@ -199,8 +200,9 @@ def gold_suite_check(
 ) -> AssetCheckResult:
     """Check one gold table through Trino.
 
-    An empty table is a warning and blocks nothing (an empty topic is no error); anything else
-    that is not met is an error.
+    A table that never had data is as it should be: nothing was published to its topics yet. One
+    that is empty although something was is a warning and blocks nothing; one that has lost its
+    rows, and anything else that is not met, is an error.
 
     Args:
         settings: where Trino is; data documents go below its home.
@@ -225,22 +227,56 @@ def gold_suite_check(
             name: pl.Float64 if name.startswith(("min__", "max__")) else pl.Int64 for name in values
         },
     )
-    found = write_docs(
-        settings.home, validate_table(model.table.sql, frame, expectations(model)), "latest"
-    )
+    lost = values["rows"] == 0 and not dates and most_rows(settings, model.table) > 0
+    new = values["rows"] == 0 and not lost and never_had_data(settings, model.table)
+    made = [one for one in expectations(model) if not (new and one["rule"] == ROWS_PRESENT)]
+    found = write_docs(settings.home, validate_table(model.table.sql, frame, made), "latest")
     serious = [outcome for outcome in found.failures if outcome.rule != ROWS_PRESENT]
+    description = "no data yet: nothing was published to its topics" if new else describe(found)
+    if lost:
+        description = f"it had rows and has none now: {description}"
     return AssetCheckResult(
         passed=found.success,
         asset_key=AssetKey(model.table.asset_key),
         check_name=GOLD_CHECK,
-        severity=AssetCheckSeverity.ERROR if serious else AssetCheckSeverity.WARN,
-        description=describe(found),
+        severity=AssetCheckSeverity.ERROR if serious or lost else AssetCheckSeverity.WARN,
+        description=description,
         metadata={
             **suite_metadata(found),
             "rows": int(values["rows"]),
             "scope": ", ".join(day.isoformat() for day in dates) or "whole table",
         },
     )
+
+
+def never_had_data(settings: Settings, table: TableName) -> bool:
+    """Whether nothing was ever published to the topics that a gold table is made of."""
+    from platform_assets.contracts.load import load_contracts
+    from platform_assets.gold.columns import leaves, read_models
+    from platform_assets.streaming.ledger import Ledger
+
+    contracts = load_contracts()
+    model = read_models(contracts.values()).get(table)
+    if model is None or model.problem:
+        return False
+    read = {one for definition in model.columns.values() for one, _ in leaves(definition)}
+    ledger = Ledger(settings)
+    return not any(
+        ledger.totals(topic).published
+        for topic, contract in contracts.items()
+        if read.intersection(contract.tables)
+    )
+
+
+def most_rows(settings: Settings, table: TableName) -> int:
+    """The most rows that any snapshot of a gold table had, of those that are kept."""
+    from platform_assets.core.trino import execute
+
+    sql = (
+        "SELECT max(TRY_CAST(element_at(summary, 'total-records') AS bigint)) "  # noqa: S608
+        f'FROM "{table.layer}"."{table.domain}"."{table.entity}$snapshots"'
+    )
+    return int(execute(settings, sql).rows[0][0] or 0)
 
 
 def _complete(model: GoldModel) -> tuple[str, ...]:

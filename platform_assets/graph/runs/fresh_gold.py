@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
     AssetKey,
     AssetMaterialization,
     DagsterRunStatus,
@@ -21,71 +23,94 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import get_settings
+from platform_assets.gold.follow import Turn
+from platform_assets.graph.checks.gold import KEPT_FRESH
 from platform_assets.graph.runs.host import GOLD_CODE, Host, LongLived, hosted
 
 RUN = LongLived(job="fresh_gold", lease="fresh_gold", code=GOLD_CODE)
-CONSUMER = "fresh_gold"
-CHANGES_A_STEP = 500
-"""Publications of a topic that one step takes in; their event dates are what costs."""
-
 FULL_BUILD_PATIENCE_SECONDS = 600.0
 """How long the first step waits for a full build at most."""
 
 LOG_EVERY_SECONDS = 30.0
 LONGEST_BACKOFF_SECONDS = 30.0
 
+GoldEvent = AssetMaterialization | AssetCheckEvaluation | Output[None]
+
 
 @op(out=Out(Nothing), description="Recomputes the dates of the fresh gold models that changed.")
-def run_fresh_gold(context: OpExecutionContext) -> Iterator[AssetMaterialization | Output[None]]:
+def run_fresh_gold(
+    context: OpExecutionContext,
+) -> Iterator[AssetMaterialization | AssetCheckEvaluation | Output[None]]:
     """Step whenever silver changed, until asked to stop.
 
-    A step that fails leaves the cursor where it was, so its dates are taken again; a crash
-    between a step and its cursor recomputes the same dates, which changes nothing.
+    A model that fails is held back by itself and tried again (:mod:`platform_assets.gold.follow`).
 
     Raises:
         LeaseHeldError: another fresh gold run is alive.
     """
     from platform_assets.gold.bootstrap import bootstrap
+    from platform_assets.gold.follow import Follower
     from platform_assets.gold.fresh import FreshGold
+    from platform_assets.gold.held import HeldModels
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.whole import WholeTopics
 
     settings, contracts = get_settings(), load_contracts()
-    ledger, topics = Ledger(settings), list(contracts)
-    whole = WholeTopics(settings, contracts)
     gold = FreshGold(settings)
+    follower = Follower(
+        list(contracts),
+        gold,
+        Ledger(settings),
+        HeldModels(settings),
+        show=lambda: bootstrap(settings),
+        short=WholeTopics(settings, contracts).short,
+    )
     log = _Log()
-    registered: set[TopicName] = set()
     failures = 0
     with hosted(context, settings, RUN) as host:
         gold.warm()
         await_full_build(context, host)
         while host.may_go_on():
-            dates, cursors = ledger.changed_dates(CONSUMER, topics, CHANGES_A_STEP)
-            for topic in whole.short(dates):
-                del dates[topic], cursors[topic]
-            if not dates:
-                time.sleep(settings.stream_idle_seconds)
-                continue
             try:
-                if not set(dates) <= registered:
-                    bootstrap(settings)
-                    registered.update(dates)
-                result = gold.step({topic.slug: days for topic, days in dates.items()})
+                turn = follower.turn()
             except WeirError as error:
                 failures += 1
-                registered.clear()
+                follower.reset()
                 pause = min(LONGEST_BACKOFF_SECONDS, 2.0**failures)
                 context.log.warning(f"step {failures} failed, again in {pause:.0f} s: {error}")
                 time.sleep(pause)
                 continue
             failures = 0
-            ledger.advance(CONSUMER, cursors)
-            log.add(result.rows, dates, result.seconds)
+            if turn is None:
+                time.sleep(settings.stream_idle_seconds)
+                continue
+            if turn.trouble:
+                context.log.warning(turn.trouble)
+            yield from kept_fresh(turn)
+            log.add(turn.rows, turn.dates, turn.seconds)
             yield from log.due()
-            time.sleep(max(0.0, settings.gold_every_seconds - result.seconds))
+            every = settings.gold_every_seconds if turn.dates else settings.stream_idle_seconds
+            time.sleep(max(0.0, every - turn.seconds))
         yield from log.due(everything=True)
     yield Output(None)
+
+
+def kept_fresh(turn: Turn) -> Iterator[AssetCheckEvaluation]:
+    """The check of each model that was held back or has caught up in a turn."""
+    from platform_assets.graph.gold import model_keys
+
+    if not turn.held and not turn.released:
+        return
+    keys = model_keys()
+    outcomes = {**turn.held, **dict.fromkeys(turn.released, "")}
+    for model, reason in outcomes.items():
+        yield AssetCheckEvaluation(
+            asset_key=AssetKey(keys[model]),
+            check_name=KEPT_FRESH,
+            passed=not reason,
+            description=reason or "has caught up with silver",
+            severity=AssetCheckSeverity.ERROR,
+        )
 
 
 def await_full_build(context: OpExecutionContext, host: Host) -> None:
@@ -128,7 +153,8 @@ class _Log:
         for model, written in rows.items():
             self._steps[model] = self._steps.get(model, 0) + 1
             self._rows[model] = self._rows.get(model, 0) + written
-        self._dates.update(day for days in dates.values() for day in days)
+        if rows:
+            self._dates.update(day for days in dates.values() for day in days)
         self._seconds += seconds
 
     def due(self, *, everything: bool = False) -> Iterator[AssetMaterialization]:

@@ -46,6 +46,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
         LeaseHeldError: another stream run is alive; this one ends without touching anything.
     """
     from platform_assets.connectors.publish import ensure_topics
+    from platform_assets.gold.bootstrap import protect_tables
     from platform_assets.graph.checks.batches import BatchSuites
     from platform_assets.graph.engine import engines
     from platform_assets.streaming.ledger import Ledger
@@ -56,6 +57,8 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
     context.log.info("topics and schemas by contract")
     contracts = list(load_contracts().values())
     unready = refused_topics(settings, context, contracts)
+    if trouble := protect_tables(settings):
+        context.log.warning(f"personal data of changed contracts may be readable: {trouble}")
     reporter = Reporter(settings, context, Windows(settings), Ledger(settings).totals)
     suites = BatchSuites(settings)
     with hosted(context, settings, RUN) as host:

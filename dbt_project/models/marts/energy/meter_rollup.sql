@@ -9,6 +9,10 @@ select
     min_by(site, timestamp) as site,
     count(*) as readings,
     cast(avg(cast(power_kw as decimal(18, 6))) as double) as average_power_kw,
+    -- kW times h: a row is one hour.
+    cast(avg(cast(power_kw as decimal(18, 6))) as double)
+        * date_diff('hour', timestamp '2000-01-01 00:00', timestamp '2000-01-01 01:00')
+        as energy_kwh,
     min(power_kw) as min_power_kw,
     max(power_kw) as max_power_kw,
     cast(avg(cast(voltage_v as decimal(18, 6))) as double) as average_voltage_v,
