@@ -22,7 +22,6 @@ from platform_assets.core.naming import TableName, TopicName
 from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Profile, Settings
 from platform_assets.core.trino import TrinoQueryError, execute
-from platform_assets.engines.layout import layouts
 from platform_assets.gold.columns import STAGING, GoldModel, leaf_of, read_models
 
 if TYPE_CHECKING:
@@ -81,6 +80,8 @@ def pii_columns(
 def former_columns(settings: Settings, contract: Contract) -> dict[TableName, tuple[str, ...]]:
     """Columns of the contract's Delta tables that neither it nor Weir names any more."""
     from deltalake import DeltaTable
+
+    from platform_assets.engines.layout import layouts
 
     found: dict[TableName, tuple[str, ...]] = {}
     known = {name for layout in layouts(contract) for name in layout.schema.names}

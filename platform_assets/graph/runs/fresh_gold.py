@@ -4,6 +4,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckEvaluation,
@@ -23,9 +24,11 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import get_settings
-from platform_assets.gold.follow import Turn
 from platform_assets.graph.checks.gold import KEPT_FRESH
 from platform_assets.graph.runs.host import GOLD_CODE, Host, LongLived, hosted
+
+if TYPE_CHECKING:
+    from platform_assets.gold.follow import Turn
 
 RUN = LongLived(job="fresh_gold", lease="fresh_gold", code=GOLD_CODE)
 FULL_BUILD_PATIENCE_SECONDS = 600.0
@@ -95,7 +98,7 @@ def run_fresh_gold(
     yield Output(None)
 
 
-def kept_fresh(turn: Turn) -> Iterator[AssetCheckEvaluation]:
+def kept_fresh(turn: "Turn") -> Iterator[AssetCheckEvaluation]:
     """The check of each model that was held back or has caught up in a turn."""
     from platform_assets.graph.gold import model_keys
 
