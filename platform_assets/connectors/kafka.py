@@ -39,6 +39,8 @@ MAY_PASS = frozenset(
         KafkaError._PARTIAL,
         KafkaError._RETRY,
         KafkaError._DESTROY_BROKER,
+        # No partition has a leader yet: a broker that has just started.
+        KafkaError._NOENT,
         # What the client knows of topics may be older than the topic, or than its partitions.
         KafkaError._UNKNOWN_TOPIC,
         KafkaError._UNKNOWN_PARTITION,

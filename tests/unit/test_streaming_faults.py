@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from platform_assets.connectors import registry
-from platform_assets.connectors.kafka import MAY_PASS, BrokerUnreachableError
+from platform_assets.connectors.kafka import MAY_PASS, BrokerUnreachableError, may_pass
 from platform_assets.connectors.registry import (
     RegistryAwayError,
     RegistryError,
@@ -149,3 +149,8 @@ def test_a_halt_says_its_reason_and_its_records_and_only_two_kinds_can_be_accept
     assert halt_of(error, BATCH) == halt
     assert halt_of(error, BATCH).resuming()
     assert bool(halt.accepting()) == (halt.reason in {Reason.ROWS, Reason.GAP})
+
+
+def test_a_broker_that_has_just_started_and_has_no_leaders_yet_is_waited_for() -> None:
+    said = "Failed to query partition leaders: No leaders found"
+    assert may_pass(KafkaException(KafkaError(KafkaError._NOENT, said)))
