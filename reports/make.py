@@ -18,7 +18,7 @@ from platform_assets.core.settings import Settings
 from reports.citable import Citable, Readers, document_id
 from reports.definition import Definition, SectionDefinition, load_definitions
 from reports.document import Chart, Paragraph, Passage, Report, Section
-from reports.facts.collect import FactSheet, collect
+from reports.facts.collect import FactSheet, collect, told_sections
 from reports.facts.model import Fact, Kind, Notice
 from reports.narrative.brief import Brief, BriefSection
 from reports.periods import Period
@@ -315,11 +315,6 @@ class Maker:
         content = sheet.model_dump_json(indent=1).encode()
         self.store.write(self.definition.name, self.period.key, file, content)
         return sheet
-
-
-def told_sections(definition: Definition, sheet: FactSheet) -> list[SectionDefinition]:
-    """The sections that have something to tell."""
-    return [section for section in definition.sections if section.id not in sheet.left_out]
 
 
 def brief(definition: Definition, period: Period, sheet: FactSheet, context: ContextSheet) -> Brief:

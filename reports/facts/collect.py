@@ -134,6 +134,11 @@ def _refuse_twins(report: str, facts: Sequence[Fact]) -> None:
             )
 
 
+def told_sections(definition: Definition, sheet: FactSheet) -> list[SectionDefinition]:
+    """The sections that have something to tell."""
+    return [section for section in definition.sections if section.id not in sheet.left_out]
+
+
 def _left_out(definition: Definition, found: list[Findings]) -> list[SectionDefinition]:
     """Sections of which no KPI has a value in the period."""
     valued = {f.kpi.id for f in found if any(fact.value is not None for fact in f.facts)}

@@ -14,10 +14,9 @@ from platform_assets.core.naming import TableName
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import execute
 from reports.definition import Definition, load_definition
-from reports.facts.collect import FactsError, collect
+from reports.facts.collect import FactsError, collect, told_sections
 from reports.facts.model import Fact, Kind
 from reports.facts.query import to_decimal
-from reports.make import told_sections
 from reports.periods import Grain, Period, midnight
 from tests.trino_tables import show_to_analysts
 
