@@ -8,6 +8,7 @@ fallback: a missing one is an error that names it.
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,11 @@ _CLUSTER_REQUIRED = (
     "trino_host",
     "trino_port",
 )
+
+
+_PATH_CHARACTERS = re.compile(r"[A-Za-z0-9/._+=@~-]+")
+"""Of a folder whose Delta tables Polars and delta-rs both find: they quote all others as in a
+URL, each in its own way."""
 
 
 class Settings(BaseSettings):
@@ -176,6 +182,19 @@ class Settings(BaseSettings):
             "models_port": base + 10,
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
+
+    @model_validator(mode="after")
+    def _readable_paths(self) -> Settings:
+        if self.profile is Profile.LOCAL:
+            for name, path in (("WEIR_HOME", str(self.home)), ("WEIR_LAKE_ROOT", self.lake_root)):
+                odd = sorted(set(_PATH_CHARACTERS.sub("", path)))
+                if odd and "://" not in path:
+                    raise ValueError(
+                        f"{name}: {path!r} has {' '.join(map(repr, odd))}, and tables below it "
+                        f"could not be read; set {name} to a folder named with ASCII letters, "
+                        "digits and . _ - + = @ ~"
+                    )
+        return self
 
     @property
     def lake(self) -> Path:
