@@ -1,4 +1,4 @@
-"""One decision a period: have the features drifted, so that the model should be trained anew?
+"""One decision a period: have the features drifted, so that the model should be retrained?
 
 A test a feature at 5 % would raise an alarm in most healthy periods of a model with many
 features, so three things must come together: the p-values hold after Benjamini and Yekutieli's
@@ -80,7 +80,7 @@ class Decision:
 
     Attributes:
         period: its key.
-        retrain: whether to train anew.
+        retrain: whether to retrain.
         reason: in words: which feature moved, and by how much.
         moves: every feature, the largest effect first; empty where the period was not judged.
         streaks: consecutive periods in which each feature has moved, this one included.

@@ -174,7 +174,7 @@ def mend_aliases(settings: Settings, model: str) -> Deployment | None:
                     registry.drop_alias(model, CHALLENGER)
             elif there.get(CHALLENGER) != now.challenger:
                 registry.set_alias(model, CHALLENGER, now.challenger)
-            # Who writes last looks last: of several that mend at once, none leaves what is old.
+            # Who writes last looks last: of several that repair at once, none leaves what is old.
             latest = deployments.current(model)
             if latest is None or latest.revision == now.revision:
                 return latest

@@ -1,7 +1,7 @@
 """A quick look at failures and latency alone, that remembers what it has read.
 
 Each look reads only the windows since the last one. Rows that came late (a server kept them on its
-disk) change what was read, so their number is compared first; where it differs, all is read anew.
+disk) change what was read, so their number is compared first; where it differs, all is read again.
 """
 
 from __future__ import annotations

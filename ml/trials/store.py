@@ -37,7 +37,7 @@ class Case:
         kind: what is judged.
         revision: of the deployment that began it; with model and kind it names the case.
         version: that is judged.
-        against: the champion it is held against.
+        against: the champion it is compared with.
         began_at: when (UTC, whole milliseconds, as the ids of predictions).
         terms: as :class:`ml.trials.replay.Terms` or :class:`ml.trials.probation.Probation` stores
             them; fixed when it begins.

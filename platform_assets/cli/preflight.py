@@ -35,7 +35,7 @@ def told(findings: Sequence[Finding], *, root: bool) -> list[str]:
     missing = [one for one in findings if not one.ok and (one.needed or one.package)]
     packages = " ".join(dict.fromkeys(one.package for one in missing if one.package))
     lines = [
-        f"missing: {one.what} ({one.found})" + ("" if one.package else f"; fix: {one.mend}")
+        f"missing: {one.what} ({one.found})" + ("" if one.package else f"; fix: {one.fix}")
         for one in missing
     ]
     if packages:

@@ -42,7 +42,7 @@ FINDINGS = Layout(
         ),
         Column("what", fold=True),
         Column("found", fold=True),
-        Column("fix it with", "mend", lambda row: "" if row["ok"] else row["mend"], fold=True),
+        Column("fix it with", "fix", lambda row: "" if row["ok"] else row["fix"], fold=True),
     ),
 )
 ServerArgument = Annotated[str, typer.Argument(help="A name from `weir status`, e.g. kafka")]

@@ -210,7 +210,7 @@ def adopt(
         bool, typer.Option("--dry-run", help="Only show what it would mean.")
     ] = False,
 ) -> None:
-    """Go on with a topic that was deleted and made again, or whose log was cut off.
+    """Continue with a topic that was deleted and recreated, or whose log was cut off.
 
     Everything that it holds now is taken, as new micro-batches. What is in the tables stays, and
     is from then on replayed from bronze alone.
@@ -227,7 +227,7 @@ def adopt(
             found = adoption(processor, contract)
         else:
             found = begin(processor, contract, TopicStates(settings))
-    what = "was deleted and made again" if found.made_again else "is the same, its log was cut off"
+    what = "was deleted and recreated" if found.recreated else "is the same, its log was cut off"
     typer.echo(f"{topic} {what} (id {found.before.topic_id}, now {found.after.topic_id})")
     for partition in sorted({*found.recorded, *found.extents}):
         log = found.extents.get(partition)

@@ -94,7 +94,7 @@ class Table:
         self._delta.update_incremental()
 
     def reopen(self) -> None:
-        """Throw the handle away and open the table anew, after a conflict."""
+        """Throw the handle away and open the table again, after a conflict."""
         self._delta = DeltaTable(self.uri)
         self._files_version = -1
 

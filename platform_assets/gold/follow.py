@@ -113,7 +113,7 @@ class Follower:
         return self._turn(dates, result)
 
     def reset(self) -> None:
-        """Make tables known again before the next step: Trino may have been started anew."""
+        """Make tables known again before the next step: Trino may have restarted."""
         self._shown.clear()
 
     def _read_by(self, model: str) -> list[TopicName]:

@@ -69,7 +69,7 @@ class CommitConflictError(FreshGoldError):
 
 
 class CatalogAwayError(FreshGoldError):
-    """Iceberg's catalog did not answer. A step may be run again: its dates are merged anew."""
+    """Iceberg's catalog did not answer. A step may be run again: its dates are merged again."""
 
 
 class MissingTableError(FreshGoldError):

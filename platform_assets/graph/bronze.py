@@ -22,7 +22,7 @@ RETRY = backing_off(5)
 
 @contextmanager
 def final_errors() -> Iterator[None]:
-    """Errors that trying again cannot mend fail the step at once, with their one clear line."""
+    """Errors that another attempt cannot fix fail the step at once, with their one clear line."""
     from platform_assets.streaming.faults import is_final
     from platform_assets.streaming.ledger import UnknownWindowError
 

@@ -29,7 +29,7 @@ class Finding:
         what: was looked for.
         ok: whether it is there.
         found: what there is.
-        mend: the command that fixes it.
+        fix: the command that fixes it.
         needed: whether Weir cannot run without it.
         package: Debian's, where a run does less without it.
     """
@@ -37,7 +37,7 @@ class Finding:
     what: str
     ok: bool
     found: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = True
     package: str = ""
 

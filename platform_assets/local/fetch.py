@@ -49,7 +49,7 @@ class ChecksumError(FetchError):
 
 
 class _TransientFetchError(Exception):
-    """An attempt failed in a way that another one may mend."""
+    """An attempt failed that another one may not repeat."""
 
 
 def ensure(

@@ -1,4 +1,4 @@
-"""Goes on with a topic that is no longer the one whose offsets were recorded."""
+"""Continues with a topic that is no longer the one whose offsets were recorded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Adoption:
     lost: Mapping[int, int]
 
     @property
-    def made_again(self) -> bool:
+    def recreated(self) -> bool:
         """Whether it is another topic (else: the same one, whose log was cut off)."""
         return self.before.topic_id != self.after.topic_id
 

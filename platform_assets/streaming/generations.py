@@ -1,6 +1,6 @@
 """Which making of a topic the recorded offsets belong to.
 
-Kafka gives every topic an id that it never gives again. A topic that was deleted and made again
+Kafka gives every topic an id that it never gives again. A topic that was deleted and recreated
 has other records at the same offsets, so offsets of two makings must never be compared, and
 records of the one must never replace records of the other. Each making is a *generation*.
 """
@@ -41,9 +41,9 @@ class Generation:
         if self.topic_id is None or found is None or self.topic_id == found:
             return
         raise TopicReplacedError(
-            f"{topic} was deleted and made again: its id is {found}, the ledger's offsets are of "
+            f"{topic} was deleted and recreated: its id is {found}, the ledger's offsets are of "
             f"{self.topic_id}; nothing of the new topic was taken",
-            f"see what going on with it means: weir streams adopt {topic} --dry-run",
+            f"see what continuing with it means: weir streams adopt {topic} --dry-run",
         )
 
 

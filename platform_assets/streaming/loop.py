@@ -105,7 +105,7 @@ class TopicLoop:
                 str(topic), extents, progress.next_offsets, self.settings.batch_max_records
             )
         except LogGapError:
-            self._confirm(progress)  # made again: that is the reason, and what the gap looks like
+            self._confirm(progress)  # recreated: that is the reason, and what the gap looks like
             raise
         waiting = sum(
             max(0, e.high - progress.next_offsets.get(p, e.low)) for p, e in extents.items()
@@ -146,7 +146,7 @@ class TopicLoop:
         """See that the broker's topic is the one whose offsets are recorded; note it at first.
 
         Raises:
-            TopicReplacedError: it was deleted and made again.
+            TopicReplacedError: it was deleted and recreated.
         """
         topic, found = self.contract.topic, self.broker.topic_id(self.contract.topic)
         known = progress.generation

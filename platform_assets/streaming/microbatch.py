@@ -282,12 +282,12 @@ class Processor:
         """See that the log is the one that the batches were taken from.
 
         Raises:
-            RangeGoneError: the topic was deleted and made again, or its log was cut off, since.
+            RangeGoneError: the topic was deleted and recreated, or its log was cut off, since.
         """
         topic = contract.topic
         newest = self.ledger.generation(topic)
         if any(batch.generation != newest.number for batch in batches):
-            raise RangeGoneError(f"{topic} was made again since, its log holds other records")
+            raise RangeGoneError(f"{topic} was recreated since, its log holds other records")
         try:
             newest.require(topic, self.broker.topic_id(topic))
         except TopicReplacedError as replaced:

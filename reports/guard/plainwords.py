@@ -2,7 +2,7 @@
 
 Belongs here: function words, plain verbs of being and telling, nouns of reporting. A word stands
 here only if no sentence becomes false by it. Does not belong here: words that are read
-(:mod:`.lexicon`), words that are checked (:mod:`.standing`), how a sentence is held against them
+(:mod:`.lexicon`), words that are checked (:mod:`.standing`), how a sentence is checked against them
 (:mod:`.closed`). Kept short on purpose: a word that is missing costs a second try of the
 narrator, a word too many costs a false report.
 """

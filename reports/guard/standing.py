@@ -134,7 +134,7 @@ def _verdict(reading: Reading, cited: Sequence[Value], sign: int) -> bool:
 
 
 def _targets(reading: Reading, stated: Sequence[Value]) -> Iterator[Claim]:
-    """A target is called one, and "met" is held against its value."""
+    """A target is called one, and "met" is checked against its value."""
     said = bool(speaks_of_target(reading))
     for kind, sign in (("met", 1), ("missed", -1)):
         for start, end in _found(reading, kind):

@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"://|\bwww\.|\bmailto:|\S@\S", re.IGNORECASE)
 
 
 class Evidence:
-    """What a brief's drafts are held against, in the language they are written in."""
+    """What a brief's drafts are checked against, in the language they are written in."""
 
     def __init__(self, brief: Brief, language: str) -> None:
         self._language = language

@@ -106,7 +106,7 @@ def _errors(app: FastAPI) -> None:
             return _error(request, 502, "Signing in did not work", error.message)
         if isinstance(error, TrinoQueryError):
             return _error(request, 502, "The rows cannot be read", error.message)
-        # What is wrong inside is for the log; a reader cannot mend it.
+        # What is wrong inside is for the log; a reader cannot fix it.
         _LOG.error("%s %s: %s", request.method, request.url.path, error)
         return _error(request, 503, "Something went wrong", "Please try again in a minute.")
 

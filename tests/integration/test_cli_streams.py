@@ -108,16 +108,16 @@ def test_an_unknown_topic_is_an_error_that_lists_the_known_ones(stack: Settings)
     assert "commerce.clickstream" in raised.value.hint
 
 
-def test_a_topic_made_again_is_adopted_after_a_look(lake: Lake) -> None:
+def test_a_topic_recreated_is_adopted_after_a_look(lake: Lake) -> None:
     topic = str(lake.topic)
     with pytest.raises(WeirError, match="is the topic that was recorded"):
         weir("streams", "adopt", topic, "--dry-run")
     make_again(lake, 2)
     lake.send_events(range(10, 20))
-    assert "deleted and made again" in lake.halted()
+    assert "deleted and recreated" in lake.halted()
     for _ in range(2):
         said = weir("streams", "adopt", topic, "--dry-run")
-        assert "was deleted and made again" in said
+        assert "was deleted and recreated" in said
         assert "Nothing was changed" in said
     assert "Generation 1 begins" in weir("streams", "adopt", topic)
     lake.run(until=13)

@@ -1,7 +1,7 @@
 """What a broker may hold and do: records of any size and with any headers, open transactions.
 
-Belongs here: what only a real broker shows. Does not belong here: topics made again
-(test_streaming_made_again.py), crashes and replays (test_streaming_exact.py, test_survive_*.py).
+Belongs here: what only a real broker shows. Does not belong here: recreated topics
+(test_streaming_recreated.py), crashes and replays (test_streaming_exact.py, test_survive_*.py).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def test_a_dead_letter_topic_that_takes_nothing_halts_with_its_name(stack: Setti
     assert "max.message.bytes" in reason
 
 
-def test_a_dead_letter_topic_that_is_deleted_is_made_again(stack: Settings) -> None:
+def test_a_dead_letter_topic_that_is_deleted_is_recreated(stack: Settings) -> None:
     lake = open_lake(stack)
     client = admin(stack)
     for future in client.delete_topics([lake.topic.dead_letters]).values():

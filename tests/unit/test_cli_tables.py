@@ -138,10 +138,10 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {**SERVER, "name": "trino", "health": "not ready: no answer for 30 s", "pid": None},
     ],
     "servers.FINDINGS": [
-        {"ok": True, "needed": True, "what": "Python 3.11 or 3.12", "found": "3.11.2", "mend": "x"},
+        {"ok": True, "needed": True, "what": "Python 3.11 or 3.12", "found": "3.11.2", "fix": "x"},
         {
             "ok": False, "needed": False, "what": "Chromium for PDFs and browser tests",
-            "found": "none on PATH", "mend": "apt-get install -y chromium",
+            "found": "none on PATH", "fix": "apt-get install -y chromium",
         },
     ],
     "reports.REPORTS": [

@@ -181,5 +181,5 @@ def test_doctor_names_the_command_that_mends(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = {finding.what: finding for finding in doctor.examine(settings) if not finding.ok}
     chromium = missing["Chromium for PDFs and browser tests"]
-    assert chromium.mend == "apt-get install -y chromium"
+    assert chromium.fix == "apt-get install -y chromium"
     assert not chromium.needed

@@ -15,7 +15,7 @@ create table if not exists trials (
     -- Of the deployment that began it.
     revision bigint not null check (revision > 0),
     version integer not null,
-    -- The champion that it is held against.
+    -- The champion that it is compared with.
     against integer not null,
     began_at timestamptz not null,
     terms jsonb not null,

@@ -8,7 +8,7 @@ revision = "v0002"
 down_revision = "v0001"
 
 _TABLES = """
--- A topic that is deleted and made again has other records at the same offsets: a generation.
+-- A topic that is deleted and recreated has other records at the same offsets: a generation.
 CREATE TABLE topic_generation (
     topic       text NOT NULL,
     generation  integer NOT NULL,

@@ -113,7 +113,7 @@ def _attachments(reader: PdfReader) -> list[str]:
 
 
 def _repaired(path: Path) -> io.BytesIO | None:
-    """The file as PDFium writes it anew; None where it cannot read it either."""
+    """The file as PDFium rewrites it; None where it cannot read it either."""
     import pypdfium2
 
     repaired = io.BytesIO()

@@ -145,7 +145,7 @@ class PostgresStore:
         )
 
     def _call(self, work: Callable[[_Connection], _Result]) -> _Result:
-        """Run work in a transaction, again where the server failed, which may mend."""
+        """Run work in a transaction, again where the server failed, which may pass."""
         try:
             for attempt in Retry(ATTEMPTS, longest=2).on(psycopg.OperationalError):
                 with attempt, self._connect() as connection:

@@ -1,4 +1,4 @@
-"""Topics that are deleted and made again, and logs that lose their end.
+"""Topics that are deleted and recreated, and logs that lose their end.
 
 Belongs here: the ledger against a broker that holds something else than before. Does not belong
 here: logs that lose their beginning (test_survive_schema.py).
@@ -24,7 +24,7 @@ from tests.integration.lake import START, open_lake
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 3])
-def test_a_topic_made_again_halts_and_is_never_mixed(stack: Settings, partitions: int) -> None:
+def test_a_topic_recreated_halts_and_is_never_mixed(stack: Settings, partitions: int) -> None:
     lake = open_lake(stack)
     lake.send([*((f"e{n}", lake.value(f"e{n}", START)) for n in range(100)), ("bad", b"bad")])
     lake.run()
@@ -35,17 +35,17 @@ def test_a_topic_made_again_halts_and_is_never_mixed(stack: Settings, partitions
     lake.send([*fresh, *((f"bad{n}", b"worse") for n in range(30))])
 
     reason = lake.halted()
-    assert "was deleted and made again" in reason
+    assert "was deleted and recreated" in reason
     assert f"weir streams adopt {lake.topic} --dry-run" in reason
     TopicStates(stack).set_paused(lake.topic, paused=False)
-    assert "was deleted and made again" in lake.halted(), "resuming alone mixes nothing"
+    assert "was deleted and recreated" in lake.halted(), "resuming alone mixes nothing"
     assert Ledger(stack).totals(lake.topic) == totals
     assert everything(lake) == before
 
     found = adoption(lake.processor(), lake.contract)
-    assert found.made_again
+    assert found.recreated
     assert (found.after.number, found.lost, found.kept) == (1, {}, ())
-    assert "was deleted and made again" in lake.halted(), "a dry run changes nothing"
+    assert "was deleted and recreated" in lake.halted(), "a dry run changes nothing"
     adopt(lake.processor(), lake.contract, TopicStates(stack))
     lake.run(until=431)
     now = Ledger(stack).totals(lake.topic)
@@ -65,7 +65,7 @@ def test_a_topic_made_again_halts_and_is_never_mixed(stack: Settings, partitions
     assert Ledger(stack).totals(lake.topic) == now
 
 
-def test_a_micro_batch_open_when_its_topic_was_made_again(stack: Settings) -> None:
+def test_a_micro_batch_open_when_its_topic_was_recreated(stack: Settings) -> None:
     lake = open_lake(stack, quarantine_threshold=0.0, threshold_min_records=1)
     lake.send_events(range(20))
     lake.run()
@@ -80,7 +80,7 @@ def test_a_micro_batch_open_when_its_topic_was_made_again(stack: Settings) -> No
     lake.send([(f"n{n}", lake.value(f"n{n}", START)) for n in range(30)])
     states = TopicStates(stack)
     states.set_paused(lake.topic, paused=False)
-    assert "was deleted and made again" in lake.halted()
+    assert "was deleted and recreated" in lake.halted()
     found = adopt(lake.processor(), lake.contract, states)
     assert (found.kept, found.lost) == ((never.id - 1,), {never.id: 7})
     assert "rejected" in lake.halted(), "the held micro-batch waits for its person, from bronze"
@@ -106,7 +106,7 @@ def test_a_log_that_ends_before_what_was_taken_halts_and_can_be_adopted(stack: S
         )
     lake.send_events(range(20, 40))
     found = adoption(lake.processor(), lake.contract)
-    assert not found.made_again
+    assert not found.recreated
     assert found.recorded == {p: at + 1000 for p, at in progress.next_offsets.items()}
     adopt(lake.processor(), lake.contract, TopicStates(stack))
     lake.run(until=60)
@@ -122,7 +122,7 @@ def test_a_topic_that_is_what_it_was_is_not_adopted(stack: Settings) -> None:
         adopt(lake.processor(), lake.contract, TopicStates(stack))
 
 
-def test_an_empty_topic_made_again_is_taken_as_it_comes(stack: Settings) -> None:
+def test_an_empty_topic_recreated_is_taken_as_it_comes(stack: Settings) -> None:
     lake = open_lake(stack)
     lake.run()
     make_again(lake, 2)
