@@ -14,7 +14,7 @@ class SubPCA:
     """Distance of the last values to the principal subspace of earlier windows.
 
     Mean and covariance grow by one window at a time (Welford); the components that explain
-    ``explained`` of the variance are computed again every ``refit`` points. The score is the Euclidean
+    ``explained`` of the variance are refitted every ``refit`` points. The score is the Euclidean
     norm of what they leave over (Aggarwal 2017, "Outlier Analysis", section 3.3).
 
     Args:

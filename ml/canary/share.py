@@ -43,7 +43,7 @@ class Split:
 
     A key (user, session) is hashed (64 bits of keyed BLAKE2b) to a point in [0, 1) that never
     changes within a trial; the challenger has the keys below ``share``. So a share that grows only
-    adds keys and one that shrinks only takes keys away. Another trial hashes differently: the first keys
+    adds keys and one that shrinks only takes keys away. Each trial has its own hash: the first keys
     of one challenger are not those of the next.
 
     Attributes:

@@ -1,8 +1,8 @@
 """How a version's answers met the labels, a period at a time, and the alarm over all of them.
 
-A label counts in the period in which it became known. So a period that is over gets no more
+A label counts in the period in which it became known. So a past period gets no more
 labels, and the monitor sees each once. The monitor keeps no state: counts are enough to feed it
-anew, for the order within a period does not matter to it.
+again, for the order within a period does not matter to it.
 """
 
 from __future__ import annotations

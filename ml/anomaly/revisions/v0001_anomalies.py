@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS anomaly_cursor (
 CREATE TABLE IF NOT EXISTS anomaly_series (
     stream    text NOT NULL,
     series    text NOT NULL,
-    memory    bytea,                         -- detectors and thresholds (npz); null: start from nothing
+    memory    bytea,                         -- detectors and thresholds (npz); null: none yet
     standing  jsonb NOT NULL,                -- where the incident stands
     PRIMARY KEY (stream, series)
 );
