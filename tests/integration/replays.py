@@ -7,7 +7,7 @@ belong here: any test.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,11 @@ class MemoryEngine(LocalEngine):
         self._log, self._gone = log, gone
 
     def take(
-        self, contract: Contract, ranges: Sequence[OffsetRange], max_bytes: int | None
+        self,
+        contract: Contract,
+        ranges: Sequence[OffsetRange],
+        max_bytes: int | None,
+        schemas: Mapping[int, str] | None = None,
     ) -> Taken:
         if self._gone:
             raise RangeGoneError("the log starts later")
