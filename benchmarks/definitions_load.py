@@ -18,7 +18,7 @@ from platform_assets.gold.project import ensure_manifest
 
 WEIR = "import platform_assets.definitions"
 BARE = "import dagster, dagster_dbt"
-GOAL = 2.0
+GOAL = 1.5
 
 
 def run(options: Options) -> list[Figure]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.errors import MessageError
-from email.headerregistry import Address
 from enum import StrEnum
 
 from platform_assets.core.errors import WeirError
@@ -72,6 +71,9 @@ class Recipient:
 def _is_mail(address: str) -> bool:
     if not _PLAIN_MAIL.fullmatch(address) or not address.isprintable():
         return False
+    # Its import takes a tenth of a second, and few definitions name a mail address.
+    from email.headerregistry import Address
+
     try:
         return Address(addr_spec=address).addr_spec == address
     except (MessageError, ValueError, IndexError):

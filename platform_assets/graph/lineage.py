@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -83,20 +82,17 @@ def broken_sources() -> list[BrokenFile]:
 
 def _loaded() -> tuple[list[Definitions], list[BrokenFile]]:
     feeds = read_feeds()
-    if not feeds.broken and len(list(sources.__path__)) == 1:
-        # All folders at once: each load costs Dagster a quarter of a second. What it refuses is
-        # looked for below, a folder at a time.
-        with suppress(Exception):
-            return [_load("")], []
     paths = {path.parent.name: path for path in definition_files()}
     built, refused = build_each(KIND, [(paths[name], name) for name in feeds], _load)
     return [definitions for _, definitions in built], [*feeds.broken, *refused]
 
 
 def _load(name: str) -> Definitions:
-    """The definitions of one folder, or of all (an empty name)."""
-    module = import_module(f"{sources.__name__}.{name}") if name else sources
-    made = ComponentTree.from_module(module, project_root=REPOSITORY).build_defs()
+    """The definitions of one folder."""
+    module = import_module(f"{sources.__name__}.{name}")
+    tree = ComponentTree.from_module(module, project_root=REPOSITORY)
+    # Without a path it would also describe every component type there is: a quarter of a second.
+    made = tree.build_defs(tree.defs_module_path)
     # Without the tree: Dagster merges no two definitions that each have one.
     return Definitions(
         assets=made.assets,

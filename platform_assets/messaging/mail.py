@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.headerregistry import Address
 from email.utils import parseaddr
+from typing import TYPE_CHECKING
 
 from platform_assets.core.settings import Settings
 from platform_assets.messaging.sendgrid import SendGridTransport
 from platform_assets.messaging.smtp import SmtpTransport
 from platform_assets.messaging.transport import RefusedError, secret
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address
 
 MailTransport = SmtpTransport | SendGridTransport
 
@@ -53,6 +56,9 @@ def sender_of(mail_from: str) -> Address:
     Raises:
         RefusedError: it is no address.
     """
+    # Its import takes a tenth of a second, which loading the graph would pay for.
+    from email.headerregistry import Address
+
     name, address = parseaddr(mail_from)
     try:
         return Address(display_name=name, addr_spec=address)

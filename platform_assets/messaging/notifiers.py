@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from email.headerregistry import Address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platform_assets.messaging.log import LogTransport
 from platform_assets.messaging.mail import MailTransport
@@ -22,6 +22,9 @@ from platform_assets.messaging.render import (
 from platform_assets.messaging.slack import SlackTransport
 from platform_assets.messaging.transport import Receipt, RetryPolicy, SendError
 from platform_assets.messaging.webhook import WebhookTransport
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address
 
 _LOG = logging.getLogger(__name__)
 PATIENCE = RetryPolicy()

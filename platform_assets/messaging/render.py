@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from hashlib import sha256
 from html import escape as html_escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platform_assets.messaging.model import Event, Notification
 from platform_assets.messaging.slack import SlackFile, SlackMessage, escape
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address
 
 SUMMARY_LIMIT = 1_024
 """Characters of a PagerDuty summary; an event takes 512 KB, and pictures by HTTPS address only."""
