@@ -213,6 +213,9 @@ class _Kpi:
         known = [(period, number) for period, number in self.found.series if number is not None]
         if len(known) < RANKED or value.value is None:
             return
+        if sum(1 for _, number in known if number == value.value) > 1:
+            # A place that is shared is neither this one nor the next, and may be all the same.
+            return
         rank = 1 + sum(1 for _, number in known if number > value.value)
         self.found.facts.append(
             value.model_copy(
@@ -223,6 +226,7 @@ class _Kpi:
                     "unit": "",
                     "decimals": 0,
                     "compared_to": known[0][0].key,
+                    "among": len(known),
                     "source": self.reader.ranked([period for period, _ in known]),
                 }
             )

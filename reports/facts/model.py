@@ -84,7 +84,8 @@ class Fact(BaseModel):
             plural noun of what is counted (``orders``); empty for a bare number.
         decimals: digits after the point when shown.
         period: key of its period (``2010-W50``, ``2010-12``, ``2010-12-13``).
-        compared_to: key of the period compared with, for changes.
+        compared_to: key of the period compared with, for changes; for ranks of the first one.
+        among: among how many periods with data a rank is, its own included; 0 for no rank.
         entity: the member it is about (a country), or empty for the whole.
         good: the direction that is good.
         derivation: how it follows from other facts, if it does.
@@ -103,6 +104,7 @@ class Fact(BaseModel):
     decimals: int = 0
     period: str
     compared_to: str = ""
+    among: int = 0
     entity: str = ""
     good: Literal["up", "down", "none"] = "none"
     derivation: Derivation | None = None

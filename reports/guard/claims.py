@@ -14,7 +14,6 @@ from reports.guard.derive import Derived
 from reports.guard.labels import Label
 from reports.guard.language import is_german
 from reports.guard.model import Value
-from reports.guard.quantities import Quantity
 from reports.guard.reading import JOINED, Objection, Reading, number_is_base
 from reports.guard.scan import Direction, Superlative
 
@@ -24,10 +23,11 @@ Claim = tuple[int, int, Objection]
 
 @dataclass(frozen=True)
 class Ranked:
-    """An ordinal and the rank that it states."""
+    """Words that state a rank; ``end`` is that of a place ("third"), none of a superlative."""
 
-    ordinal: Quantity
+    start: int
     rank: Value
+    end: int | None = None
 
 
 def directions(
@@ -187,7 +187,7 @@ def _sign(number: Decimal) -> int:
 def ranks(
     reading: Reading, bound: Sequence[Bound], cited: Sequence[Value]
 ) -> Iterator[Claim | Ranked]:
-    """Ordinals with the rank that they state, and objections to ordinals and superlatives."""
+    """Ordinals and superlatives with the rank that they state, and objections to them."""
     used: set[int] = set()
     for ordinal in reading.sentence.ordinals:
         near = [
@@ -210,13 +210,14 @@ def ranks(
                 Objection("rank", "no cited rank of what the sentence names says so"),
             )  # fmt: skip
         else:
-            yield Ranked(ordinal, rank)
+            yield Ranked(ordinal.start, rank, ordinal.end)
     for word in reading.sentence.superlatives:
         if word.start in used:
             continue
-        if _rank(reading, 1, word.sign < 0, word.start, cited) is None and not _extreme(
-            reading, word, bound
-        ):
+        top = _rank(reading, 1, word.sign < 0, word.start, cited)
+        if top is not None:
+            yield Ranked(word.start, top)
+        elif not _extreme(reading, word, bound):
             yield word.start, word.end, Objection("rank", "no cited rank or values say so")
 
 
@@ -230,7 +231,8 @@ _FOLLOWS = re.compile(
 def _rank(
     reading: Reading, place: int, turned: bool, where: int, cited: Sequence[Value]
 ) -> Value | None:
-    """The cited rank that is stated, of the nearest entity named."""
+    """The cited rank that is stated, of the measure spoken of and the nearest entity named."""
+    topics = [m for m in reading.sentence.labels if m.names] or list(reading.topics[-1:])
     members = [m for m in reading.sentence.labels if m.entities]
     members = sorted(members, key=lambda m: min(abs(m.start - where), abs(m.end - where)))
     members = members or list(reading.members[-1:])
@@ -239,6 +241,8 @@ def _rank(
             continue
         stated = value.rank_of + 1 - place if turned else place
         if value.exact != stated:
+            continue
+        if topics and value.names and not any(value.id in m.names for m in topics):
             continue
         if not value.entity or (members and _is(reading, members[0].entities, value)):
             return value

@@ -9,7 +9,7 @@ there is none: what stands on no list is what refuses a sentence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ from reports.guard.model import Value
 from reports.guard.plainwords import harmless_mark, plain_words, run_of_japanese
 from reports.guard.reading import Objection, Reading
 from reports.guard.scan import NO_DIRECTION
+from reports.guard.windows import Window
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _PHRASES = {
@@ -48,7 +49,11 @@ _TIMES = {
 
 
 def claims(
-    reading: Reading, cited: bool, values: tuple[Value, ...], ops: frozenset[str]
+    reading: Reading,
+    cited: bool,
+    values: tuple[Value, ...],
+    ops: frozenset[str],
+    counts: Sequence[Window] = (),
 ) -> Iterator[tuple[int, int, Objection]]:
     """Words and marks of a sentence that nothing understands.
 
@@ -57,6 +62,7 @@ def claims(
         cited: whether its paragraph cites facts, so that every sentence may speak of them.
         values: those that the paragraph may state; words of time must fit their periods.
         ops: operations that it declares; "average" and its like need one.
+        counts: counts of periods in the sentence, which are read elsewhere.
     """
     sentence = reading.sentence
     if not (
@@ -65,6 +71,7 @@ def claims(
     ):  # fmt: skip
         return
     taken = _read(reading)
+    taken.update(index for count in counts for index in range(count.start, count.end))
     language = primary(reading.language)
     plain = plain_words(language)
     if any(value.unit == "%" and not value.signed for value in values):

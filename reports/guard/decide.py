@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from reports.guard import bases, bind, claims, closed, standing, when
+from reports.guard import bases, bind, claims, closed, standing, when, windows
 from reports.guard.bind import Bound
 from reports.guard.derive import DerivationError, Derived, compute
 from reports.guard.labels import Label, Vocabulary
@@ -14,6 +14,7 @@ from reports.guard.model import Context, Link, Paragraph, Refusal, Value, Verdic
 from reports.guard.reading import Objection, Reading
 from reports.guard.scan import Sentence, scan
 from reports.guard.when import Named, When
+from reports.guard.windows import Window
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ def check(paragraph: Paragraph, context: Context, language: str = "en") -> Verdi
 
 def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
     bound: list[Bound] = []
+    counts = windows.find(reading, case.cited)
+    periods = {window.number for window in counts}
     for number, quantity in enumerate(reading.sentence.numbers):
+        if number in periods:
+            continue
         answer = bind.bind(reading, number, case.numbers)
         if isinstance(answer, Bound):
             bound.append(answer)
@@ -104,15 +109,39 @@ def _judged(reading: Reading, case: _Case) -> Iterator[Link | claims.Claim]:
     for named in reading.sentence.periods:
         yield from _named(named, case)
     yield from closed.claims(
-        reading, bool(case.stated), case.stated, frozenset(d.op for d in case.derived)
+        reading, bool(case.stated), case.stated, frozenset(d.op for d in case.derived), counts
     )
     yield from standing.claims(reading, bound, case.cited)
     yield from claims.directions(reading, bound, case.cited, case.derived)
+    # "#4" is a place that has been bound as a number.
+    ranked = [
+        claims.Ranked(reading.sentence.numbers[item.number].start, item.candidate)
+        for item in bound
+        if isinstance(item.candidate, Value) and item.candidate.rank_of is not None
+    ]
     for claim in claims.ranks(reading, bound, case.cited):
-        if isinstance(claim, claims.Ranked):
-            yield Link(claim.ordinal.start, claim.ordinal.end, (claim.rank.id,))
-        else:
+        if not isinstance(claim, claims.Ranked):
             yield claim
+            continue
+        ranked.append(claim)
+        if claim.end is not None:
+            yield Link(claim.start, claim.end, (claim.rank.id,))
+    for window in counts:
+        yield _windowed(reading, window, ranked)
+
+
+def _windowed(
+    reading: Reading, window: Window, ranked: Sequence[claims.Ranked]
+) -> Link | claims.Claim:
+    """A count of periods belongs to the rank stated last before it, else to the first one."""
+    quantity = reading.sentence.numbers[window.number]
+    in_order = sorted(ranked, key=lambda claim: claim.start)
+    before = [claim.rank for claim in in_order if claim.start < quantity.start]
+    rank = before[-1] if before else next((claim.rank for claim in in_order), None)
+    wrong = windows.objection(reading, window, rank)
+    if wrong is not None or rank is None:
+        return quantity.start, quantity.end, wrong or Objection("rank", "is of no rank")
+    return Link(quantity.start, quantity.end, (rank.id,))
 
 
 def _named(named: Named, case: _Case) -> Iterator[Link | claims.Claim]:

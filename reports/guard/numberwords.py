@@ -109,7 +109,7 @@ _FRACTIONS: dict[str, list[tuple[str, Decimal]]] = {
 _ENGLISH_ORDINALS = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 )
-_GERMAN_ORDINALS = "erst zweit dritt viert fünft sechst siebt acht neunt zehnt"
+_GERMAN_ORDINALS = "erst zweit dritt viert fünft sechst siebt acht neunt zehnt elft zwölft"
 _ORDINALS: dict[str, dict[str, int]] = {
     "en": {
         word: number
@@ -140,7 +140,7 @@ def find_words(text: str, language: str, words: Lexicon, taken: set[int]) -> Ite
         *(() if short == "de" else _and_a_half(text)),
         *_factors(text, short),
         *(_german(text) if short == "de" else _english(text)),
-        *_ordinals(text, short),
+        *_ordinals(text, short, words),
         *_vague(text, words),
     ):
         place = range(word.start, word.end)
@@ -277,10 +277,12 @@ def _german_value(word: str) -> int | None:
     return None
 
 
-def _ordinals(text: str, short: str) -> Iterator[NumberWord]:
+def _ordinals(text: str, short: str, words: Lexicon) -> Iterator[NumberWord]:
     stems = "|".join(_ORDINALS[short])
-    ending = r"(?P<e>e[nrsm]?|largste\w*)" if short == "de" else r"(?P<e>)"
-    for match in re.finditer(rf"(?<![\w-])(?P<o>{stems}){ending}(?!\w)", text, re.IGNORECASE):
+    # "Viertgrößte": the superlative is a word of its own (:func:`.scan.scan`).
+    superlative = rf"(?=(?:{words.high}|{words.low})(?!\w))"
+    ending = rf"(?:e[nrsm]?(?!\w)|{superlative})" if short == "de" else r"(?!\w)"
+    for match in re.finditer(rf"(?<![\w-])(?P<o>{stems}){ending}", text, re.IGNORECASE):
         follows = text[match.end() :]
         opening = re.search(r"(?:^|[.!?]\s+|at )$", text[: match.start()])
         if opening and re.match(r",|\s+of all\b|(?<=first)\s", follows):

@@ -74,7 +74,8 @@ def scan(text: str, vocabulary: Vocabulary, language: str) -> list[Sentence]:
     periods = when.find(flat, language, taken)
     found = quantities.find(flat, language, taken)
     directions = _directions(flat, words, taken - claiming)
-    superlatives = _superlatives(flat, words, taken - claiming)
+    places = {q.end for q in found if q.ordinal}
+    superlatives = _superlatives(flat, words, taken - claiming, places)
     spans = [
         *((m.start, m.end) for m in labels),
         *((m.start, m.end) for m in periods),
@@ -143,6 +144,12 @@ def _free(pattern: str) -> re.Pattern[str]:
     )
 
 
+@cache
+def _glued(pattern: str) -> re.Pattern[str]:
+    """As :func:`_word`, written to what stands before it."""
+    return re.compile(rf"(?:{pattern})(?![^\W_])", re.IGNORECASE)
+
+
 NO_DIRECTION = re.compile(
     r"(?<!\w)(?:(?:made|make|makes|making|add|adds|added|adding|set|follow\w*|back|start\w*|end\w*|broken|built|build|sign\w*|"
     r"back\w*|no|not) (?:up|down|more|less)|up to|more or less|more than one|"
@@ -174,12 +181,18 @@ def _directions(text: str, words: Lexicon, taken: set[int]) -> list[Direction]:
     return found
 
 
-def _superlatives(text: str, words: Lexicon, taken: set[int]) -> list[Superlative]:
+def _superlatives(
+    text: str, words: Lexicon, taken: set[int], places: set[int]
+) -> list[Superlative]:
+    """Superlatives, also those written to a place ("viertgrößte"), which ends at ``places``."""
     return sorted(
         (
             Superlative(match.start(), match.end(), sign)
             for sign, pattern in ((1, words.high), (-1, words.low))
-            for match in _free(pattern).finditer(text)
+            for match in (
+                *_free(pattern).finditer(text),
+                *filter(None, (_glued(pattern).match(text, place) for place in places)),
+            )
             if match.start() not in taken
             and not re.search(r"\bat $", text[: match.start()], re.IGNORECASE)
         ),

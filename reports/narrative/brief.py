@@ -45,8 +45,7 @@ class Brief:
         sections: in order.
         facts: every number there is, with ids that are unique.
         passages: quotations from the knowledge base; for models only.
-        series: KPI -> ids of the facts of the periods that its rank is among, oldest first; a KPI
-            without a series has no rank that may be told.
+        series: KPI -> ids of the facts of the periods that its rank is among, oldest first.
         headline: KPIs that the summary speaks of; empty: those of the sections, in order.
     """
 

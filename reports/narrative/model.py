@@ -98,6 +98,8 @@ Rules:
   facts by one derivation. A change may be written without its sign where words say the direction.
 - Beside a number, name its measure by its "label", its member by its "entity", and the period
   that a change is counted from. Say rose or fell as the sign of the change demands.
+- A rank is told with the number of periods that it is "among": "the 4th highest of the last 8
+  weeks", and "of the last 8 weeks with data" where "compared_to" lies further back than that.
 - List in "facts" the ids of the facts whose numbers a paragraph states, and in "derivations" what
   you computed: op (difference, growth, share, sum, mean, ratio) and the ids of its facts in order.
 - List in "passages" the ids of the passages that a paragraph leans on. Take no number from them.
@@ -304,6 +306,7 @@ def _data(brief: Brief) -> dict[str, Any]:
                         "kind",
                         "period",
                         "compared_to",
+                        "among",
                         "entity",
                         "good",
                         "gap",

@@ -16,10 +16,10 @@ from babel.lists import format_list
 
 from reports.facts.model import Fact
 from reports.narrative.brief import Brief, Draft, Story
-from reports.narrative.phrases import language_of, phrases_of
+from reports.narrative.languages import language_of, phrases_of
 from reports.narrative.reading import TOP, Change, Members, Reading, shown
 from reports.periods import Period
-from reports.wording import format_fact, format_period, format_value
+from reports.wording import format_fact, format_period, format_value, locale_of
 
 NAME = "template"
 """Name of this narrator in a report."""
@@ -29,7 +29,7 @@ def tell(brief: Brief) -> Story:
     """Write a report from its facts.
 
     A language without sentences of its own is written in English
-    (:func:`reports.narrative.phrases.language_of`).
+    (:func:`reports.narrative.languages.language_of`).
     """
     return Teller(brief).story()
 
@@ -99,10 +99,10 @@ class Teller:
         first = [
             self._finding(reading) or self._no_data([reading.label]),
             self._verdict(reading),
+            self._rank(reading),
             *[self._comparison(change) for change in reading.changes[1:]],
             *[self._without_base(period) for period in reading.unknown_bases],
             self._target(reading),
-            self._rank(reading),
             self._trend(reading),
         ]
         return [first, *[self._members(reading, members) for members in reading.dimensions]]
@@ -184,26 +184,34 @@ class Teller:
         return _Sentence(pattern.format(target=self._figure(target), share=share), tuple(facts))
 
     def _rank(self, reading: Reading) -> _Sentence | None:
+        """Its place among the last periods, counted from the nearer end."""
         rank = reading.rank
-        if rank is None or reading.value is None or not self._brief.series.get(reading.kpi):
+        if rank is None or reading.value is None or not rank.among:
             return None
         phrases, place = self._phrases, int(rank.value or 0)
-        among = len(self._brief.series[reading.kpi])
-        pattern = {1: phrases.rank_top, among: phrases.rank_bottom}.get(place, phrases.rank)
-        said = {"rank": self._place(rank, place), "recent": ""}
-        if phrases.recent:
-            said["recent"] = phrases.recent[self._brief.period.grain]
+        from_below = rank.among + 1 - place
+        near = min(place, from_below)
+        word = phrases.places[near - 2 : near - 1]
+        if near == 1:
+            pattern = phrases.rank_top if place == 1 else phrases.rank_bottom
+        elif word:
+            pattern = phrases.rank if place <= from_below else phrases.rank_low
+        else:
+            pattern = phrases.rank_figure
+        said = {"rank": word[0] if word else self._figure(rank), "window": self._window(rank)}
         return _Sentence(pattern.format(**said), (rank.id,))
 
-    def _place(self, rank: Fact, place: int) -> str:
-        """A place as a word where the language has one, else as a figure."""
-        words = self._phrases.places
-        if not words:
-            return self._figure(rank)
-        if 2 <= place < 2 + len(words):
-            return words[place - 2]
-        teens = place % 100 in (11, 12, 13)
-        return f"{place}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th')}"
+    def _window(self, rank: Fact) -> str:
+        """The periods that a rank is among: ``the last eight weeks``."""
+        phrases, grain, among = self._phrases, self._brief.period.grain, rank.among
+        word = phrases.counts[among - 2 : among - 1]
+        many = phrases.many and locale_of(self._language).plural_form(among) == "many"
+        pattern = (phrases.many if many else phrases.few)[grain]
+        periods = pattern.format(count=word[0] if word else among)
+        first = Period.parse(rank.compared_to, grain)
+        whole = first == self._brief.period.shift(1 - among)
+        window = phrases.window if whole else phrases.window_with_data
+        return window.format(periods=periods)
 
     def _trend(self, reading: Reading) -> _Sentence | None:
         trend = reading.trend

@@ -23,8 +23,8 @@ from reports.narrative.brief import (
     Usage,
 )
 from reports.narrative.evidence import Evidence
+from reports.narrative.languages import language_of, phrases_of
 from reports.narrative.model import BudgetError, ModelNarrator
-from reports.narrative.phrases import language_of, phrases_of
 
 TRIES = 3
 """Times a narrator may be asked: once for all, then for what was refused."""

@@ -85,6 +85,7 @@ def kpi_facts(
         to: Period | None = None,
         entity: str = "",
         digits: int = decimals,
+        among: int = 0,
     ) -> None:
         made.append(
             Fact.model_validate(
@@ -98,6 +99,7 @@ def kpi_facts(
                     "decimals": digits,
                     "period": period.key,
                     "compared_to": to.key if to else "",
+                    "among": among,
                     "entity": entity,
                     "good": good,
                     "gap": "" if value is not None else "only 3 of 7 days",
@@ -128,7 +130,10 @@ def kpi_facts(
     if draw(st.booleans()):
         add(".trend", Kind.TREND, draw(numbers))
     if draw(st.booleans()) and value is not None:
-        add(".rank", Kind.RANK, Decimal(draw(st.integers(1, 12))), "", digits=0)
+        among = draw(st.integers(4, 56))
+        first = now.shift(1 - among - draw(st.integers(0, 2)))
+        place = Decimal(draw(st.integers(1, among)))
+        add(".rank", Kind.RANK, place, "", digits=0, to=first, among=among)
     for index, entity in enumerate(draw(st.lists(st.sampled_from(MEMBERS), unique=True))):
         member = f".country.m{index}"
         amount = draw(st.none() | numbers)
@@ -195,6 +200,7 @@ def test_every_figure_of_the_text_is_a_fact_as_it_is_written(brief: Brief) -> No
     known = {format_fact(fact, brief.language).strip("-") for fact in brief.facts}
     known |= {format_fact(fact, brief.language, signed=True) for fact in brief.facts}
     known |= {format_period(one.key, brief.language) for one in brief.compared}
+    known |= {str(fact.among) for fact in brief.facts if fact.among}
     # A change is shown without its sign, which may stand inside the text of an amount.
     digits = {part for text in known for part in re.findall(r"\d[\d.,]*", text)}
     shown = {

@@ -1,5 +1,7 @@
 """The template narrator: what it says, in four languages, and that it says nothing else."""
 
+# ruff: noqa: RUF001 - Japanese has punctuation of its own.
+
 from __future__ import annotations
 
 import re
@@ -50,7 +52,7 @@ def sales(sign: int = -1) -> tuple[Fact, ...]:
         fact("sales.target", Kind.TARGET, "950"),
         fact("sales.share_of_target", Kind.SHARE, "94.74", "%", decimals=1),
         fact("sales.trend", Kind.TREND, "4.5", decimals=1),
-        fact("sales.rank", Kind.RANK, "3", ""),
+        fact("sales.rank", Kind.RANK, "3", "", among=12, compared_to=WEEK.shift(-11).key),
         fact("sales.country.france", Kind.VALUE, "300", entity="France"),
         fact("sales.country.france.share", Kind.SHARE, "33.3", "%", decimals=1, entity="France"),
         fact("sales.country.germany", Kind.VALUE, "600", entity="Germany"),
@@ -99,7 +101,7 @@ def test_a_fall_comes_first_with_its_size_and_who_made_it() -> None:
     said = body(story)
     assert "Compared with the same week of the year before, that is 12.5% more." in said
     assert "The target of £950 was missed, with 94.7% of it reached." in said
-    assert "It is the third highest value of recent weeks." in said
+    assert "It is the third-highest of the last twelve weeks." in said
     assert "the trend rises by £4.5 a week" in said
     assert "The change in Net sales came mainly from Germany (-£120)." in said
     assert "France (+£20) moved the other way in Net sales." in said
@@ -118,21 +120,58 @@ def test_a_rise_is_called_one() -> None:
     assert "The change in Net sales came mainly from France (+£20)." in said
 
 
+def ranked(place: int, among: int, grain: Grain = Grain.WEEK, gaps: int = 0) -> Brief:
+    """A brief with a rank among so many periods, some more of them without data."""
+    period = Period.of(WEEK.start, grain)
+    first = period.shift(1 - among - gaps)
+    rank = fact(
+        "sales.rank", Kind.RANK, str(place), "", period=period.key, compared_to=first.key,
+        among=among,
+    )  # fmt: skip
+    value = fact("sales", Kind.VALUE, "900", period=period.key)
+    return brief((value, rank), period=period, compared=())
+
+
 @pytest.mark.parametrize(
-    ("place", "said"),
-    [(1, "the highest"), (2, "the second highest"), (9, "the ninth highest"),
-     (11, "the eleventh highest"), (12, "the lowest")],
-)  # fmt: skip
-def test_a_rank_is_told_as_people_say_it(place: int, said: str, settings: Settings) -> None:
-    facts = tuple(
-        one.model_copy(update={"value": Decimal(place)}) if one.kind is Kind.RANK else one
-        for one in sales()
-    )
-    sentence = f"It is {said} value of recent weeks."
-    assert sentence in body(tell(brief(facts)))
-    written = write(brief(facts), settings)
-    assert any(sentence in p.text for ps in written.sections.values() for p in ps)
+    ("language", "given", "said"),
+    [
+        ("en", ranked(1, 8), "It is the highest of the last eight weeks."),
+        ("en", ranked(4, 8), "It is the fourth-highest of the last eight weeks."),
+        ("en", ranked(5, 8), "It is the fourth-lowest of the last eight weeks."),
+        ("en", ranked(8, 8), "It is the lowest of the last eight weeks."),
+        ("en", ranked(2, 5), "It is the second-highest of the last five weeks."),
+        ("en", ranked(3, 16), "It is the third-highest of the last 16 weeks."),
+        ("en", ranked(14, 56, Grain.DAY), "It ranks #14 of the last 56 days."),
+        ("en", ranked(12, 13, Grain.MONTH), "It is the second-lowest of the last 13 months."),
+        ("en", ranked(3, 7, gaps=1), "the third-highest of the last seven weeks with data."),
+        ("de", ranked(1, 8), "Das ist der höchste Wert der letzten acht Wochen."),
+        ("de", ranked(4, 8), "Das ist der vierthöchste Wert der letzten acht Wochen."),
+        ("de", ranked(12, 13, Grain.MONTH), "der zweitniedrigste Wert der letzten 13 Monate."),
+        ("de", ranked(14, 56, Grain.DAY), "Nach Größe ist das Platz 14 der letzten 56 Tage."),
+        ("de", ranked(1, 7, gaps=2), "höchste Wert der letzten sieben Wochen mit Daten."),
+        ("ja", ranked(1, 8), "直近 8 週間で最も高い値。"),
+        ("ja", ranked(4, 8, gaps=1), "データのある直近 8 週間での順位（高い順）：#4。"),
+        ("ja", ranked(13, 13, Grain.MONTH), "直近 13 か月で最も低い値。"),
+        ("ar", ranked(1, 8), "وهي أعلى قيمة بين آخر 8 أسابيع."),
+        ("ar", ranked(4, 13, Grain.MONTH), "الترتيب بين آخر 13 شهرًا من الأعلى: #4."),
+        ("ar", ranked(4, 7, gaps=1), "الترتيب بين آخر 7 أسابيع فيها بيانات من الأعلى: #4."),
+        ("fr", ranked(1, 8), "It is the highest of the last eight weeks."),
+    ],
+)
+def test_a_rank_is_told_with_the_periods_it_is_among(
+    language: str, given: Brief, said: str, settings: Settings
+) -> None:
+    written = write(replace(given, language=language), settings)
     assert not written.refusals
+    (paragraph,) = written.sections["sales"]
+    assert said in paragraph.text
+    # What the guard has bound is a link: the place, where it is a number, and the count.
+    linked = {paragraph.text[s.start : s.end] for s in paragraph.spans if "sales.rank" in s.facts}
+    count = next(word for word in (*COUNTS, "56", "13", "16", "8", "7") if word in said)
+    assert count in linked
+
+
+COUNTS = ("five", "seven", "eight", "sieben", "acht")
 
 
 def test_what_is_all_new_is_named_without_its_value_again() -> None:
@@ -148,12 +187,8 @@ def test_what_is_all_new_is_named_without_its_value_again() -> None:
 
 
 def test_a_rank_among_unknown_periods_is_not_told() -> None:
-    assert "recent weeks" not in body(tell(brief(sales(), series={})))
-    highest = tuple(
-        one.model_copy(update={"value": Decimal(1)}) if one.kind is Kind.RANK else one
-        for one in sales()
-    )
-    assert "It is the highest value of recent weeks." in body(tell(brief(highest)))
+    facts = tuple(one.model_copy(update={"among": 0}) for one in sales())
+    assert "weeks" not in body(tell(brief(facts)))
 
 
 @pytest.mark.parametrize(

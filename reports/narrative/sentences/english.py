@@ -1,0 +1,102 @@
+"""The template's sentences in English."""
+
+from __future__ import annotations
+
+from reports.narrative.phrases import Phrases
+from reports.periods import Grain
+
+ENGLISH = Phrases(
+    space=" ",
+    comma="",
+    previous={
+        Grain.DAY: "the day before",
+        Grain.WEEK: "the week before",
+        Grain.MONTH: "the month before",
+    },
+    year_before={
+        Grain.DAY: "the same weekday of the year before",
+        Grain.WEEK: "the same week of the year before",
+        Grain.MONTH: "the same month of the year before",
+    },
+    each={Grain.DAY: "a day", Grain.WEEK: "a week", Grain.MONTH: "a month"},
+    base=", from {base}",
+    rose=(
+        "{label} rose by {change} on {relation}{base} to {value}.",
+        "{label} came to {value}, up {change} on {relation}.",
+    ),
+    fell=(
+        "{label} fell by {change} on {relation}{base} to {value}.",
+        "{label} came to {value}, down {change} on {relation}.",
+    ),
+    held=(
+        "{label} held at {value}, about level with {relation}.",
+        "{label} came to {value}, about level with {relation}.",
+    ),
+    stood=("{label} came to {value}.", "{label} stood at {value}."),
+    more="Compared with {relation}, that is {change} more.",
+    less="Compared with {relation}, that is {change} less.",
+    level="Compared with {relation}, that is about level.",
+    better="That is an improvement.",
+    worse="That is for the worse.",
+    no_base="There is no data for {relation} to compare with.",
+    target_met="The target of {target} was met{share}.",
+    target_missed="The target of {target} was missed{share}.",
+    target_plain="The target is {target}{share}.",
+    target_share=", with {share} of it reached",
+    rank_top="It is the highest of {window}.",
+    rank_bottom="It is the lowest of {window}.",
+    rank="It is the {rank}-highest of {window}.",
+    rank_low="It is the {rank}-lowest of {window}.",
+    rank_figure="It ranks #{rank} of {window}.",
+    places=(
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+    ),
+    counts=(
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ),
+    few={Grain.DAY: "{count} days", Grain.WEEK: "{count} weeks", Grain.MONTH: "{count} months"},
+    many={},
+    window="the last {periods}",
+    window_with_data="the last {periods} with data",
+    trend_up="With the season removed, the trend rises by {change} {each}.",
+    trend_down="With the season removed, the trend falls by {change} {each}.",
+    leader=(
+        "{entity} leads in {label} with {value}{share}.",
+        "In {label}, {entity} is in the lead with {value}{share}.",
+    ),
+    share=", a share of {share}",
+    next="Next: {list}.",
+    item="{entity} ({figure})",
+    made_rise="The change in {label} came mainly from {list}.",
+    made_fall="The change in {label} came mainly from {list}.",
+    against="{list} moved the other way in {label}.",
+    gap="There is no data for {list} in this period.",
+    improved="{list} improved on {relation}.",
+    worsened="{list} got worse than {relation}.",
+    notice_answer=(
+        "The text was written by template: the answers of {name} did not pass the number guard."
+    ),
+    notice_model="The text was written by template: {name} could not be reached or used.",
+    notice_budget="The text was written by template: the tokens allowed for {name} are spent.",
+    notice_dropped="A paragraph was left out: it did not pass the number guard.",
+)
