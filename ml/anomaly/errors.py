@@ -11,6 +11,10 @@ class AnomalyError(WeirError):
     """Input that no detector or score can be computed from."""
 
 
+class OtherFormError(AnomalyError):
+    """A memory that was written by another form of its detector, before an upgrade."""
+
+
 def finite(value: float, what: str) -> float:
     """The value, if it is a number.
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ml.anomaly.definition import Stream
+from ml.anomaly.errors import OtherFormError
 from ml.anomaly.incidents import Event, Incident, Kind, State, step
 from ml.anomaly.likelihood import surprise_at
 from ml.anomaly.state import Floats, pack, part, unpack, within
@@ -123,11 +124,19 @@ class Series:
 
         Raises:
             AnomalyError: the bytes are damaged.
+            OtherFormError: another form of the detectors wrote them; this series is of no use then.
         """
         arrays = unpack(memory)
-        for name, (detector, limit) in self._signals.items():
-            detector.restore(part(f"{name}/detector", arrays))
-            limit.restore(part(f"{name}/limit", arrays))
+        try:
+            for name, (detector, limit) in self._signals.items():
+                detector.restore(part(f"{name}/detector", arrays))
+                limit.restore(part(f"{name}/limit", arrays))
+        except KeyError as missing:
+            raise OtherFormError(
+                f"the memory of series {self.name} lacks {missing}: another form of its detector "
+                "wrote it",
+                "let it learn its history again: Store.disown",
+            ) from missing
 
     def standing(self) -> dict[str, Any]:
         """Where its incident stands, as JSON values."""

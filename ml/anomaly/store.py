@@ -17,6 +17,9 @@ from platform_assets.core.settings import Settings
 
 DATABASE = "models"
 
+NO_VERSION = -1
+"""Version of a cursor whose memories were forgotten; no model has it."""
+
 
 class StepConflictError(AnomalyError):
     """Another process moved the stream's cursor first."""
@@ -143,6 +146,20 @@ class Store:
             _keep_scores(connection, stream, after, scored)
             for one in told:
                 _enqueue(connection, stream, one)
+
+    @retry_connection
+    def disown(self, stream: str) -> None:
+        """Forget all memories of a stream: the next step learns its history as another model does.
+
+        For memories of another form. Scores, incidents and events stay.
+        """
+        with self._database.borrow() as connection, connection.transaction():
+            connection.execute(
+                "UPDATE anomaly_cursor SET version = %s WHERE stream = %s", (NO_VERSION, stream)
+            )
+            connection.execute(
+                "UPDATE anomaly_series SET memory = NULL WHERE stream = %s", (stream,)
+            )
 
     @retry_connection
     def chart(self, stream: str, series: str, signal: str, until: float, count: int) -> Chart:

@@ -4,8 +4,8 @@ A step takes the intervals that have become complete, scores them in time order,
 memories, events and cursor in one transaction. So a process killed anywhere has done a step or has
 not; its successor takes the same points from the same memories and comes to the same events.
 
-A stream that is new, and one whose model changed, first learns its history: those steps score, and
-tell nobody.
+A stream that is new, one whose model changed, and one whose memories are of another form than its
+detectors, first learns its history: those steps score, and tell nobody.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 import polars as pl
 
 from ml.anomaly.definition import Stream
+from ml.anomaly.errors import OtherFormError
 from ml.anomaly.model import Choice
 from ml.anomaly.points import Extent, Snapshot
 from ml.anomaly.series import Happened, Reading, Series
@@ -131,6 +132,15 @@ class Watch:
         )
 
     def _load(self) -> None:
+        try:
+            self._restore()
+        except OtherFormError:
+            # An upgrade changed what a detector remembers.
+            self._store.disown(self._stream.name)
+            self._restore()
+        self._loaded = True
+
+    def _restore(self) -> None:
         name = self._stream.name
         self._cursor = self._store.cursor(name)
         current = self._cursor is not None and self._cursor.version == self._choice.version
@@ -141,7 +151,6 @@ class Watch:
                 series.remember(kept.memory)
             series.stand(kept.standing)
             self._series[kept.series] = series
-        self._loaded = True
 
     def _begin(self, stored: Cursor | None, extent: Extent) -> Cursor:
         """The cursor that a step begins with: the stored one, or one set back to learn."""

@@ -227,6 +227,26 @@ def test_another_model_learns_the_history_again_and_tells_nobody_of_the_past(pla
     assert place.kinds("machine-00").count("opened") == 1
 
 
+def test_memories_of_another_form_are_learned_again_and_tell_nobody_of_the_past(
+    place: Place,
+) -> None:
+    values = machines()
+    values["machine-00"][-6:] += 8.0
+    place.publish(plain_rows(values), 1)
+    drain(place.watch("left_profile"), END)
+    told = place.events()
+    # The same version, as for the default detector after an upgrade.
+    watch = place.watch("robust_z")
+    steps = drain(watch, END)
+    assert steps
+    assert all(step.learning and not step.events for step in steps)
+    assert place.events() == told
+    place.publish(plain_rows({"machine-00": daily(60)}, first=96 * DAYS), 2)
+    drain(place.watch("robust_z"), seconds(96 * DAYS + 61))
+    assert place.kinds("machine-00").count("opened") == 1
+    assert place.kinds("machine-00")[-1] == "recovered"
+
+
 def test_a_counted_interval_without_rows_is_0(place: Place) -> None:
     counted = place.stream.model_copy(
         update={

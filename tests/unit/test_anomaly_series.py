@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ml.anomaly.definition import Stream
+from ml.anomaly.errors import OtherFormError
 from ml.anomaly.incidents import Kind
 from ml.anomaly.model import maker
 from ml.anomaly.series import Happened, MakeDetector, Reading, Series
@@ -113,3 +114,10 @@ def test_stopped_anywhere_it_tells_what_one_that_never_stopped_tells(cut: int) -
     second.stand(json.loads(json.dumps(first.standing())))
     assert told + run(second, values[cut:], cut) == whole
     assert whole
+
+
+def test_a_memory_of_another_form_is_refused_as_such() -> None:
+    written = Series(stream(), "a", maker("left_profile"))
+    run(written, daily(1))
+    with pytest.raises(OtherFormError, match="memory of series a lacks"):
+        Series(stream(), "a", maker("neighbours")).remember(written.memory())
