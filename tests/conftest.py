@@ -40,6 +40,7 @@ LONG_FILES = (
     "test_survive_kill_matrix.py",
     "test_models_loop.py",
     "test_docs_readme.py",
+    "test_gold_zones.py",
     "test_gold_lake.py",
     "test_engine_equality.py",
     "test_engine_spark_log.py",
@@ -48,7 +49,9 @@ LONG_FILES = (
     "test_local_servers.py",
     "test_serving_load.py",
 )
-"""Files of minutes, longest first. Begun early, none of them keeps one worker busy at the end."""
+"""Files of minutes, longest first. Begun early, none of them keeps one worker busy at the end.
+
+The one on zones is short, and reads the lake that the one after it changes."""
 
 
 TOGETHER = {
@@ -59,6 +62,7 @@ TOGETHER = {
     "test_engine_equality.py": "Spark",
     "test_engine_spark_log.py": "Spark",
     "test_docs_readme.py": "Trino",
+    "test_gold_zones.py": "Trino",
     "test_gold_lake.py": "Trino",
     "test_portal_trino.py": "Trino",
     "test_report_facts.py": "Trino",

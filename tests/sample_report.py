@@ -20,7 +20,7 @@ from reports.wording import format_fact
 PERIOD, BEFORE = "2010-W49", "2010-W48"
 FIRST = date(2010, 9, 20)
 SNAPSHOT = 4137829465723641
-TABLE = "gold.retail.daily_sales_by_country"
+TABLE = "gold.retail.sales_per_hour"
 MEMBERS = {"EIRE": 41230, "Germany": 38102, "France": 33915, "Netherlands": 29870, "Norway": 8125}
 
 CHANGES = {"EIRE": 9_240, "Germany": 2_150, "Netherlands": 1_480, "Norway": -310, "France": -640}
@@ -237,5 +237,5 @@ def _source(kpi: str, where: str = "") -> Source:
         sql=f"SELECT sum({kpi}) AS value\n{rows}",
         snapshots={TABLE: SNAPSHOT},
         rows_sql=f"SELECT day, country, {kpi}\n{rows}",
-        assets=("gold/retail/daily_sales_by_country",),
+        assets=("gold/retail/sales_per_hour",),
     )

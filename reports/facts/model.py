@@ -52,9 +52,9 @@ class Source(BaseModel):
 
     Attributes:
         sql: the statement that gave the value, pinned to its snapshots; runs as it stands.
-        snapshots: table (``gold.retail.daily_sales_by_country``) -> Iceberg snapshot id.
+        snapshots: table (``gold.retail.sales_per_hour``) -> Iceberg snapshot id.
         rows_sql: a select of the rows behind the value, pinned too; runs as it stands.
-        assets: keys of the Dagster assets read, as ``gold/retail/daily_sales_by_country``.
+        assets: keys of the Dagster assets read, as ``gold/retail/sales_per_hour``.
     """
 
     model_config = ConfigDict(frozen=True)

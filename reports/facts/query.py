@@ -64,7 +64,7 @@ def pin(settings: Settings, tables: Sequence[str], known: Mapping[str, int] | No
 
     Args:
         settings: where Trino is.
-        tables: names like ``gold.retail.daily_sales_by_country``.
+        tables: names like ``gold.retail.sales_per_hour``.
         known: snapshots to use again, to reproduce an earlier report.
 
     Raises:

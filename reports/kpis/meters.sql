@@ -1,6 +1,5 @@
 -- Meters by hour.
 select
-    event_date as day,
     hour,
     meter_id,
     site,

@@ -1,8 +1,8 @@
--- Days of the web shop: events of each step of the funnel.
+-- Hours of the web shop: events of each step of the funnel.
 select
-    event_date as day,
+    period_start as hour,
     views,
     carts,
     purchases
 from {{ table('gold.commerce.conversion_rate') }}
-where grain = 'daily'
+where grain = 'hourly'

@@ -1,8 +1,8 @@
--- Products of the web shop by day.
+-- Products of the web shop by hour.
 select
-    event_date as day,
+    hour,
     concat('Product ', cast(product_id as varchar)) as product,
     cast(revenue as decimal(18, 4)) as revenue,
     purchases,
     views
-from {{ table('gold.commerce.product_performance') }}
+from {{ table('gold.commerce.products_per_hour') }}

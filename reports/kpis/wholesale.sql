@@ -1,10 +1,10 @@
--- Wholesale by day and country.
+-- Wholesale by hour and country.
 select
-    sales_date as day,
+    hour,
     country,
     cast(gross_sales as decimal(18, 4)) as gross_sales,
     cast(returns as decimal(18, 4)) as returns,
     cast(net_sales as decimal(18, 4)) as net_sales,
     orders,
     units_sold
-from {{ table('gold.retail.daily_sales_by_country') }}
+from {{ table('gold.retail.sales_per_hour') }}

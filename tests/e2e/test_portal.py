@@ -182,9 +182,9 @@ def test_from_a_number_down_to_its_rows(
         lines = list(csv.reader(opened))
     assert len(lines) == 1 + len(TABLE_ROWS)
     assert expected.value.suggested_filename == "weekly-commerce-2010-W50-net_sales.csv"
-    asset = page.get_by_role("link", name="gold/retail/daily_sales_by_country")
+    asset = page.get_by_role("link", name="gold/retail/sales_per_hour")
     assert asset.get_attribute("href") == (
-        f"{served.settings.dagster_url}/assets/gold/retail/daily_sales_by_country"
+        f"{served.settings.dagster_url}/assets/gold/retail/sales_per_hour"
     )
     assert complaints == []
 

@@ -16,13 +16,13 @@ MARTS = {
     "gold/commerce/active_users_per_hour",
     "gold/commerce/conversion_rate",
     "gold/commerce/customer_rfm",
-    "gold/commerce/product_performance",
+    "gold/commerce/products_per_hour",
     "gold/commerce/revenue_per_hour",
     "gold/commerce/sessions",
     "gold/energy/meter_rollup",
     "gold/feedback/feedback_daily",
     "gold/industry/machine_rollup",
-    "gold/retail/daily_sales_by_country",
+    "gold/retail/sales_per_hour",
     "gold/retail/wholesale_rfm",
 }
 

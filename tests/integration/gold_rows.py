@@ -11,7 +11,8 @@ import polars as pl
 from platform_assets.contracts.model import Contract, LogicalType, TopicKind
 from platform_assets.core.naming import TableName
 
-FIRST = datetime(2026, 10, 30, tzinfo=UTC)
+FIRST = datetime(2026, 10, 23, tzinfo=UTC)
+"""A Friday; the clocks of Europe go back on the Sunday."""
 DAYS = 5
 TYPES = {
     LogicalType.STRING: pl.String(),
@@ -190,7 +191,7 @@ def expected(clicks: pl.DataFrame) -> dict[str, pl.DataFrame]:
             ]
         ),
         "sessions": visits,
-        "product_performance": clicks.group_by("product_id", "event_date").agg(
+        "products_per_hour": clicks.group_by("product_id", hour, "event_date").agg(
             *counts, revenue.alias("revenue")
         ),
     }  # fmt: skip

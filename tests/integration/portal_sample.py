@@ -15,7 +15,7 @@ from reports.facts.model import Derivation, Fact, Kind, Notice, Source
 from reports.portal.rows import Row, RowsExpiredError, Stream
 
 NAME = "weekly-commerce"
-TABLE = "gold.retail.daily_sales_by_country"
+TABLE = "gold.retail.sales_per_hour"
 COLUMNS = ("country", "day", "net_sales")
 TYPES = ("varchar", "integer", "decimal(12,2)")
 TABLE_ROWS: tuple[Row, ...] = tuple(
@@ -29,7 +29,7 @@ SOURCE = Source(
     sql=f"SELECT sum(net_sales) FROM {TABLE} FOR VERSION AS OF 4711 WHERE note <> '<script>'",
     snapshots={TABLE: 4711},
     rows_sql=f"SELECT country, day, net_sales FROM {TABLE} FOR VERSION AS OF 4711",
-    assets=("gold/retail/daily_sales_by_country",),
+    assets=("gold/retail/sales_per_hour",),
 )
 
 

@@ -135,7 +135,8 @@ def test_a_report_is_written_as_its_page_says(
     paths[".yaml"].write_text(text)
     name = paths[".yaml"].stem
     ((week,),) = lake.query(
-        "select date_format(max(sales_date), '%x-W%v') from gold.retail.daily_sales_by_country"
+        "select date_format(max(hour) at time zone 'Europe/London', '%x-W%v') "
+        "from gold.retail.sales_per_hour"
     )
     made = [words for words in commands(REPORT) if words[:3] == ["weir", "report", name]]
     assert [words[-1] for words in made] == ["--dry-run", "--no-deliver"]

@@ -40,7 +40,7 @@ def _assert_marts(lake: Lake, names) -> None:
 
 ALL = (
     "revenue_per_hour", "active_users_per_hour", "conversion_rate", "sessions",
-    "product_performance",
+    "products_per_hour",
 )  # fmt: skip
 
 
@@ -72,21 +72,33 @@ def test_rollups_sales_and_feedback_equal_polars(lake, gold) -> None:
         (pl.col("quantity") * pl.col("unit_price")).alias("amount"),
         pl.col("invoice_no").str.starts_with("C").alias("cancelled"),
     )
+    sold = ~pl.col("cancelled") & (pl.col("quantity") > 0)
     want = (
-        lines.group_by(pl.col("event_date").alias("sales_date"), "country")
+        lines.group_by(pl.col("invoice_date").dt.truncate("1h").alias("hour"), "country")
         .agg(
-            pl.col("amount").filter(~pl.col("cancelled") & (pl.col("quantity") > 0)).sum()
+            pl.col("amount").filter(sold).sum()
             .alias("gross_sales"),
             (-pl.col("amount").filter("cancelled").sum()).alias("returns"),
         )
     )  # fmt: skip
-    found = lake.query(
-        "select sales_date, country, gross_sales, returns from gold.retail.daily_sales_by_country"
-    )
+    found = lake.query("select hour, country, gross_sales, returns from gold.retail.sales_per_hour")
     assert_frame_equal(
         pl.DataFrame(found, schema=want.schema, orient="row"), want,
         check_row_order=False, abs_tol=1e-4,
     )  # fmt: skip
+    # Invoices of the test's lake go on for days: each is one order of a date, not of each hour.
+    orders = (
+        lines.filter(sold)
+        .group_by("event_date", "country")
+        .agg(pl.col("invoice_no").n_unique().cast(pl.Int64()).alias("orders"))
+    )
+    found = lake.query(
+        "select event_date, country, sum(orders) from gold.retail.sales_per_hour "
+        "group by 1, 2 having sum(orders) > 0"
+    )
+    assert_frame_equal(
+        pl.DataFrame(found, schema=orders.schema, orient="row"), orders, check_row_order=False
+    )
     reviews = lake.frames[TopicName("feedback", "reviews")]
     assert lake.query(
         "select sum(reviews), sum(rating_5), sum(tickets) from gold.feedback.feedback_daily"
@@ -132,7 +144,7 @@ def test_step_follows_late_rows_and_removals(lake, gold) -> None:
     late = gold_rows.frame(
         contract,
         [
-            row | {"timestamp": datetime(2026, 10, 30, 4, 30, tzinfo=UTC)}
+            row | {"timestamp": gold_rows.FIRST + timedelta(hours=4, minutes=30)}
             for row in gold_rows.rows(contract, 20, seed=2)
         ],
     )
@@ -319,8 +331,8 @@ def test_what_never_had_data_is_not_broken_and_what_lost_it_is(lake, gold, monke
     published = 0
     monkeypatch.setattr(Ledger, "totals", lambda *_: SimpleNamespace(published=published))
     models = {model.table.entity: model for model in gold_models()}
-    model = models["daily_sales_by_country"]
-    lake.query("drop table gold.retail.daily_sales_by_country")
+    model = models["sales_per_hour"]
+    lake.query("drop table gold.retail.sales_per_hour")
     lines = TopicName("retail", "invoice_lines")
     held_back = lake.frames[lines]
     lake.put(lines, held_back.clear())
@@ -335,7 +347,7 @@ def test_what_never_had_data_is_not_broken_and_what_lost_it_is(lake, gold, monke
     lake.put(lines, held_back)
     gold.full()
     assert gold_suite_check(lake.settings, model).passed
-    lake.query("delete from gold.retail.daily_sales_by_country")
+    lake.query("delete from gold.retail.sales_per_hour")
     published = 0
     lost = gold_suite_check(lake.settings, model)
     assert not lost.passed

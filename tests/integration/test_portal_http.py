@@ -157,7 +157,7 @@ def test_an_admin_sees_everything(client: Client) -> None:
 
 def test_a_fact_shows_where_it_comes_from(client: Client, settings: Settings) -> None:
     text = client().get(f"{READ}/facts/net_sales.growth.previous").text
-    assert f"{settings.dagster_url}/assets/gold/retail/daily_sales_by_country" in text
+    assert f"{settings.dagster_url}/assets/gold/retail/sales_per_hour" in text
     assert "4711" in text
     assert "note &lt;&gt; &#39;&lt;script&gt;&#39;" in text
     assert f'href="{FACT}">£201,341' in text

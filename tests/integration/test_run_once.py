@@ -25,7 +25,7 @@ KEYS = {
 }  # fmt: skip
 NEVER_EMPTY = {
     "revenue_per_hour", "active_users_per_hour", "conversion_rate", "sessions",
-    "product_performance", "meter_rollup", "machine_rollup", "customer_rfm", "feedback_daily",
+    "products_per_hour", "meter_rollup", "machine_rollup", "customer_rfm", "feedback_daily",
 }  # fmt: skip
 
 

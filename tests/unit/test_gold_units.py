@@ -167,9 +167,7 @@ def test_every_number_of_gold_has_the_unit_of_its_contract() -> None:
     assert (
         found[TableName("gold", "commerce", "revenue_per_hour")].of("total_revenue").unit == "EUR"
     )
-    assert (
-        found[TableName("gold", "retail", "daily_sales_by_country")].of("net_sales").unit == "GBP"
-    )
+    assert found[TableName("gold", "retail", "sales_per_hour")].of("net_sales").unit == "GBP"
     assert found[TableName("gold", "energy", "meter_rollup")].of("energy_kwh").unit == "kWh"
     for table, units in found.items():
         for column, measure in units.columns.items():
@@ -218,7 +216,7 @@ from {{ table('gold.commerce.revenue_per_hour') }}
 BOTH = """
 select a.event_date as day, a.total_revenue as eur, b.net_sales as gbp, a.purchases as n
 from {{ table('gold.commerce.revenue_per_hour') }} as a
-join {{ table('gold.retail.daily_sales_by_country') }} as b on b.event_date = a.event_date
+join {{ table('gold.retail.sales_per_hour') }} as b on b.event_date = a.event_date
 """
 
 

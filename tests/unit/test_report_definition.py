@@ -50,7 +50,7 @@ def write(folder: Path, text: str = GOOD, sql: str | None = SQL) -> Path:
 def test_what_ships_is_well_formed() -> None:
     shipped = load_definitions()
     assert set(shipped) == {"weekly-commerce", "daily-energy"}
-    assert "gold.retail.daily_sales_by_country" in shipped["weekly-commerce"].tables()
+    assert "gold.retail.sales_per_hour" in shipped["weekly-commerce"].tables()
 
 
 def test_a_definition_knows_its_tables(tmp_path: Path) -> None:
@@ -161,5 +161,5 @@ def test_the_how_to_is_a_report_that_loads(tmp_path: Path) -> None:
     path = write(tmp_path, blocks["yaml"])
     (tmp_path / "kpis" / "countries.sql").write_text(blocks["sql"])
     definition = load_definition(path)
-    assert definition.tables() == ("gold.retail.daily_sales_by_country",)
+    assert definition.tables() == ("gold.retail.sales_per_hour",)
     assert len(definition.recipients) == 3

@@ -11,9 +11,9 @@ from reports.lineage import column_lineage
 
 def test_a_kpi_names_the_gold_columns_behind_value_day_and_breakdown() -> None:
     found = column_lineage(load_definitions()["weekly-commerce"])
-    table = "gold.retail.daily_sales_by_country"
+    table = "gold.retail.sales_per_hour"
     assert found["return_rate"] == (
-        (table, "gross_sales"), (table, "returns"), (table, "sales_date"),
+        (table, "gross_sales"), (table, "hour"), (table, "returns"),
     )  # fmt: skip
     assert (table, "country") in found["net_sales"]
     assert (table, "country") not in found["wholesale_orders"]

@@ -113,8 +113,8 @@ def test_the_appendix_holds_every_fact_and_statement() -> None:
     assert names == {fact.id for fact in report.facts if fact.source and not fact.derivation}
     first = next(fact.source for fact in report.facts if fact.source)
     assert first.sql in said
-    assert "gold.retail.daily_sales_by_country @ 4137829465723641" in said
-    assert "gold/retail/daily_sales_by_country" in said
+    assert "gold.retail.sales_per_hour @ 4137829465723641" in said
+    assert "gold/retail/sales_per_hour" in said
     assert len(shown.select("#statements article")) <= len(names)
 
 

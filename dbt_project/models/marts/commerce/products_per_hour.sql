@@ -1,9 +1,10 @@
 {{ config(
-    unique_key=['product_id', 'event_date'], topics=['commerce_clickstream'],
+    unique_key=['product_id', 'hour'], topics=['commerce_clickstream'],
     partitioning=['month(event_date)']
 ) }}
 select
     product_id,
+    date_trunc('hour', timestamp) as hour,
     event_date,
     count_if(event_type = 'view') as views,
     count_if(event_type = 'cart') as carts,
@@ -17,4 +18,4 @@ select
         as view_to_purchase
 from {{ ref('stg_clickstream') }}
 where {{ touched() }}
-group by 1, 2
+group by 1, 2, 3
