@@ -20,8 +20,9 @@ from babel.dates import format_skeleton
 
 from reports.chart_style import BLUE, INK, MUTED, QUIET, VERMILLION, WIDTH, Layered, drawn
 from reports.document import Chart, Span
+from reports.language import direction, locale_of
 from reports.page.labels import labels
-from reports.wording import direction, format_period, format_value, locale_of
+from reports.wording import format_period, format_value
 
 if TYPE_CHECKING:
     import altair as alt

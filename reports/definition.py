@@ -38,6 +38,8 @@ MODELS = "models"
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 """Periods outside are a slip of the pen, and overflow Dagster's partitions."""
+_LANGUAGES = ("en", "de", "ja", "ar")
+"""Those that the template writes and a page has labels in."""
 _SLUG = r"^[a-z][a-z0-9_]*$"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NO_ZONES = frozenset({"Factory", "localtime"})
@@ -173,6 +175,7 @@ class Definition(_Strict):
         name: the file's name without its suffix.
         first_period: a day in the first period that may be made.
         headline: KPIs for the cover, by preference; the first five with a value are shown.
+        language: BCP 47; its region decides how dates and numbers are written.
         appendix: whether facts and statements are printed at the end, or behind the links only.
         late: what a report does whose tables do not reach its period's end: say so, or be held.
         failed_checks: the same for failed checks of its tables.
@@ -183,7 +186,7 @@ class Definition(_Strict):
     title: str
     audience: str
     owner: str
-    language: Literal["en", "de", "ja", "ar"] = "en"
+    language: str = "en"
     tone: str = "plain"
     schedule: Schedule
     period: Grain
@@ -198,6 +201,20 @@ class Definition(_Strict):
     late: Policy = "notice"
     failed_checks: Policy = "notice"
     statements: dict[str, str] = Field(default_factory=dict, exclude=True)
+
+    @field_validator("language")
+    @classmethod
+    def _is_written(cls, value: str) -> str:
+        # Babel: the graph is loaded without it where every report is in a language as it stands.
+        from reports.language import LanguageError, locale_of
+
+        try:
+            known = locale_of(value).language in _LANGUAGES
+        except LanguageError:
+            known = False
+        if not known:
+            raise ValueError(f"expected {', '.join(_LANGUAGES)}, or one with a region as en-GB")
+        return value
 
     @field_validator("owner")
     @classmethod

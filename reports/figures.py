@@ -9,6 +9,7 @@ from reports.definition import ChartDefinition, Definition, Kpi
 from reports.document import Chart, Span
 from reports.facts.collect import FactSheet
 from reports.facts.model import Fact, Kind
+from reports.language import locale_of
 from reports.narrative.brief import SUMMARY, Brief, Place
 from reports.narrative.evidence import Evidence
 from reports.narrative.template import About, Teller
@@ -141,4 +142,4 @@ def _plain(fact: Fact) -> bool:
 
 def _alt(kind: str, kpi: Kpi, language: str, **words: str) -> str:
     by = kpi.by.label if kpi.by else ""
-    return _ALT[language][kind].format(label=kpi.label, by=by, **words)
+    return _ALT[locale_of(language).language][kind].format(label=kpi.label, by=by, **words)

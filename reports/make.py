@@ -220,7 +220,7 @@ class Maker:
         self.store.write(report.name, report.period, HTML, html.encode())
 
     def _remember(self, report: Report) -> None:
-        """Let later reports quote this one; one that is held is not quoted."""
+        """Let later reports quote this one; one that is held, or says nothing, is not quoted."""
         from reports.knowledge.base import KnowledgeBase
         from reports.knowledge.model import Block
 
@@ -229,13 +229,14 @@ class Maker:
             *((s.heading, s.paragraphs) for s in report.sections),
         ]
         base = KnowledgeBase(self.settings, REPORTS, language=report.language)
-        if report.held:
+        blocks = [Block(text=p.text, heading=heading) for heading, ps in parts for p in ps]
+        if report.held or not blocks:
             base.remove(document_id(report.name, report.period))
             return
         base.add(
             document_id(report.name, report.period),
             f"{report.title}, {report.period_label}",
-            [Block(text=p.text, heading=heading) for heading, ps in parts for p in ps],
+            blocks,
         )
 
     def pdf(self) -> Path | None:

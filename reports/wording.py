@@ -6,17 +6,17 @@ in a table and in a formula.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from typing import Literal
+from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_interval, format_skeleton
+from babel import Locale
+from babel.dates import format_date, format_interval, format_skeleton, get_timezone_name
 from babel.numbers import format_currency, format_decimal, format_percent, list_currencies
 
-from platform_assets.core.errors import WeirError
 from reports.facts.model import Fact
+from reports.language import locale_of
 from reports.periods import Grain, Period
 
 GAP = "—"
@@ -27,33 +27,6 @@ _POINTS = {"de": "Prozentpunkte", "ja": "ポイント", "ar": "نقطة مئوي
 """What ``pp`` is called; ``pp`` elsewhere."""
 _FIRST_CJK = "\u2e80"
 """Scripts from here on put no space between a number and what is counted."""
-
-
-class LanguageError(WeirError):
-    """A text is no BCP 47 language that Babel knows."""
-
-
-@lru_cache(maxsize=64)
-def locale_of(language: str) -> Locale:
-    """The locale of a BCP 47 language.
-
-    Raises:
-        LanguageError: it is malformed or unknown.
-    """
-    try:
-        return Locale.parse(language.replace("_", "-"), sep="-")
-    except (ValueError, UnknownLocaleError):
-        raise LanguageError(
-            f"report language {language!r} is unknown", "write a BCP 47 tag such as en, de or ja"
-        ) from None
-
-
-def direction(language: str) -> Literal["ltr", "rtl"]:
-    """Which way a BCP 47 language is written; ``ltr`` for one that is malformed or unknown."""
-    try:
-        return "rtl" if locale_of(language).text_direction == "rtl" else "ltr"
-    except LanguageError:
-        return "ltr"
 
 
 def format_value(
@@ -69,7 +42,7 @@ def format_value(
         signed: write a plus before what is above zero (for changes).
 
     Raises:
-        LanguageError: the language is unknown.
+        reports.language.LanguageError: the language is unknown.
     """
     locale = locale_of(language)
     if value is None:
@@ -95,7 +68,7 @@ def format_fact(fact: Fact, language: str, *, signed: bool = False) -> str:
     """A fact's value with its unit and its own number of decimals; :data:`GAP` where it has none.
 
     Raises:
-        LanguageError: the language is unknown.
+        reports.language.LanguageError: the language is unknown.
     """
     return format_value(fact.value, fact.unit, fact.decimals, language, signed=signed)
 
@@ -104,7 +77,7 @@ def format_period(key: str, language: str) -> str:
     """A period's key in words: ``December 2010``, ``Dec 6 - 12, 2010``, ``Dec 6, 2010``.
 
     Raises:
-        LanguageError: the language is unknown.
+        reports.language.LanguageError: the language is unknown.
         reports.periods.PeriodError: the key is of no grain.
     """
     grain = Grain.WEEK if "-W" in key else Grain.MONTH if key.count("-") == 1 else Grain.DAY
@@ -118,6 +91,25 @@ def format_period(key: str, language: str) -> str:
     return format_skeleton(
         "yMMMM" if grain is Grain.MONTH else "yMMMd", period.start, locale=locale
     )
+
+
+def format_moment(moment: str, zone: str, language: str) -> str:
+    """A moment by a zone's clock: ``20 Dec 2010, 02:00 GMT``.
+
+    Args:
+        moment: ISO 8601 with an offset; without one it is of UTC.
+        zone: an IANA time zone; empty for UTC.
+        language: BCP 47.
+
+    Raises:
+        ValueError: the moment is malformed.
+        reports.language.LanguageError: the language is unknown.
+    """
+    at = datetime.fromisoformat(moment)
+    at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone or "UTC"))
+    locale = locale_of(language)
+    clock = get_timezone_name(at, "short", locale=locale)
+    return f"{format_date(at, 'medium', locale=locale)}, {at:%H:%M} {clock}"
 
 
 def _written(value: Decimal, unit: str, decimals: int, locale: Locale) -> str:

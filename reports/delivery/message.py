@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 
-from babel.dates import format_date
-
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from reports.document import Report
+from reports.language import direction
 from reports.portal.addresses import report_url
 from reports.store import HTML
-from reports.wording import direction, format_fact, locale_of
+from reports.wording import format_fact, format_moment
 
 
 class NoPdfError(WeirError):
@@ -137,7 +135,7 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
     return Message(
         title=_line(report.title),
         period=_line(report.period_label),
-        data_until=words.data_until.format(time=_time(report.data_until, report.language)),
+        data_until=words.data_until.format(time=_data_until(report)),
         language=report.language,
         direction=direction(report.language),
         figures=tuple(_figure(report, fact_id) for fact_id in report.headline),
@@ -190,14 +188,12 @@ def _read(pdf: Path, report: Report) -> bytes:
         ) from None
 
 
-def _time(moment: str, language: str) -> str:
-    """A moment in words; what is no moment stays as it is."""
+def _data_until(report: Report) -> str:
+    """The newest commit in words, by the report's clock; what is no moment stays as it is."""
     try:
-        at = datetime.fromisoformat(moment).astimezone(UTC)
+        shown = format_moment(report.data_until, report.zone, report.language)
     except ValueError:
-        return moment
-    locale = locale_of(language)
-    shown = f"{format_date(at, 'medium', locale=locale)}, {at:%H:%M} UTC"
+        return report.data_until
     # Isolated: a script from right to left would turn its parts around.
     return f"\u2068{shown}\u2069"
 

@@ -15,11 +15,12 @@ from zlib import crc32
 from babel.lists import format_list
 
 from reports.facts.model import Fact
+from reports.language import locale_of
 from reports.narrative.brief import Brief, Draft, Story
 from reports.narrative.languages import language_of, phrases_of
 from reports.narrative.reading import TOP, Change, Members, Reading, shown
 from reports.periods import Period
-from reports.wording import format_fact, format_period, format_value, locale_of
+from reports.wording import format_fact, format_period, format_value
 
 NAME = "template"
 """Name of this narrator in a report."""

@@ -24,7 +24,7 @@ def render(report: Report, *, fact_url: FactUrl) -> str:
 
     Raises:
         PageError: the report refers to what it does not hold.
-        reports.wording.LanguageError: its language is unknown.
+        reports.language.LanguageError: its language is unknown.
     """
     view = View(report, fact_url)
     return _environment().get_template(TEMPLATE).render(view=view, report=report, label=view.labels)

@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-
-from babel.dates import format_datetime
 
 from platform_assets.core.errors import WeirError
 from reports.document import Passage, Report, Section, Span, cut
 from reports.facts.model import Fact, Kind, Source
+from reports.language import direction
 from reports.page.labels import Labels, labels
 from reports.periods import Grain, Period, PeriodError
 from reports.wording import (
     GAP,
-    direction,
     format_fact,
+    format_moment,
     format_period,
     format_value,
-    locale_of,
     rounded,
 )
 
@@ -102,7 +99,7 @@ class View:
 
     Raises:
         PageError: an id is unknown, a span lies outside its text, or a date is malformed.
-        reports.wording.LanguageError: the report's language is unknown.
+        reports.language.LanguageError: the report's language is unknown.
     """
 
     def __init__(self, report: Report, fact_url: FactUrl) -> None:
@@ -116,14 +113,13 @@ class View:
 
     @cached_property
     def data_until(self) -> str:
-        """The newest commit in words, UTC."""
+        """The newest commit in words, by the report's clock."""
         try:
-            moment = datetime.fromisoformat(self.report.data_until).astimezone(UTC)
+            return format_moment(self.report.data_until, self.report.zone, self.language)
         except ValueError:
             raise self._error(
                 f"data_until {self.report.data_until!r} is not a valid ISO 8601 timestamp"
             ) from None
-        return f"{format_datetime(moment, 'medium', locale=locale_of(self.language))} UTC"
 
     @property
     def zone(self) -> str:

@@ -13,9 +13,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.document import Span, cut
+from reports.language import direction
 from reports.portal.addresses import fact_path, report_path
 from reports.portal.sessions import Session
-from reports.wording import direction, format_fact
+from reports.wording import format_fact, format_moment
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def _environment() -> Environment:
         "direction": direction,
         "fact_path": fact_path,
         "format_fact": format_fact,
+        "format_moment": format_moment,
         "pieces": pieces,
         "report_path": report_path,
         "utc": UTC,

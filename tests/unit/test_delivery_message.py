@@ -100,6 +100,8 @@ def test_words_and_direction_follow_the_language(tmp_path: Path) -> None:
 
 def test_the_newest_data_is_told_as_a_time(tmp_path: Path) -> None:
     assert message(tmp_path).data_until == "Data until \u2068Dec 20, 2010, 02:00 UTC\u2069"
+    zoned = message(tmp_path, report(zone="Asia/Tokyo")).data_until
+    assert zoned == "Data until \u2068Dec 20, 2010, 11:00 +0900\u2069"
     shifted = report(data_until="2010-12-20T03:00:00+01:00", language="de")
     assert message(tmp_path, shifted).data_until.startswith("Daten bis \u206820.12.2010, 02:00")
     assert message(tmp_path, report(data_until="unknown")).data_until == "Data until unknown"

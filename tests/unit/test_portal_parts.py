@@ -21,6 +21,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from reports.document import Paragraph, Report, Span
 from reports.facts.model import Fact, Kind
+from reports.language import direction
 from reports.portal import openid
 from reports.portal.addresses import asset_url, fact_url, report_url, safe_next
 from reports.portal.charts import bundle
@@ -31,7 +32,6 @@ from reports.portal.shelf import Shelf, UnreadableReportError, excerpt
 from reports.portal.throttle import Throttle, TooOftenError
 from reports.portal.users import User
 from reports.store import JSON, NoSuchReportError, ReportStore
-from reports.wording import direction
 
 TEXT = st.text(max_size=40)
 

@@ -10,11 +10,14 @@ from typer.testing import CliRunner
 from platform_assets.cli.app import build
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import get_settings
+from tests.ports import free_port_base
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WEIR_HOME", str(tmp_path))
+    # Somebody's servers may listen on the ports that are usual.
+    monkeypatch.setenv("WEIR_PORT_BASE", str(free_port_base()))
     get_settings.cache_clear()
     yield tmp_path
     get_settings.cache_clear()

@@ -90,6 +90,20 @@ def test_a_wrong_definition_is_refused_with_its_line(
 
 
 @pytest.mark.parametrize(
+    ("language", "known"),
+    [("en-GB", True), ("de-CH", True), ("ja", True), ("fr", False), ("en-XX", False), ("", False)],
+)
+def test_a_language_may_have_a_region(tmp_path: Path, language: str, known: bool) -> None:
+    text = GOOD.replace("period: month", f'language: "{language}"\nperiod: month', 1)
+    assert "language:" not in GOOD
+    if known:
+        assert load_definition(write(tmp_path, text)).language == language
+        return
+    with pytest.raises(DefinitionError, match="expected en, de, ja, ar, or one with a region"):
+        load_definition(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
     ("sql", "words"),
     [
         ("select 1", "reads no table"),

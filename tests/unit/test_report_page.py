@@ -47,6 +47,7 @@ def test_the_cover_says_whose_days_these_are_where_they_are_not_those_of_utc() -
         return page(sample_report("en").model_copy(update={"zone": zone})).header.get_text()
 
     assert "Days in the time zone Asia/Tokyo" in cover("Asia/Tokyo")
+    assert "+0900" in cover("Asia/Tokyo")
     assert "time zone" not in cover("UTC") + cover("")
 
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.facts.model import Fact, Kind
+from reports.language import LanguageError, locale_of
 from reports.periods import PeriodError
 from reports.wording import (
     GAP,
-    LanguageError,
     format_fact,
+    format_moment,
     format_period,
     format_value,
-    locale_of,
     rounded,
 )
 
@@ -116,3 +116,20 @@ def test_what_is_no_period_or_no_language_is_named() -> None:
         format_period("2010-W60", "en")
     with pytest.raises(LanguageError, match="'xx-1' is unknown"):
         format_value(Decimal(1), "", 0, "xx-1")
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "shown"),
+    [
+        ("Europe/London", "en-GB", "6 Jun 2026, 00:30 BST"),
+        ("Europe/London", "en", "Jun 6, 2026, 00:30 +0100"),
+        ("Asia/Tokyo", "ja", "2026/06/06, 08:30 JST"),
+        ("UTC", "de", "05.06.2026, 23:30 UTC"),
+        ("", "en-GB", "5 Jun 2026, 23:30 UTC"),
+    ],
+)
+def test_a_moment_is_told_by_the_clock_of_a_zone(zone: str, language: str, shown: str) -> None:
+    for written in ("2026-06-05T23:30:12Z", "2026-06-06T08:30:12+09:00", "2026-06-05T23:30:12"):
+        assert format_moment(written, zone, language) == shown
+    with pytest.raises(ValueError, match="yesterday"):
+        format_moment("yesterday", zone, language)
