@@ -210,6 +210,8 @@ class Database:
                     lambda: self.settings.postgres_dsn(self.name),
                     min_size=1,
                     max_size=self.connections,
+                    # One thread opens connections; each idle one would wake every second.
+                    num_workers=1,
                     timeout=self.patience.borrow_seconds,
                     kwargs=_options(self.settings, self.name, self.patience),
                     check=ConnectionPool.check_connection,

@@ -46,6 +46,8 @@ class PooledPostgresStorage(DagsterPostgresStorage):
                 inst_data=inst_data,
             )
             engine = _ENGINES.get(url) or _ENGINES.setdefault(url, _engine(url))
+        # Asked before each write of a tick, by reading PostgreSQL's catalog: it is always there.
+        made._schedule_storage._has_instigators_table = lambda _conn: True  # type: ignore[assignment]
         for part in (made._run_storage, made._event_log_storage, made._schedule_storage):
             part._engine = engine
         return made

@@ -353,22 +353,22 @@ class Ledger:
 
         At most ``limit`` changes (publications) a topic are read, so one step stays bounded.
         """
-        dates: dict[TopicName, list[date]] = {}
-        cursors: dict[TopicName, int] = {}
+        known = {str(topic): topic for topic in topics}
         with self._database.borrow() as connection:
-            for topic in topics:
-                rows = connection.execute(
-                    """SELECT seq, event_date FROM silver_change
-                       WHERE topic = %s AND seq > coalesce((SELECT seq FROM consumer_cursor
-                         WHERE consumer = %s AND topic = %s), 0)
-                         AND seq <= coalesce((SELECT seq FROM consumer_cursor
-                         WHERE consumer = %s AND topic = %s), 0) + %s""",
-                    (str(topic), consumer, str(topic), consumer, str(topic), limit),
-                ).fetchall()
-                if rows:
-                    dates[topic] = sorted({row[1] for row in rows})
-                    cursors[topic] = max(row[0] for row in rows)
-        return dates, cursors
+            rows = connection.execute(
+                """SELECT c.topic, c.seq, c.event_date FROM unnest(%s::text[]) AS wanted (topic)
+                   LEFT JOIN consumer_cursor AS k ON k.consumer = %s AND k.topic = wanted.topic
+                   JOIN silver_change AS c ON c.topic = wanted.topic
+                     AND c.seq > coalesce(k.seq, 0) AND c.seq <= coalesce(k.seq, 0) + %s
+                   ORDER BY c.topic, c.seq""",
+                (list(known), consumer, limit),
+            ).fetchall()
+        dates: dict[TopicName, set[date]] = {}
+        cursors: dict[TopicName, int] = {}
+        for name, seq, day in rows:
+            dates.setdefault(known[name], set()).add(day)
+            cursors[known[name]] = seq
+        return {topic: sorted(days) for topic, days in dates.items()}, cursors
 
     @retry_connection
     def cursors(self, consumer: str, topics: Sequence[TopicName]) -> dict[TopicName, int]:

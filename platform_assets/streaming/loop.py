@@ -40,7 +40,14 @@ ATTEMPTS_BEFORE_HALT = 8
 away is not the records' fault: such errors are tried for as long as it takes."""
 
 STATE_SECONDS = 1.0
-"""How often a topic looks whether it is paused, and stores its lag."""
+"""How often a topic looks whether it is paused, and stores a lag that has changed."""
+
+SIGN_OF_LIFE_SECONDS = 10.0
+"""How often a topic stores a lag that has not."""
+
+IDLE_SLOWEST, IDLE_TURNS = 3.0, 10
+"""A topic without records is asked for less often: as many times the setting, so many turns a step.
+A broker with many quiet topics has little to do; a topic that flows is not slower for it."""
 
 
 @dataclass
@@ -58,10 +65,12 @@ class TopicLoop:
     _progress: Progress | None = None
     _attempts: int = 0
     _looked: float = 0.0
+    _noted: tuple[int, float] | None = None
     _held: bool = False
     prepare: Callable[[Contract], object] | None = None
     _accepted: Halt | None = None
     _behind: bool = False
+    _idle_turns: int = 0
 
     def run(self) -> None:
         """Loop until stopped; an error backs off and tries the same records again."""
@@ -75,8 +84,10 @@ class TopicLoop:
             except Exception as error:  # noqa: BLE001 - whatever fails, the others go on
                 self._failed(error)
                 continue
+            self._idle_turns = 0 if busy else self._idle_turns + 1
             if not busy:
-                self.stop.wait(self.settings.stream_idle_seconds)
+                slower = min(IDLE_SLOWEST, 1 + self._idle_turns / IDLE_TURNS)
+                self.stop.wait(self.settings.stream_idle_seconds * slower)
             elif not self._behind:
                 spent = time.monotonic() - started
                 self.stop.wait(max(0.0, self.settings.stream_pace_seconds - spent))
@@ -189,16 +200,21 @@ class TopicLoop:
         return state.paused or (state.halted_contract == self.fingerprint)
 
     def _look(self, lag: int) -> None:
-        if time.monotonic() - self._looked >= STATE_SECONDS:
-            self._looked = time.monotonic()
+        now = time.monotonic()
+        if now - self._looked < STATE_SECONDS:
+            return
+        self._looked = now
+        known, at = self._noted or (None, 0.0)
+        if lag != known or now - at > SIGN_OF_LIFE_SECONDS:
             self.states.note(self.contract.topic, lag=lag)
+            self._noted = (lag, now)
 
     def _emit(self, step: Step) -> None:
         self.steps.put(step, self.stop)
 
     def _failed(self, error: Exception) -> None:
         self._attempts += 1
-        self._progress = None
+        self._progress = self._noted = None
         topic = self.contract.topic
         text = str(error)
         log.warning("micro-batch failed", topic=str(topic), attempt=self._attempts, error=text)

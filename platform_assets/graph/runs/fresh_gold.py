@@ -85,7 +85,7 @@ def run_fresh_gold(
                 continue
             failures = 0
             if turn is None:
-                time.sleep(settings.stream_idle_seconds)
+                time.sleep(settings.gold_every_seconds / 2)
                 continue
             if turn.trouble:
                 context.log.warning(turn.trouble)
