@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ml.anomaly.training import Outcome
     from ml.anomaly.watch import Step, Watch
 
-WATCH = LongLived(job="anomaly_watch", lease="anomaly_watch", code=MODEL_CODE)
+# On a new lake it has weeks of history to score, which nobody waits for.
+WATCH = LongLived(job="anomaly_watch", lease="anomaly_watch", code=MODEL_CODE, niceness=15)
 KIND = "anomaly stream"
 TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"

@@ -126,7 +126,6 @@ def _materialise_everything(
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.simulate.history import simulate_history
     from platform_assets.contracts.load import load_contracts
-    from platform_assets.gold.bootstrap import bootstrap
     from platform_assets.gold.project import FULL_GOLD_JOB, ensure_manifest
     from platform_assets.local import servers, supervise
 
@@ -155,7 +154,6 @@ def _materialise_everything(
         waiting = _counter(console, "records published")
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
-        bootstrap(settings)
         run_id = launch.launch(settings, FULL_GOLD_JOB, say)
         figures.add("gold", launch.wait(settings, FULL_GOLD_JOB, run_id), say)
     with figures.stage("report", say):

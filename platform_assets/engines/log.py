@@ -267,7 +267,8 @@ class TopicLog:
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
-                "fetch.wait.max.ms": 100,
+                # A quiet topic is asked for four times a second; one that flows is not waited for.
+                "fetch.wait.max.ms": 250,
                 "fetch.queue.backoff.ms": 20,
                 "fetch.max.bytes": 32 * 1024 * 1024,
                 # A record of any size that a broker may hold is read: the broker gives it alone.

@@ -1,9 +1,9 @@
 """The dbt models as Dagster assets, their tests as asset checks."""
 
 # No postponed annotations here: Dagster reads the signature of the decorated function.
-import multiprocessing
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +20,7 @@ from dagster_dbt import (
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.gold.project import (
     PROJECT,
@@ -31,11 +32,14 @@ from platform_assets.gold.project import (
     load_manifest,
 )
 from platform_assets.graph.retries import backing_off
+from platform_assets.graph.runs.host import step_back
 
 POOL = "dbt"
 """Dagster pool of the full builds: one at a time, they share tables and a small Trino."""
 
 _STAGING = "staging"
+_READS_COLUMNS = ("dbt.cli.main", "dbt.adapters.trino", "dbt.parser.manifest", "sqlglot.optimizer")
+"""What dagster-dbt imports to read columns and their lineage out of Trino."""
 _NICENESS = 10
 
 
@@ -163,14 +167,17 @@ def build_gold_assets(
         from platform_assets.gold.bootstrap import bootstrap
         from platform_assets.streaming.whole import require_published
 
-        _step_back()
+        step_back(_NICENESS)
         settings, began = get_settings(), time.monotonic()
         require_published(settings, load_contracts().values())
         # dbt, in its process and in this one (column lineage), takes its address from there.
         os.environ.update(environment(settings))
+        # dbt takes seconds to import; meanwhile Trino works, on another core.
+        threading.Thread(target=preload, args=(_READS_COLUMNS,), daemon=True).start()
         for table in bootstrap(settings):
             context.log.info("registered %s in Trino", table)
         context.log.info(f"tables known to Trino: {time.monotonic() - began:.1f} s")
+        preload(_READS_COLUMNS)  # waits for the thread: two imports at once can meet half-way
         began, target = time.monotonic(), build_target(settings)
         lend_parse(settings, target)
         invocation = dbt.cli(
@@ -197,12 +204,6 @@ def cause_of(said: str) -> tuple[str, str]:
     hint = f"dbt's log: {log[1]}" if log else "see the output of the run in Dagster"
     words = " ".join((errors if found else before).split())
     return f"dbt build failed: {words}", hint
-
-
-def _step_back() -> None:
-    """Leave the cores to the stream; only in a run's own process, which ends with the run."""
-    if multiprocessing.parent_process() is not None:
-        os.nice(_NICENESS)
 
 
 def build_arguments(changed_dates: Mapping[str, list[str]], *, full_refresh: bool) -> list[str]:

@@ -5,6 +5,8 @@ to stop and why, and is the same for the stream, fresh gold and the watch over a
 """
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
+import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,11 +44,13 @@ class LongLived:
         job: name of its job.
         lease: name of the lease that its process holds while it is alive.
         code: what it is made of; a deploy that changes any of it replaces the run.
+        niceness: how far it steps back for the others when the cores are short (0 to 19).
     """
 
     job: str
     lease: str
     code: Code = LAKE_CODE
+    niceness: int = 0
 
     @property
     def deploy_version(self) -> str:
@@ -122,8 +126,15 @@ def hosted(context: OpExecutionContext, settings: Settings, run: LongLived) -> I
     """
     from platform_assets.streaming.locks import Lease
 
+    step_back(run.niceness)
     # The version of the deploy that asked for this run; its own where a person started it.
     tags: dict[str, Any] = dict(context.run_tags)
     version = tags.get(VERSION_TAG, run.deploy_version)
     with Lease(settings, run.lease, context.run_id, version) as lease:
         yield Host(context, settings, lease)
+
+
+def step_back(niceness: int) -> None:
+    """Leave the cores to the stream; only in a run's own process, which ends with the run."""
+    if multiprocessing.parent_process() is not None:
+        os.nice(niceness)
