@@ -86,8 +86,7 @@ class TopicLoop:
                 continue
             self._idle_turns = 0 if busy else self._idle_turns + 1
             if not busy:
-                slower = min(IDLE_SLOWEST, 1 + self._idle_turns / IDLE_TURNS)
-                self.stop.wait(self.settings.stream_idle_seconds * slower)
+                self.stop.wait(self.settings.stream_idle_seconds * quietly(self._idle_turns))
             elif not self._behind:
                 spent = time.monotonic() - started
                 self.stop.wait(max(0.0, self.settings.stream_pace_seconds - spent))
@@ -232,6 +231,11 @@ class TopicLoop:
         except Exception as second:  # noqa: BLE001 - the ledger itself may be down
             log.warning("could not note the error", topic=str(topic), error=str(second))
         self.stop.wait(random.uniform(0.5, 1.0) * min(15.0, 0.2 * 2**self._attempts))  # noqa: S311
+
+
+def quietly(idle_turns: int) -> float:
+    """How many times the setting a topic waits after so many turns without records."""
+    return min(IDLE_SLOWEST, 1 + idle_turns / IDLE_TURNS)
 
 
 def _after(topic: TopicName, progress: Progress, gap: Halt) -> Progress:
