@@ -48,15 +48,40 @@ if [ "${as_root[*]:-}" = none ]; then
   advise "this machine lacks ${missing[*]}"
   exit 0
 fi
-echo "installing what Debian lacks: ${missing[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
+# apt-get, every line of it kept in the log; its last ones are shown where it fails.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 options=(-q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
-if ! "${as_root[@]}" apt-get "${options[@]}" update >&2; then
+apt() {
+  # Its output is hidden, so it must not ask: no terminal.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "${options[@]}" "$@" \
+    </dev/null 2>&1 | tee "$log" | progress && return
+  grep -v '^..status:' "$log" | tail -n 8 >&2
+  return 1
+}
+
+# A line whenever another fifth is downloaded or installed, of what APT::Status-Fd tells.
+progress() {
+  local kind percent fifth last=
+  while IFS=: read -r kind _ percent _; do
+    case $kind in
+      'Need to get '*) echo "  $kind" >&2 && continue ;;
+      dlstatus) kind=downloaded ;;
+      pmstatus) kind=installed ;;
+      *) continue ;;
+    esac
+    fifth="$kind $((${percent%%[.,]*} / 20 * 20)) %"
+    [ "$fifth" = "$last" ] || echo "  $fifth" >&2
+    last=$fifth
+  done
+}
+
+echo "installing what Debian lacks: ${missing[*]}" >&2
+if ! apt update; then
   advise "apt-get update failed"
   exit 0
 fi
 mapfile -t packages < <(chosen)
-if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-  apt-get "${options[@]}" install -y --no-install-recommends "${packages[@]}" >&2; then
+if ! apt -o APT::Status-Fd=1 install -y --no-install-recommends "${packages[@]}"; then
   advise "apt-get install failed"
 fi

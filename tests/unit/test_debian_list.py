@@ -26,7 +26,7 @@ def machine(tmp_path: Path) -> Path:
     (tmp_path / "list").write_text(LIST)
     (tmp_path / "calls").touch()
     fakes = {
-        "apt-get": f'echo "$*" >> {tmp_path}/calls; exit ${{FAIL:-0}}',
+        "apt-get": f'echo "$*" >> {tmp_path}/calls; echo "$SAYS"; exit ${{FAIL:-0}}',
         "apt-cache": 'test "$2" = old-jdk && echo "Candidate: (none)" || echo "Candidate: 1.0"',
         "id": 'echo "${FAKE_ID:-0}"',
         "sudo": 'test "${FAKE_SUDO:-no}" = yes || exit 1; shift; exec "$@"',
@@ -79,6 +79,28 @@ def test_a_mirror_that_is_away_stops_nothing(machine: Path) -> None:
     assert [call.split()[-1] for call in calls] == ["update"]
     assert "apt-get update failed" in said
     assert "  apt-get update && apt-get install -y --no-install-recommends browser\n" in said
+
+
+def test_apt_tells_how_far_it_is_and_hides_the_rest(machine: Path) -> None:
+    says = """Need to get 271 MB of archives.
+dlstatus:1:0.2500:Retrieving file 1 of 2
+dlstatus:2:19.99:Retrieving file 2 of 2
+dlstatus:2:45.3:Retrieving file 2 of 2
+pmstatus:browser:100.0000:Installed browser
+Setting up browser (1.0) ..."""
+    said, _ = ask(machine, "run", SAYS=says)
+    told = "  Need to get 271 MB of archives.\n"
+    told += "  downloaded 0 %\n  downloaded 40 %\n  installed 100 %\n"
+    assert said.endswith(told)
+    assert "Setting up" not in said
+
+
+def test_a_failure_of_apt_is_shown(machine: Path) -> None:
+    says = "\n".join(["dlstatus:1:0.25:x", *map(str, range(100, 120)), "E: no room"])
+    said, _ = ask(machine, "run", SAYS=says, FAIL="100")
+    assert "119\nE: no room\napt-get update failed" in said
+    assert "100\n" not in said
+    assert "dlstatus" not in said
 
 
 def test_where_nothing_is_missing_nothing_is_said(machine: Path) -> None:

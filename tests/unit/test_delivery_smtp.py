@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from reports.delivery.channels import ByMail
 from reports.delivery.mail import html_of, mail_of
 from reports.document import Paragraph
 from reports.recipients import Recipient
+from tests.certificates import certificate
 from tests.ports import free_port_base
 from tests.unit.test_delivery_message import (
     MESSAGE_ID,
@@ -198,41 +197,6 @@ def test_a_server_that_hangs_up_after_taking_the_mail_took_it(tmp_path: Path) ->
 def test_without_a_server_the_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="WEIR_SMTP_HOST or WEIR_SENDGRID_URL"):
         ByMail(settings_of(tmp_path)).send(message(tmp_path), ADDRESS, MESSAGE_ID)
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and its key."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"
 
 
 def accept(_server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any) -> Any:

@@ -6,15 +6,9 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from platform_assets.messaging import Event, Notification, Notifier, NotifyError, Severity
 from platform_assets.messaging.notifiers import pagerduty_notifier
@@ -22,6 +16,7 @@ from platform_assets.messaging.pagerduty import PagerDutyTransport
 from platform_assets.messaging.render import KEY_LIMIT, SUMMARY_LIMIT, dedup_key
 from platform_assets.messaging.render import event_of as event
 from platform_assets.messaging.transport import RetryPolicy
+from tests import certificates
 from tests.peer import Answer, Peer
 
 TAKEN = Answer(202, {"status": "success", "dedup_key": "x"})
@@ -41,33 +36,10 @@ NOTE = Notification(
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Key and certificate of 127.0.0.1, signed by itself, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = certificates.certificate(folder)
+    (folder / "both.pem").write_bytes(key.read_bytes() + certificate.read_bytes())
+    return folder / "both.pem"
 
 
 @contextmanager
