@@ -38,9 +38,10 @@ debian-run debian-test: debian-%:
 env: $(STAMP) ## Create .venv from requirements-dev.lock (instant when nothing changed)
 
 $(STAMP): requirements-dev.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "weir needs Python 3.11 or 3.12: apt-get install python3 python3-venv" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Weir needs Python 3.11 or 3.12: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make $(VENV): apt-get install $(notdir $(PYTHON))-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "creating $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }; }
+		{ rm -rf $(VENV); exit 1; }; }
 	@# uv comes from the same lock: its lines are the requirement up to the next package.
 	@test -x $(BIN)/uv || { echo "installing uv"; \
 		awk '/^uv==/{on=1} on{print} on && !/\\$$/{exit}' requirements-dev.lock > $(VENV)/uv.lock; \
