@@ -35,7 +35,7 @@ class PdfError(WeirError):
 
 
 class NoBrowserError(PdfError):
-    """There is no Chromium, or it does not start: nothing can be printed on this machine."""
+    """There is no Chromium, or it or its driver does not start: nothing can be printed here."""
 
     def notice(self, report: str, period: str) -> Notice:
         """What readers of a report without a PDF are told."""
@@ -58,7 +58,8 @@ class PdfPrinter:
         executable: the browser; found on ``PATH`` when not given.
 
     Raises:
-        NoBrowserError: there is no Chromium, or it does not start, after three attempts.
+        NoBrowserError: there is no Chromium, it does not start after three attempts, or its
+            driver does not.
         PdfError: it does not print, after three attempts.
     """
 
@@ -154,7 +155,13 @@ class PdfPrinter:
         # A task of its own, for only its result can end the driver's process: given up half-way,
         # it would stay.
         self._driver = asyncio.create_task(async_playwright().start())
-        playwright = await asyncio.shield(self._driver)
+        try:
+            playwright = await asyncio.shield(self._driver)
+        except Exception as error:  # of no class of its own
+            raise NoBrowserError(
+                f"Playwright's driver does not start: {error}",
+                "`.venv/bin/playwright --version` says why; apt install libatomic1 on Debian",
+            ) from error
         arguments = ["--disable-background-networking", "--disable-dev-shm-usage"]
         # Chromium's sandbox refuses root; any other user keeps it.
         if os.geteuid() == 0:

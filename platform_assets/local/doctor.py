@@ -14,7 +14,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import EngineName, Profile, Settings
 from platform_assets.local import disk, fetch, processes, supervise
 from platform_assets.local.artifacts import manifest
-from platform_assets.local.java import java, java_major, spark_java_home
+from platform_assets.local.java import java, java_major, package_folder, spark_java_home
 from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
 
 HOME_BYTES = 5 * 10**9
@@ -52,7 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_python(), *_disk(settings)]
     if settings.profile is Profile.LOCAL:
         findings += [_java(), _memory(settings), *_bundles(settings), *_ports(settings)]
-    findings += [_spark(spark), _chromium(), _fonts()]
+    findings += [_spark(spark), _chromium(), _driver(), _fonts()]
     return sorted(findings, key=lambda finding: not finding.needed)
 
 
@@ -92,6 +92,29 @@ def _chromium() -> Finding:
         "apt-get install -y chromium",
         needed=False,
         package="chromium",
+    )
+
+
+def _driver() -> Finding:
+    """The driver brings its own Node.js, but not that one's libraries."""
+    try:
+        done = subprocess.run(
+            [str(package_folder("playwright") / "driver" / "node"), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        ok, said = done.returncode == 0, (done.stdout or done.stderr).strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        ok, said = False, str(error)
+    return Finding(
+        "Playwright's driver for PDFs",
+        ok,
+        f"Node.js {said}" if ok else said.rpartition("error while ")[2],
+        "apt-get install -y libatomic1",
+        needed=False,
+        package="libatomic1",
     )
 
 

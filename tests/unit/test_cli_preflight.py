@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
+
+import pytest
 
 from platform_assets.cli.links import answers
 from platform_assets.cli.preflight import told
 from platform_assets.graph.gold import cause_of
+from platform_assets.local import doctor
 from platform_assets.local.doctor import Finding
 
 FOUND = [
@@ -33,6 +37,26 @@ def test_what_a_run_would_use_is_named_with_one_command() -> None:
 
 def test_a_machine_that_lacks_nothing_is_told_nothing() -> None:
     assert told([FOUND[0], FOUND[-1]], root=True) == []
+
+
+def test_a_driver_without_its_library_is_named_with_debians_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tmp_path / "driver" / "node"
+    node.parent.mkdir()
+    node.write_text(
+        "#!/bin/sh\necho 'node: error while loading shared libraries: libatomic.so.1: cannot open'"
+        " >&2\nexit 127\n"
+    )
+    node.chmod(0o755)
+    monkeypatch.setattr(doctor, "package_folder", lambda _: tmp_path)
+    assert told([doctor._driver()], root=True) == [
+        (
+            "missing: Playwright's driver for PDFs (loading shared libraries: libatomic.so.1: "
+            "cannot open)"
+        ),
+        "to install it: apt-get update && apt-get install -y --no-install-recommends libatomic1",
+    ]
 
 
 def test_an_address_is_for_a_server_that_listens() -> None:

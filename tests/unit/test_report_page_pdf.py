@@ -17,7 +17,7 @@ from reports.delivery.mail import mail_of
 from reports.delivery.message import compose
 from reports.delivery.slack import slack_of
 from reports.make import Maker
-from reports.pdf import PdfError, PdfPrinter
+from reports.pdf import NoBrowserError, PdfError, PdfPrinter
 from reports.periods import Grain, Period
 from reports.store import HTML, PDF
 from tests.sample_report import sample_report
@@ -59,6 +59,20 @@ def test_a_browser_that_hangs_is_given_up(tmp_path: Path) -> None:
         PdfPrinter(executable=str(browser), timeout_seconds=0.5),
     ):
         pass
+    assert drivers() <= before
+
+
+def test_a_driver_that_does_not_start_is_as_no_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\necho libatomic.so.1: no such file >&2\nexit 127\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(node))
+    before = drivers()
+    with pytest.raises(NoBrowserError, match="driver does not start") as caught, PdfPrinter():
+        pass
+    assert "libatomic1" in caught.value.hint
     assert drivers() <= before
 
 
