@@ -31,8 +31,8 @@ from platform_assets.gold.project import (
     lend_parse,
     load_manifest,
 )
+from platform_assets.graph.priority import step_back
 from platform_assets.graph.retries import backing_off
-from platform_assets.graph.runs.host import step_back
 
 POOL = "dbt"
 """Dagster pool of the full builds: one at a time, they share tables and a small Trino."""

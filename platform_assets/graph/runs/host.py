@@ -5,8 +5,6 @@ to stop and why, and is the same for the stream, fresh gold and the watch over a
 """
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-import multiprocessing
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from dagster import JobDefinition, OpDefinition, OpExecutionContext, graph, in_p
 
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.graph.automation import LONG_LIVED
+from platform_assets.graph.priority import step_back
 
 if TYPE_CHECKING:
     from platform_assets.streaming.locks import Lease
@@ -132,9 +131,3 @@ def hosted(context: OpExecutionContext, settings: Settings, run: LongLived) -> I
     version = tags.get(VERSION_TAG, run.deploy_version)
     with Lease(settings, run.lease, context.run_id, version) as lease:
         yield Host(context, settings, lease)
-
-
-def step_back(niceness: int) -> None:
-    """Leave the cores to the stream; only in a run's own process, which ends with the run."""
-    if multiprocessing.parent_process() is not None:
-        os.nice(niceness)
