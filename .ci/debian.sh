@@ -45,6 +45,8 @@ advise() {
 }
 
 if [ "${as_root[*]:-}" = none ]; then
+  # `weir run` says it by itself once it is there.
+  [ "$for_whom" = run ] && [ -e .venv/.weir-stamp ] && exit 0
   advise "this machine lacks ${missing[*]}"
   exit 0
 fi
@@ -71,7 +73,7 @@ progress() {
       *) continue ;;
     esac
     fifth="$kind $((${percent%%[.,]*} / 20 * 20)) %"
-    [ "$fifth" = "$last" ] || echo "  $fifth" >&2
+    [[ $fifth == "$last" || $fifth == *' 0 %' ]] || echo "  $fifth" >&2
     last=$fifth
   done
 }

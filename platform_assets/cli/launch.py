@@ -34,6 +34,7 @@ query ($run: ID!, $after: String) {
       events {
         __typename
         ... on MessageEvent { message level stepKey timestamp }
+        ... on MaterializationEvent { assetKey { path } }
         ... on ExecutionStepFailureEvent { error { ...Why } }
         ... on RunFailureEvent { error { ...Why } }
       }
@@ -124,6 +125,7 @@ def wait(
     run_id: str,
     timeout_seconds: float = 900,
     say: Say | None = None,
+    made: Say | None = None,
 ) -> dict[str, float]:
     """Wait for the end of a run that :func:`launch` began.
 
@@ -133,6 +135,7 @@ def wait(
         run_id: the run.
         timeout_seconds: how long to wait.
         say: told each step with its seconds, and what the steps log.
+        made: told the key of each asset that is materialised, as ``gold/commerce/sessions``.
 
     Returns:
         Where the seconds went, see :attr:`RunLog.seconds`.
@@ -145,9 +148,13 @@ def wait(
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         answer = _ask(settings, _LOGS, {"run": run_id, "after": log.cursor})
+        before = len(log.made)
         for line in log.read(answer["logsForRun"]):
             if say:
                 say(line)
+        for key in log.made[before:]:
+            if made:
+                made(key)
         status = answer["runOrError"].get("status")
         if status == "SUCCESS":
             return log.seconds
@@ -167,12 +174,14 @@ class RunLog:
     Attributes:
         cursor: after the last page that was read.
         causes: why steps, then the run, failed; the first one is the root cause.
+        made: keys of the assets that were materialised, in order.
         seconds: in the ``queue``, until its ``process`` had begun, in each step, and in each part
             of a step that logged ``part: 1.2 s``, as ``step, part``.
     """
 
     cursor: str | None = None
     causes: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     _started: dict[str, float] = field(default_factory=dict)
 
@@ -184,7 +193,13 @@ class RunLog:
     def read(self, page: Mapping[str, Any]) -> list[str]:
         """Take in one page of events; returns the lines that a person is told."""
         self.cursor = page.get("cursor") or self.cursor
-        return [line for event in page.get("events", ()) if (line := self._line(event))]
+        events = page.get("events", ())
+        self.made += [
+            "/".join(event["assetKey"]["path"])
+            for event in events
+            if event["__typename"] == "MaterializationEvent"
+        ]
+        return [line for event in events if (line := self._line(event))]
 
     def _line(self, event: Mapping[str, Any]) -> str:
         kind, part = event["__typename"], (event.get("stepKey") or "").rpartition("__")[2]

@@ -155,7 +155,10 @@ def _materialise_everything(
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
         run_id = launch.launch(settings, FULL_GOLD_JOB, say)
-        figures.add("gold", launch.wait(settings, FULL_GOLD_JOB, run_id), say)
+        seconds = launch.wait(
+            settings, FULL_GOLD_JOB, run_id, made=lambda key: say(f"  made {key}")
+        )
+        figures.add("gold", seconds, say)
     with figures.stage("report", say):
         figures.report = _report(settings, figures, say)
     with figures.stage("measure", say):
@@ -173,7 +176,8 @@ def _report(settings: Settings, figures: Figures, say: Callable[[str], None]) ->
     period = latest_period(definition, datetime.now(UTC))
     job = job_name(REPORT)
     run_id = launch.launch(settings, job, say, partition=period.start.isoformat())
-    figures.add("report", launch.wait(settings, job, run_id), say)
+    seconds = launch.wait(settings, job, run_id, made=lambda key: say(f"  made {key}"))
+    figures.add("report", seconds, say)
     return period.key
 
 

@@ -111,7 +111,7 @@ def _driver() -> Finding:
     return Finding(
         "Playwright's driver for PDFs",
         ok,
-        f"Node.js {said}" if ok else said.rpartition("error while ")[2],
+        f"Node.js {said}" if ok else said.rpartition("shared libraries: ")[2],
         "apt-get install -y libatomic1",
         needed=False,
         package="libatomic1",

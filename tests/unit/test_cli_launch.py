@@ -87,3 +87,11 @@ def test_the_seconds_of_a_run_are_told_by_what_it_did() -> None:
     )
 
     assert log.seconds == {"queue": 1.5, "process": 7.0, "gold, dbt itself": 26.1, "gold": 35.0}
+
+
+def test_what_was_made_is_told_in_order() -> None:
+    log = RunLog()
+    for name in ("sessions", "revenue_per_hour"):
+        key = {"path": ["gold", "commerce", name]}
+        assert log.read({"events": [event("MaterializationEvent", "gold", assetKey=key)]}) == []
+    assert log.made == ["gold/commerce/sessions", "gold/commerce/revenue_per_hour"]

@@ -51,10 +51,7 @@ def test_a_driver_without_its_library_is_named_with_debians_package(
     node.chmod(0o755)
     monkeypatch.setattr(doctor, "package_folder", lambda _: tmp_path)
     assert told([doctor._driver()], root=True) == [
-        (
-            "missing: Playwright's driver for PDFs (loading shared libraries: libatomic.so.1: "
-            "cannot open)"
-        ),
+        "missing: Playwright's driver for PDFs (libatomic.so.1: cannot open)",
         "to install it: apt-get update && apt-get install -y --no-install-recommends libatomic1",
     ]
 
