@@ -16,9 +16,11 @@ while read -r whom line; do
   (set +o pipefail; eval "${line#* : }") </dev/null >/dev/null 2>&1 || missing+=("${line%% : *}")
 done <"$list"
 [ "${#missing[@]}" -gt 0 ] || exit 0
+printf -v lacks '%s, ' "${missing[@]// / or }"
+lacks=${lacks%, }
 
 if ! command -v apt-get >/dev/null; then
-  echo "not found: ${missing[*]} (names of Debian's packages); see weir doctor" >&2
+  echo "not found: $lacks (names of Debian's packages); see weir doctor" >&2
   exit 0
 fi
 
@@ -47,7 +49,7 @@ advise() {
 if [ "${as_root[*]:-}" = none ]; then
   # `weir run` says it by itself once it is there.
   [ "$for_whom" = run ] && [ -e .venv/.weir-stamp ] && exit 0
-  advise "this machine lacks ${missing[*]}"
+  advise "this machine lacks $lacks"
   exit 0
 fi
 # apt-get, every line of it kept in the log; its last ones are shown where it fails.
@@ -78,7 +80,7 @@ progress() {
   done
 }
 
-echo "installing what Debian lacks: ${missing[*]}" >&2
+echo "installing what Debian lacks: $lacks" >&2
 if ! apt update; then
   advise "apt-get update failed"
   exit 0

@@ -149,7 +149,7 @@ class PdfPrinter:
         await self._stop()
         executable = self._executable or next(filter(None, map(shutil.which, NAMES)), None)
         if executable is None:
-            raise NoBrowserError("no Chromium on PATH", "apt install chromium")
+            raise NoBrowserError("no Chromium on PATH", "apt install chromium libatomic1")
         from playwright.async_api import async_playwright
 
         # A task of its own, for only its result can end the driver's process: given up half-way,

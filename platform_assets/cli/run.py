@@ -216,6 +216,8 @@ def _rows(figures: Figures) -> list[dict[str, Any]]:
 
 def _show(settings: Settings, console: Console, figures: Figures, *, staying: bool) -> None:
     """The figures, and what was made; addresses only of servers that stay up."""
+    from rich.padding import Padding
+
     from platform_assets.cli.servers import SERVERS
     from platform_assets.local import supervise
     from reports.portal.addresses import report_url
@@ -231,7 +233,7 @@ def _show(settings: Settings, console: Console, figures: Figures, *, staying: bo
     console.print(f"Report:   {store.document(REPORT, figures.report)}", soft_wrap=True)
     for notice in store.load(REPORT, figures.report).notices:
         if notice.rule == "pdf":
-            console.print(f"          {notice.message}")
+            console.print(Padding(notice.message, (0, 0, 0, 10)))
     if not staying:
         return
     console.print(f"Dagster:  {settings.dagster_url}", soft_wrap=True)

@@ -70,6 +70,7 @@ def test_a_run_needs_less_than_the_tests(machine: Path) -> None:
 def test_without_rights_the_one_command_is_printed(machine: Path) -> None:
     said, calls = ask(machine, "test", FAKE_ID="1000")
     assert calls == []
+    assert said.startswith("this machine lacks browser, old-jdk or new-jdk; to install it:\n")
     assert (
         "  sudo apt-get update && sudo apt-get install -y --no-install-recommends browser new-jdk\n"
     ) in said

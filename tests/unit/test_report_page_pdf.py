@@ -111,7 +111,10 @@ def test_without_a_browser_a_report_is_its_page_and_says_so(
     opened = maker.store.document(definition.name, period.key)
     report = maker.store.load(definition.name, period.key)
     (notice,) = (one.message for one in report.notices if one.rule == "pdf")
-    assert "apt install chromium, then weir report weekly-commerce --period 2010-W49" in notice
+    assert (
+        "apt install chromium libatomic1, then weir report weekly-commerce --period 2010-W49"
+        in notice
+    )
     assert opened.name == HTML
     assert "There is no PDF" in opened.read_text()
     assert "Net sales" in opened.read_text()
