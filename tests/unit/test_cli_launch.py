@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from platform_assets.cli.launch import RunLog, raised
+import graphql
+import pytest
+from dagster_graphql.schema import create_schema
+
+from platform_assets.cli.launch import _LOGS, _METADATA, RunLog, raised
 
 
 def event(kind: str, step: str = "", at: float = 0.0, **more: object) -> dict[str, object]:
@@ -95,3 +99,9 @@ def test_what_was_made_is_told_in_order() -> None:
         key = {"path": ["gold", "commerce", name]}
         assert log.read({"events": [event("MaterializationEvent", "gold", assetKey=key)]}) == []
     assert log.made == ["gold/commerce/sessions", "gold/commerce/revenue_per_hour"]
+
+
+@pytest.mark.parametrize("query", [_LOGS, _METADATA], ids=["logs", "metadata"])
+def test_dagster_understands_what_it_is_asked(query: str) -> None:
+    schema = create_schema().graphql_schema  # type: ignore[attr-defined]
+    assert graphql.validate(schema, graphql.parse(query)) == []
