@@ -3,7 +3,6 @@
 # No postponed annotations here: Dagster reads the signature of the decorated function.
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +19,6 @@ from dagster_dbt import (
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
 from platform_assets.core.errors import WeirError
-from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.gold.project import (
     PROJECT,
@@ -38,8 +36,6 @@ POOL = "dbt"
 """Dagster pool of the full builds: one at a time, they share tables and a small Trino."""
 
 _STAGING = "staging"
-_READS_COLUMNS = ("dbt.cli.main", "dbt.adapters.trino", "dbt.parser.manifest", "sqlglot.optimizer")
-"""What dagster-dbt imports to read columns and their lineage out of Trino."""
 _NICENESS = 10
 
 
@@ -172,12 +168,9 @@ def build_gold_assets(
         require_published(settings, load_contracts().values())
         # dbt, in its process and in this one (column lineage), takes its address from there.
         os.environ.update(environment(settings))
-        # dbt takes seconds to import; meanwhile Trino works, on another core.
-        threading.Thread(target=preload, args=(_READS_COLUMNS,), daemon=True).start()
         for table in bootstrap(settings):
             context.log.info("registered %s in Trino", table)
         context.log.info(f"tables known to Trino: {time.monotonic() - began:.1f} s")
-        preload(_READS_COLUMNS)  # waits for the thread: two imports at once can meet half-way
         began, target = time.monotonic(), build_target(settings)
         lend_parse(settings, target)
         invocation = dbt.cli(
