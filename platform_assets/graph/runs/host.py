@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 VERSION_TAG = "weir/code_version"
 """Tag of a run: the deploy version that asked for it."""
 
-LEASE_SECONDS = 1.0
-"""How often a run proves that it still holds its lease."""
-
 Code = tuple[tuple[str, str], ...]
 """Folders below the repository, each with a pattern of file names."""
 
@@ -93,7 +90,6 @@ class Host:
         self.lease = lease
         self._context = context
         self._ends_at = time.monotonic() + settings.stream_max_hours * 3600
-        self._checked = float("-inf")
 
     @property
     def too_old(self) -> bool:
@@ -101,14 +97,8 @@ class Host:
         return time.monotonic() > self._ends_at
 
     def may_go_on(self) -> bool:
-        """Whether nobody asked to stop and the run is young enough; logs why not.
-
-        The lease is looked at once a second, however often this is asked.
-        """
-        now, reason = time.monotonic(), None
-        if now - self._checked >= LEASE_SECONDS:
-            self._checked = now
-            reason = self.lease.check()
+        """Whether nobody asked to stop and the run is young enough; logs why not."""
+        reason = self.lease.check()
         if reason is None and self.too_old:
             reason = "handing over to a fresh run keeps each log short"
         if reason is not None:
