@@ -121,7 +121,7 @@ def run(
 def _materialise_everything(
     settings: Settings, console: Console, *, events: int, seed: int, weeks: float
 ) -> Figures:
-    from platform_assets.cli import launch, tour
+    from platform_assets.cli import tour
     from platform_assets.cli.servers import Progress
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.simulate.history import simulate_history
@@ -154,11 +154,7 @@ def _materialise_everything(
         waiting = _counter(console, "records published")
         tour.wait_for_stream(settings, waiting)
     with figures.stage("gold", say):
-        run_id = launch.launch(settings, FULL_GOLD_JOB, say)
-        seconds = launch.wait(
-            settings, FULL_GOLD_JOB, run_id, made=lambda key: say(f"  made {key}")
-        )
-        figures.add("gold", seconds, say)
+        _make(settings, figures, say, "gold", FULL_GOLD_JOB)
     with figures.stage("report", say):
         figures.report = _report(settings, figures, say)
     with figures.stage("measure", say):
@@ -168,17 +164,29 @@ def _materialise_everything(
 
 def _report(settings: Settings, figures: Figures, say: Callable[[str], None]) -> str:
     """Make the commerce report of the last week that is over; returns its period."""
-    from platform_assets.cli import launch
     from reports.assets.report import job_name, latest_period
     from reports.definition import load_definitions
 
     definition = load_definitions()[REPORT]
     period = latest_period(definition, datetime.now(UTC))
-    job = job_name(REPORT)
-    run_id = launch.launch(settings, job, say, partition=period.start.isoformat())
-    seconds = launch.wait(settings, job, run_id, made=lambda key: say(f"  made {key}"))
-    figures.add("report", seconds, say)
+    _make(settings, figures, say, "report", job_name(REPORT), period.start.isoformat())
     return period.key
+
+
+def _make(
+    settings: Settings,
+    figures: Figures,
+    say: Callable[[str], None],
+    stage: str,
+    job: str,
+    partition: str = "",
+) -> None:
+    """Launch a job and wait for its end; tells what it makes, and where its seconds went."""
+    from platform_assets.cli import launch
+
+    run_id = launch.launch(settings, job, say, partition=partition)
+    seconds = launch.wait(settings, job, run_id, made=lambda key: say(f"  made {key}"))
+    figures.add(stage, seconds, say)
 
 
 def _is_empty(settings: Settings) -> bool:
