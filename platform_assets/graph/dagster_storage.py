@@ -2,7 +2,8 @@
 
 Dagster's own opens a connection for every question, and the code server an instance for every
 tick: dozens of connections a second on a lake where nothing happens. ``dagster.yaml`` names this
-class. It sets private attributes (``_engine``): see :mod:`platform_assets.graph.dagster_private`.
+class. It sets private attributes (``_engine``, ``_has_instigators_table``): see
+:mod:`platform_assets.graph.dagster_private`.
 """
 
 from __future__ import annotations
