@@ -95,7 +95,7 @@ def _values(brief: Brief) -> Iterator[guard.Value]:
             entity=fact.entity,
             period=fact.period,
             signed=fact.kind.signed,
-            rank_of=fact.among if fact.kind is Kind.RANK else None,
+            rank_of=fact.among or None,
             compared_to=fact.compared_to,
             per=str(brief.period.grain) if fact.kind is Kind.TREND else "",
             # The id is the only thing that keeps countries and products apart.
