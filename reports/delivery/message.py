@@ -11,6 +11,7 @@ from typing import Literal
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from reports.document import Report
+from reports.guard.language import primary
 from reports.language import direction
 from reports.portal.addresses import report_url
 from reports.store import HTML
@@ -129,7 +130,7 @@ def compose(report: Report, pdf: Path, settings: Settings) -> Message:
         NoPdfError: there is no PDF, and the report does not say why.
         WeirError: the headline names a fact that the report lacks, or its language is unknown.
     """
-    words = _WORDS.get(report.language.split("-")[0], _WORDS["en"])
+    words = _WORDS.get(primary(report.language), _WORDS["en"])
     # The page goes out only where the report says why: a PDF that got lost is an error.
     is_page = any(notice.rule == "pdf" for notice in report.notices)
     return Message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.guard.language import primary
 from reports.narrative.phrases import Phrases
 from reports.narrative.sentences.arabic import ARABIC
 from reports.narrative.sentences.english import ENGLISH
@@ -14,10 +15,9 @@ PHRASES = {"en": ENGLISH, "de": GERMAN, "ja": JAPANESE, "ar": ARABIC}
 
 def language_of(language: str) -> str:
     """The language that the template writes for a BCP 47 tag: its own if known, else English."""
-    primary = language.replace("_", "-").split("-")[0].lower()
-    return language if primary in PHRASES else "en"
+    return language if primary(language) in PHRASES else "en"
 
 
 def phrases_of(language: str) -> Phrases:
     """The sentences of a BCP 47 language, in English where there are none."""
-    return PHRASES[language_of(language).replace("_", "-").split("-")[0].lower()]
+    return PHRASES.get(primary(language), ENGLISH)

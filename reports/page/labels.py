@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reports.guard.language import primary
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -287,4 +289,4 @@ _CATALOGUE = {"en": _EN, "de": _DE, "ja": _JA, "ar": _AR}
 
 def labels(language: str) -> Labels:
     """The labels of a BCP 47 language; English where there are none for it."""
-    return _CATALOGUE.get(language.replace("_", "-").split("-")[0].lower(), _EN)
+    return _CATALOGUE.get(primary(language), _EN)

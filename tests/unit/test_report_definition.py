@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from platform_assets.core.settings import REPOSITORY
-from reports.definition import DefinitionError, load_definition, load_definitions, tables_of
+from reports.definition import (
+    _LANGUAGES,
+    DefinitionError,
+    load_definition,
+    load_definitions,
+    tables_of,
+)
 from reports.kpi_sql import time_column, with_days
+from reports.narrative.languages import PHRASES
+from reports.page.labels import _CATALOGUE
 
 GOOD = """\
 title: Garden
@@ -101,6 +109,10 @@ def test_a_language_may_have_a_region(tmp_path: Path, language: str, known: bool
         return
     with pytest.raises(DefinitionError, match="expected en, de, ja, ar, or one with a region"):
         load_definition(write(tmp_path, text))
+
+
+def test_a_language_is_one_that_the_template_writes_and_a_page_has_labels_in() -> None:
+    assert set(_LANGUAGES) == set(PHRASES) == set(_CATALOGUE)
 
 
 @pytest.mark.parametrize(
