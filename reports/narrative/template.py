@@ -262,12 +262,18 @@ class Teller:
                 fact for fact in members.movers(direction) if fact.compared_to == change.to.key
             ]
             if movers:
+                # All of it is new, or gone: the value says so, the change nothing more. Such
+                # members come last: a figure behind two names would be of both.
+                whole = [fact for fact in movers if sizes.get(fact.entity) == fact.value]
                 named = self._list(
-                    fact.entity
-                    # All of it is new, or gone: the value says so, the change nothing more.
-                    if sizes.get(fact.entity) == fact.value
-                    else self._item(fact, format_fact(fact, self._language, signed=True))
-                    for fact in movers
+                    [
+                        *(
+                            self._item(fact, format_fact(fact, self._language, signed=True))
+                            for fact in movers
+                            if fact not in whole
+                        ),
+                        *(fact.entity for fact in whole),
+                    ]
                 )
                 facts = tuple(fact.id for fact in movers)
                 told.append(_Sentence(pattern.format(label=reading.label, list=named), facts))

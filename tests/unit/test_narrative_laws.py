@@ -141,7 +141,9 @@ def kpi_facts(
         if value and amount is not None and not rate:
             add(f"{member}.share", Kind.SHARE, amount / value * 100, "%", entity=entity, digits=1)
         if changed:
-            contribution = draw(numbers)
+            # One that is new contributes all of its value.
+            new = bool(amount and amount > 0) and draw(st.booleans())
+            contribution = amount if new else draw(numbers)
             add(f"{member}.contribution", Kind.CONTRIBUTION, contribution, to=before, entity=entity)
     return made
 
