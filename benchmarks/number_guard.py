@@ -96,7 +96,7 @@ def _template(options: Options) -> Figure:
     told: list[tuple[int, int]] = []
 
     @settings(
-        max_examples=options.sized(500), deadline=None, database=None, derandomize=True,
+        max_examples=options.sized(500), database=None, derandomize=True,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(briefs())

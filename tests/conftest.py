@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -25,6 +26,12 @@ from platform_assets.local import supervise
 from platform_assets.local.wait import wait_until
 from tests.ports import free_port_base
 from tests.shared import Shared
+
+hypothesis.settings.register_profile(
+    "weir", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+# A full machine makes no law false: nothing here is a test of time.
+hypothesis.settings.load_profile("weir")
 
 
 def pytest_configure() -> None:
@@ -145,16 +152,29 @@ def trino_stack(stack: Settings) -> Settings:
     return stack
 
 
-@pytest.fixture(scope="session")
-def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The Spark session of this process, which all tests of the Spark engine share."""
+@contextmanager
+def _spark() -> Iterator[Any]:
     # A JVM that lives for a minute spends more on its second compiler than it gains by it.
-    with pytest.MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-        session, own = open_session(Settings(home=tmp_path_factory.mktemp("spark")))
-    yield session
-    if own:
-        release(session)
+        session, own = open_session(Settings(home=Path(home)))
+        yield session
+        if own:
+            release(session)
+
+
+@pytest.fixture(scope="session")
+def spark_sessions(request: pytest.FixtureRequest) -> Iterator[Shared[Any]]:
+    """The one classic Spark session of this process; a Connect session cannot open beside it."""
+    shared = Shared(_spark, request.session, "spark_sessions")
+    yield shared
+    shared.end()
+
+
+@pytest.fixture(scope="module")
+def spark_session(request: pytest.FixtureRequest, spark_sessions: Shared[Any]) -> Iterator[Any]:
+    """The Spark session that all tests of the Spark engine share; their last module ends it."""
+    yield from spark_sessions.used_by(request)
 
 
 @pytest.fixture(scope="module")

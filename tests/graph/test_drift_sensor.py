@@ -193,7 +193,6 @@ def test_without_postgresql_the_tick_is_skipped_and_nothing_is_lost(
 
 @effort(
     max_examples=12,
-    deadline=None,
     # An instance a step is slow to shrink.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -66,7 +66,7 @@ def name(settings: Settings) -> Iterator[str]:
         )
 
 
-@law(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@law(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(password=passwords, user=passwords)
 @example(password=HOSTILE, user=HOSTILE)
 def test_any_user_and_password_connect(

@@ -62,7 +62,6 @@ def _any_order(session: Any, kind: str, data: st.DataObject) -> None:
 def _examples(number: int) -> settings:
     return settings(
         max_examples=number,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],  # to shrink a difference takes minutes; print it as it is

@@ -57,7 +57,7 @@ def _all_at_once(log: rows.Log, values: rows.Log | None = None) -> dict[str, Any
 
 @pytest.mark.parametrize("kind", ["append", "change"])
 @given(data=st.data())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_order_and_repetition_gives_the_same_tables(kind: str, data: st.DataObject) -> None:
     log = data.draw(rows.logs() if kind == "append" else rows.change_logs())
     expected = _all_at_once(log)
@@ -78,7 +78,7 @@ def test_any_order_and_repetition_gives_the_same_tables(kind: str, data: st.Data
 
 
 @given(log=rows.logs())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_span_at_once_equals_batch_by_batch(log: rows.Log) -> None:
     expected = _all_at_once(log)
     with tempfile.TemporaryDirectory() as root:
@@ -89,7 +89,7 @@ def test_a_span_at_once_equals_batch_by_batch(log: rows.Log) -> None:
 
 
 @given(log=rows.logs(), sizes=st.lists(st.integers(1, 5), max_size=3))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_silver_and_lateness_do_not_depend_on_where_batches_are_cut(
     log: rows.Log, sizes: list[int]
 ) -> None:
@@ -112,7 +112,7 @@ def test_silver_and_lateness_do_not_depend_on_where_batches_are_cut(
 
 
 @given(log=rows.logs())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_the_first_in_the_log_wins_as_a_plain_loop_says(log: rows.Log) -> None:
     tables = _all_at_once(log)
     quarantined = {(r["kafka_partition"], r["kafka_offset"])
@@ -225,7 +225,7 @@ def test_contracts_of_both_kinds_are_covered() -> None:
 
 
 @given(log=rows.logs(), sizes=st.lists(st.integers(1, 3), min_size=3, max_size=6))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_gathering_small_files_changes_no_row(log: rows.Log, sizes: list[int]) -> None:
     cut = rows.cut(log.contract, log.values, sizes)
     expected = _all_at_once(cut)

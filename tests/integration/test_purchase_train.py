@@ -71,7 +71,6 @@ def trained(dataset: Dataset) -> Trained:
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.integers(0, 15), st.integers(1, 6))
-@settings(deadline=None)
 def test_no_label_of_a_training_row_reaches_over_the_cut(
     times: list[int], gap: int, count: int
 ) -> None:
@@ -191,7 +190,7 @@ def test_scores_that_are_too_sure_are_calibrated() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_threshold_has_a_higher_f1_than_the_best(rows: list[tuple[int, bool]]) -> None:
     scores = np.array([score / 10 for score, _ in rows])
     labels = np.array([int(label) for _, label in rows])

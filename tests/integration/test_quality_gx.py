@@ -134,7 +134,7 @@ def broken(result: SuiteResult) -> dict[str, int]:
 
 @given(rows=ROWS)
 # A suite costs a constant: few examples of many rows find as much as many of few.
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 def test_suite_and_engine_agree_on_every_rule(rows: list[dict[str, object]]) -> None:
     frame = silver(rows)
     # The engine takes the event time from the envelope.

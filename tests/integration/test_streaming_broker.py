@@ -147,6 +147,7 @@ def test_an_open_transaction_holds_back_its_own_partition_alone(stack: Settings)
             value = lake.value(f"t{turn}-{n}", START)
             done.produce(str(lake.topic), value, partition=1)
         done.produce(str(lake.topic), lake.value(f"behind{turn}", START), partition=0)
+        assert done.flush(30) == 0, "the broker refuses to end a transaction that it has not begun"
         (done.abort_transaction if turn % 2 else done.commit_transaction)(30)
     lake.run(until=20)
     names = set(lake.rows()["event_id"])
@@ -175,6 +176,7 @@ def test_an_open_transaction_holds_back_its_own_partition_alone(stack: Settings)
         assert ledger.totals(lake.topic) == totals
     done.begin_transaction()
     done.produce(str(lake.topic), b"never", partition=1)
+    assert done.flush(30) == 0
     done.abort_transaction(30)
     loop, lease = lake.loop()
     with lease:

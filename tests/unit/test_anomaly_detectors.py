@@ -120,7 +120,7 @@ def test_the_time_of_day_goes_over_midnight() -> None:
     assert detector.update(2.5 * DAY, 99.0) == 0.0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(-50, 50), min_size=5, max_size=40), st.integers(1, 4))
 def test_the_left_profile_is_the_nearest_earlier_window_by_brute_force(
     values: list[int], width: int
@@ -166,7 +166,6 @@ def test_a_ring_keeps_the_newest() -> None:
     assert sorted(ring.columns[0]) == [2, 3, 4]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=50))
 def test_the_expanding_moments_are_those_of_all_values(values: list[float]) -> None:
     past = Expanding()
@@ -184,7 +183,6 @@ def test_surprise_is_the_decimal_tail_of_a_normal_distribution() -> None:
     assert surprise(1.1, 1.0, 0.0) == CEILING
 
 
-@settings(deadline=None)
 @given(st.floats(-50, 50), st.floats(0, 10), st.floats(0.01, 10))
 def test_surprise_rises_with_the_score_and_stays_within_its_bounds(
     value: float, more: float, deviation: float

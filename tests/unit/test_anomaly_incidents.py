@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.anomaly.errors import AnomalyError
@@ -92,7 +92,6 @@ POINTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(POINTS, st.integers(1, 3))
 def test_every_incident_opens_once_then_is_updated_then_recovers_once(
     points: list[tuple[float, float]], open_after: int
@@ -113,7 +112,6 @@ def test_every_incident_opens_once_then_is_updated_then_recovers_once(
     assert len(opened) == len(set(opened))
 
 
-@settings(deadline=None)
 @given(POINTS, st.integers(0, 60))
 def test_a_replay_tells_nothing_twice(points: list[tuple[float, float]], cut: int) -> None:
     state, told = play(points[:cut])
@@ -122,7 +120,6 @@ def test_a_replay_tells_nothing_twice(points: list[tuple[float, float]], cut: in
     assert (again, told + more) == play(points)
 
 
-@settings(deadline=None)
 @given(POINTS)
 def test_with_one_point_to_open_no_strange_point_is_lost(
     points: list[tuple[float, float]],

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.nab_corpus import read_profiles, read_series
@@ -88,7 +88,6 @@ def test_a_miss_costs_more_in_the_profile_that_says_so() -> None:
     assert score(200, profile=Profile(1.0, 1.0, 0.22)) < score(200)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 999), unique=True), st.integers(0, 999))
 def test_one_more_alarm_never_hurts_inside_and_never_helps_outside(
     found: list[int], extra: int
@@ -103,7 +102,6 @@ def test_one_more_alarm_never_hurts_inside_and_never_helps_outside(
         assert change < 0.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 999), unique=True))
 def test_nothing_scores_above_100(found: list[int]) -> None:
     assert score(*found) <= 100.0 + 1e-9
@@ -161,7 +159,6 @@ def test_the_interval_holds_the_score_and_is_a_point_for_equal_series() -> None:
     assert low < mixed.result(mixed.best()).score < high
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 10), max_size=60), st.floats(0, 10), st.integers(0, 20))
 def test_no_two_alarms_within_the_refractory_period(
     values: list[float], threshold: float, refractory: int

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.anomaly.ranks import BINS, HALVED_AT, STEPS, Ranks, Tally
@@ -37,7 +37,6 @@ def tallied(values: list[float]) -> Tally:
 SIZES = st.one_of(st.just(0.0), st.floats(0.0, 1e3), st.floats(5e-324, 1.7e308))
 
 
-@settings(deadline=None)
 @given(values=st.lists(SIZES, max_size=60), asked=SIZES)
 def test_a_tally_counts_what_is_at_least_as_high_up_to_a_bin(
     values: list[float], asked: float

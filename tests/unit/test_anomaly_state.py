@@ -57,7 +57,7 @@ def scores(detector: Detector, values: list[float], first: int = 0) -> list[floa
 
 
 @pytest.mark.parametrize("make", SMALL.values(), ids=SMALL.keys())
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     values=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=70),
     cuts=st.lists(st.integers(0, 70), max_size=3),
@@ -76,7 +76,7 @@ def test_restored_midway_the_scores_are_those_of_one_that_never_stopped(
     assert found == whole
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), cut=st.integers(0, 600))
 def test_a_restored_threshold_alarms_as_one_that_never_stopped(seed: int, cut: int) -> None:
     values = np.random.default_rng(seed).exponential(size=600).tolist()

@@ -22,7 +22,7 @@ def test_the_fit_finds_the_tail_that_made_the_values(shape: float) -> None:
     assert tail.scale == pytest.approx(2.0, rel=0.1)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([-0.3, -0.1, 0.0, 0.2, 0.6]), st.floats(0.01, 1e3))
 def test_the_fit_is_as_likely_as_what_made_the_values(
     seed: int, shape: float, scale: float
@@ -44,7 +44,6 @@ def test_censored_values_are_not_taken_for_what_they_are_known_to_exceed() -> No
     assert fit_tail(below).shape < -0.2
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 1000.0), st.integers(0, 100))
 def test_the_fit_follows_the_unit(factor: float, seed: int) -> None:
     values = np.random.default_rng(seed).exponential(size=100)
@@ -57,7 +56,6 @@ def test_the_fit_follows_the_unit(factor: float, seed: int) -> None:
 SHAPES = st.integers(-500, 1000).map(lambda thousandths: thousandths / 1000)
 
 
-@settings(deadline=None)
 @given(SHAPES, st.floats(0.1, 10.0), st.floats(1e-6, 0.01))
 def test_the_level_is_exceeded_at_its_rate(shape: float, scale: float, rate: float) -> None:
     at = level(Tail(shape, scale), 5.0, 0.02, rate)

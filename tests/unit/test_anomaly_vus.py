@@ -53,7 +53,7 @@ def test_a_missed_anomaly_costs_more_than_its_rows() -> None:
     assert vus_pr(long_only, labels, 0) == pytest.approx(40 / 42 / 2 + (1 - 40 / 42 / 2) * 42 / 200)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 50), min_size=60, max_size=60), st.integers(0, 20))
 def test_only_the_order_of_scores_counts_and_the_volume_lies_between_0_and_1(
     values: list[int], longest: int
@@ -86,7 +86,7 @@ def by_the_book(scores: list[float], labels: np.ndarray, buffer: int) -> float:
     return area
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 9), min_size=40, max_size=40),
     st.lists(st.booleans(), min_size=40, max_size=40).filter(any),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ml.canary.betting import Capital, OutcomeError, log_growth
@@ -20,7 +20,6 @@ BITS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40
 
 
 @given(st.floats(0.01, 1.0), st.floats(0, 1))
-@settings(deadline=None)
 def test_a_fair_bet_gains_nothing_on_average(null: float, part: float) -> None:
     # The exact expectation for zeros and ones of mean part * null, which is at most the null.
     mean = part * null
@@ -29,7 +28,6 @@ def test_a_fair_bet_gains_nothing_on_average(null: float, part: float) -> None:
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_a_larger_null_is_never_easier_to_refuse(values: list[float]) -> None:
     capital = Capital(np.linspace(0.05, 1, 20))
     capital.add(values)
@@ -66,7 +64,6 @@ def test_nulls_must_ascend_within_bounds(nulls: list[float]) -> None:
 
 
 @given(BITS, st.floats(0.05, 0.95))
-@settings(deadline=None)
 def test_the_mean_credit_says_on_which_side_of_the_threshold_f1_is(
     bits: list[tuple[bool, bool]], threshold: float
 ) -> None:
@@ -89,7 +86,6 @@ def test_credits_and_labels_must_fit() -> None:
 
 
 @given(VALUES, VALUES)
-@settings(deadline=None)
 def test_exchanging_the_arms_turns_the_bounds_round(a: list[float], b: list[float]) -> None:
     one, other = Difference(), Difference()
     for _ in range(10):  # at least 20 values: a block

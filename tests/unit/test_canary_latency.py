@@ -20,7 +20,7 @@ POOL = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.5, 1.0, float("inf")]), min_si
 
 
 @given(POOL, st.integers(1, 3))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_bet_is_fair_over_all_ways_to_draw_the_arms(pool: list[float], m: int) -> None:
     # Every split of the same requests is equally likely when the arms do not differ. Ties too.
     values = np.array(pool)

@@ -17,7 +17,6 @@ PINNED = [9, 27]
 
 
 @given(st.text(min_size=1), st.text(), SHARES)
-@settings(deadline=None)
 def test_a_key_always_gets_the_same_arm(trial: str, key: str, share: float) -> None:
     assert Split(trial, share).arm(key) is Split(trial, share).arm(key)
 
@@ -29,7 +28,6 @@ def test_the_arm_of_a_key_outlives_the_process() -> None:
 
 
 @given(st.text(), SHARES, SHARES)
-@settings(deadline=None)
 def test_a_larger_share_keeps_every_key_of_the_smaller_one(key: str, a: float, b: float) -> None:
     small, large = sorted((a, b))
     split = Split("t", small)
@@ -46,7 +44,7 @@ def test_growing_from_5_to_20_percent_adds_keys() -> None:
 
 
 @given(st.integers(0, 10**9), st.sampled_from([0.01, 0.05, 0.2, 0.5]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_share_is_within_binomial_bounds(seed: int, share: float) -> None:
     split = Split(f"trial {seed}", share)
     n = 2_000
@@ -63,7 +61,6 @@ def test_two_trials_do_not_share_their_first_keys() -> None:
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_nobody_at_0_and_everybody_at_100_percent(key: str) -> None:
     assert Split("t", 0.0).arm(key) is Arm.CHAMPION
     assert Split("t", 1.0).arm(key) is Arm.CHALLENGER

@@ -281,7 +281,7 @@ titles = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     titles=titles,
     rows=st.lists(st.lists(texts, min_size=12, max_size=12), min_size=1, max_size=2),

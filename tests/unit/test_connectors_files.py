@@ -297,9 +297,7 @@ def test_two_stray_quotes_do_not_pair_up_over_the_rows_between(tmp_path: Path) -
     assert result.events >= 38
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_line_is_an_event_or_a_dead_letter_wherever_quotes_stray(
     tmp_path: Path, data: st.DataObject

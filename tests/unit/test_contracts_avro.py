@@ -69,7 +69,7 @@ def columnar(contract: Contract, envelopes: list[dict[str, Any]]) -> Columns:
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: str(c.topic))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_rows_survive_and_both_encoders_agree(contract: Contract, data: st.DataObject) -> None:
     envelopes = data.draw(rows(contract))

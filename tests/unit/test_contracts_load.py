@@ -167,7 +167,7 @@ def test_missing_file_is_one_clear_line(tmp_path: Path) -> None:
         load_contract(tmp_path / "shop.orders.yaml")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damaged_contracts_give_contract_errors_only(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -111,7 +111,7 @@ def test_a_reason_found_among_several_new_periods_is_not_lost() -> None:
     assert found.tags["weir/period"] == "2026-03-06"
 
 
-@effort(max_examples=150, deadline=None)
+@effort(max_examples=150)
 @given(
     ticks=st.lists(
         st.tuples(

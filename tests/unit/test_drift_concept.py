@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.canary.betting import OutcomeError
@@ -57,7 +57,6 @@ def test_an_alarm_stays() -> None:
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=20), min_size=1, max_size=10))
-@settings(deadline=None)
 def test_better_outcomes_never_raise_the_evidence(periods: list[list[float]]) -> None:
     worse, better = Monitor(0.5), Monitor(0.5)
     for period in periods:

@@ -123,7 +123,7 @@ def test_the_fingerprint_is_blind_to_order_only() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 60), st.integers(5, 60))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_order_of_rows_and_the_unit_change_nothing(seed: int, n: int, m: int) -> None:
     then, now = rows(seed, n), rows(seed + 1, m)
     plain = compare(then, now)

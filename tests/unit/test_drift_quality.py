@@ -15,7 +15,7 @@ from ml.drift.quality import TOLERANCE, Counts, count, floor_of, health
 ANSWERS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), max_size=60)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(ANSWERS, min_size=1, max_size=6), st.floats(0.05, 0.95))
 def test_a_monitor_fed_with_counts_is_one_fed_with_answers(days, floor: float) -> None:  # type: ignore[no-untyped-def]
     counts = []

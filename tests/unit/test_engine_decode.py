@@ -33,7 +33,7 @@ def _body(number: int, **values: Any) -> bytes:
 
 
 @given(st.lists(rows.clicks(), min_size=1, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_record_decodes_as_it_does_alone(values: list[bytes | None]) -> None:
     frame = _decoded(values)
     assert frame["kafka_value"].to_list() == values
@@ -238,7 +238,7 @@ def test_a_decimal_price_arrives_as_it_was_written(kind: dict[str, Any], precisi
     assert frame["type_errors"].to_list() == [None] * len(values)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.decimals(-(10**13), 10**13, places=2), min_size=1, max_size=8))
 def test_a_decimal_of_fifteen_digits_loses_nothing(values: list[Decimal]) -> None:
     frame = _priced({**DECIMAL, "precision": 18, "scale": 2}, list(values))

@@ -66,7 +66,7 @@ def slowly(events: list[Any], user: int, at: datetime, history: timedelta | None
 
 
 @given(st.lists(event, max_size=30), st.lists(row, max_size=8), histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_features_are_what_the_slow_definition_says(
     events: list[Any], rows: list[Any], history: timedelta | None
 ) -> None:
@@ -84,7 +84,7 @@ def test_features_are_what_the_slow_definition_says(
     st.lists(event, max_size=25), st.lists(event, max_size=10), st.lists(event, max_size=10),
     st.lists(st.integers(1, 4), min_size=1, max_size=4, unique=True), moments, histories,
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_event_at_or_after_the_moment_changes_a_feature(
     events: list[Any], more: list[Any], others: list[Any], users: list[int], at: datetime,
     history: timedelta | None,
@@ -101,7 +101,7 @@ def test_no_event_at_or_after_the_moment_changes_a_feature(
 
 
 @given(st.lists(event, max_size=25), st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_events_does_not_matter(events: list[Any], random: Any) -> None:
     rows = frame([(1, START + 40 * HOUR), (2, START + 80 * HOUR)], ROWS)
     shuffled = random.sample(events, len(events))
@@ -127,7 +127,7 @@ def test_every_feature_says_its_unit_and_when_it_is_null() -> None:
 
 
 @given(st.lists(event, max_size=25), st.lists(row, max_size=8), moments, st.integers(1, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_label_is_what_was_bought_in_the_horizon_and_null_until_it_is_over(
     events: list[Any], rows: list[Any], until: datetime, hours: int
 ) -> None:

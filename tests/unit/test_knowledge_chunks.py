@@ -33,7 +33,7 @@ blocks = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(blocks)
 def test_passages_are_bounded_and_keep_every_word_and_place(given_blocks: list[Block]) -> None:
     pieces = list(chunk(given_blocks))

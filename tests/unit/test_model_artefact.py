@@ -69,7 +69,7 @@ def test_sealing_the_same_files_again_gives_the_same_manifest(sealed):
 FILES = ("manifest.json", "model.safetensors", "more/classes.json")
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 @given(name=st.sampled_from(FILES), place=st.integers(0, 10_000), flip=st.integers(1, 255))
 def test_any_changed_byte_of_any_file_is_refused(sealed, name, place, flip):
     path = sealed / name
@@ -84,7 +84,7 @@ def test_any_changed_byte_of_any_file_is_refused(sealed, name, place, flip):
     open_artefact(sealed, KEY)
 
 
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=30)
 @given(name=st.sampled_from(FILES), length=st.integers(0, 10_000))
 def test_a_file_cut_short_is_refused(sealed, name, length):
     path = sealed / name

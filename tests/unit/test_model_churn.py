@@ -31,7 +31,7 @@ def frame(pairs: list[tuple[int, int]], column: str) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MOMENTS, MOMENTS, st.integers(1, 30), st.integers(0, 60))
 def test_a_user_has_churned_who_has_no_event_within_the_horizon(
     events: list[tuple[int, int]], rows: list[tuple[int, int]], hours: int, until: int

@@ -246,7 +246,7 @@ def test_a_period_asks_for_the_reasons_of_its_model_alone(
     assert bool(found.reason_for(Retraining())) == found.asks
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.3, 0.8))
 def test_a_fall_of_accuracy_is_noticed_and_an_f1_of_nothing_is_not_one(floor: float) -> None:
     rng = np.random.default_rng(7)

@@ -190,7 +190,7 @@ def paragraphs(written: Written) -> list[str]:
 
 
 @given(briefs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_guard_never_refuses_the_template(brief: Brief) -> None:
     written = write(brief, Settings())
     assert [(one.sentence, one.number, one.rule, one.message) for one in written.refusals] == []
@@ -198,7 +198,7 @@ def test_the_guard_never_refuses_the_template(brief: Brief) -> None:
 
 
 @given(briefs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_figure_of_the_text_is_a_fact_as_it_is_written(brief: Brief) -> None:
     known = {format_fact(fact, brief.language).strip("-") for fact in brief.facts}
     known |= {format_fact(fact, brief.language, signed=True) for fact in brief.facts}
@@ -215,7 +215,7 @@ def test_every_figure_of_the_text_is_a_fact_as_it_is_written(brief: Brief) -> No
 
 
 @given(briefs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_number_is_a_link_to_a_fact_of_its_paragraph(brief: Brief) -> None:
     written = write(brief, Settings())
     facts = {fact.id for fact in brief.facts}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.knowledge.chunks import entries
@@ -231,7 +231,6 @@ def test_utf8_is_read_whatever_is_declared(text: str) -> None:
     assert decode(text.encode(), "utf-8")[0] == text
 
 
-@settings(deadline=None)  # the first guess loads its tables
 @given(st.binary(), st.sampled_from(["", "utf-8", "latin-1", "x-none", "rot13", "hex", "cp932"]))
 def test_any_bytes_give_a_text(content: bytes, declared: str) -> None:
     assert isinstance(decode(content, declared)[0], str)

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import pytest
 from hypothesis import given
-from hypothesis import settings as effort
 from hypothesis import strategies as st
 from typer import Typer
 from typer.testing import CliRunner
@@ -60,7 +59,6 @@ def settings(home: Path, **more: object) -> Settings:
 # Addresses
 
 
-@effort(deadline=None)
 @given(st.text(max_size=30) | st.text(alphabet="/\\:.@?#%\t\n evil", max_size=12))
 def test_after_signing_in_the_browser_stays_here(target: str) -> None:
     going = safe_next(target)
@@ -93,7 +91,6 @@ def test_a_path_of_ours_is_kept() -> None:
     assert safe_next("/reports/a/2010-12/facts/net_sales.country.c%C3%B4te") != "/"
 
 
-@effort(deadline=None)
 @given(st.text(min_size=1, max_size=20))
 def test_a_facts_address_is_one_segment(fact_id: str) -> None:
     try:
@@ -132,7 +129,6 @@ SPANS = st.lists(
 )
 
 
-@effort(deadline=None)
 @given(TEXT, SPANS)
 def test_pieces_joined_are_the_text(text: str, spans: list[Span]) -> None:
     found = pieces(text, spans)
@@ -234,7 +230,6 @@ def test_odd_names_open_nothing(tmp_path: Path, name: str) -> None:
         Shelf(settings(tmp_path)).open(User("root", admin=True), name, "2010-12")
 
 
-@effort(deadline=None)
 @given(st.lists(TEXT, max_size=3), st.lists(st.text(min_size=1, max_size=4), min_size=1))
 def test_every_second_piece_of_an_excerpt_is_a_hit(texts: list[str], words: list[str]) -> None:
     for index, piece in enumerate(excerpt(tuple(texts), words)):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
-from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from platform_assets.core.settings import Settings
@@ -71,7 +70,6 @@ CELLS = {
 ROWS = st.lists(st.tuples(*(st.none() | cell for cell in CELLS.values())), max_size=8)
 
 
-@effort(deadline=None)
 @given(ROWS)
 def test_parquet_gives_back_the_rows(rows: list[Row]) -> None:
     content = b"".join(parquet_bytes(stream(list(CELLS), list(CELLS), rows)))
@@ -79,7 +77,6 @@ def test_parquet_gives_back_the_rows(rows: list[Row]) -> None:
     assert [tuple(row.values()) for row in table.to_pylist()] == rows
 
 
-@effort(deadline=None)
 @given(ROWS)
 def test_no_cell_of_a_csv_is_a_formula(rows: list[Row]) -> None:
     content = b"".join(csv_lines(stream(list(CELLS), list(CELLS), rows))).decode()

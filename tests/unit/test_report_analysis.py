@@ -6,7 +6,7 @@ import math
 from datetime import date, timedelta
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.facts.analysis import derive, slug
@@ -57,7 +57,6 @@ def daily(slope: float, weeks: int, quiet: frozenset[int] = frozenset()) -> dict
     }
 
 
-@settings(deadline=None)
 @given(st.sampled_from([-4.0, -1.0, 0.0, 2.0, 5.0]), st.integers(5, 12))
 def test_a_trend_is_found_beneath_its_season(slope: float, weeks: int) -> None:
     days = daily(slope, weeks)

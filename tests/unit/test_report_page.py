@@ -204,7 +204,7 @@ def hostile(text: str) -> Report:
     )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30))
 def test_whatever_a_report_says_stays_text(text: str) -> None:
     shown = page(hostile(text))
@@ -221,7 +221,7 @@ def test_markup_in_a_report_is_no_markup() -> None:
     assert "\\00003c\\00002fstyle\\00003e" in html
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 4)), max_size=5))
 def test_spans_cut_a_text_without_loss_or_are_refused(cuts: list[tuple[int, int]]) -> None:
     text = "abcdefghij klmno pqrs"

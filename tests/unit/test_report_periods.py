@@ -87,7 +87,7 @@ def test_the_latest_period_is_the_last_one_that_is_over(
     assert latest.bounds(zone)[1] <= now < latest.shift(1).bounds(zone)[1]
 
 
-@effort(deadline=None, max_examples=150)
+@effort(max_examples=150)
 @given(
     MOMENTS,
     st.sampled_from(list(Grain)),

@@ -99,7 +99,7 @@ def verdict(contract: Contract, envelope: dict[str, Any]) -> str | None:
     return next((rule.name for rule in contract.rules if breaks(rule, row)), None)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32), events=st.integers(0, 400))
 def test_same_arguments_same_bytes(seed: int, events: int) -> None:
     assert made(events, seed)[0] == made(events, seed)[0]

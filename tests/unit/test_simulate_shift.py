@@ -70,7 +70,7 @@ def test_other_topics_are_left_alone() -> None:
     assert [row["after"] for row in shifted] == [row["after"] for row in rows(topic, 500)]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(
     events=st.integers(0, 400), factor=st.floats(0.1, 5), days=st.integers(-10, 40),
 )  # fmt: skip

@@ -62,7 +62,7 @@ def test_one_that_breaks_late_is_found_too() -> None:
     assert watch.broken
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 500), windows=st.integers(1, 60), failures=st.sampled_from([0.0, 0.2]))
 def test_what_is_found_does_not_depend_on_when_it_was_looked_at(
     seed: int, windows: int, failures: float
@@ -177,7 +177,7 @@ def test_the_limits_are_those_of_the_worst_hour() -> None:
     assert not watch.broken, watch.reason
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(failed=st.integers(0, 40), n=st.integers(200, 2000), scale=st.floats(0.01, 10.0))
 def test_the_limits_are_above_what_was_seen(failed: int, n: int, scale: float) -> None:
     rng = np.random.default_rng(n)

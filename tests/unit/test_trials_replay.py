@@ -80,7 +80,7 @@ def test_equal_challengers_are_seldom_promoted() -> None:
     assert verdicts.count(Verdict.ROLL_BACK) <= 6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 1000),
     right=st.sampled_from([0.6, 0.85, 0.97]),

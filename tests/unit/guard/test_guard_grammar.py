@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.guard.grammar import mutations, true_sentence, world
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32))
 def test_a_true_sentence_passes_and_its_mutations_do_not(seed: int) -> None:
     random = Random(seed)

@@ -56,7 +56,7 @@ def _tie(value: Decimal, places: int) -> bool:
     return (abs(value) * 10**places * 2) % 2 == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SIGNED, LANGUAGES, st.sampled_from(PATTERNS), st.integers(0, 30), st.integers(0, 9))
 def test_plain_numbers(
     amount: Decimal, language: str, pattern: str, place: int, digit: int
@@ -70,7 +70,7 @@ def test_plain_numbers(
     )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     SIGNED, LANGUAGES, st.sampled_from(("GBP", "USD", "EUR", "JPY", "CHF")), st.integers(0, 30),
     st.integers(0, 9),
@@ -84,7 +84,7 @@ def test_currencies(amount: Decimal, language: str, currency: str, place: int, d
     )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SIGNED, LANGUAGES, st.integers(0, 2), st.integers(0, 30), st.integers(0, 9))
 def test_percentages(amount: Decimal, language: str, places: int, place: int, digit: int) -> None:
     pattern = "#,##0." + "0" * places + "%" if places else "#,##0%"
@@ -96,7 +96,7 @@ def test_percentages(amount: Decimal, language: str, places: int, place: int, di
     )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.integers(10**4, 10**12), LANGUAGES, st.sampled_from(("short", "long")), st.integers(0, 3),
     st.booleans(),
@@ -120,7 +120,7 @@ def test_scaled_numbers_are_accepted(
     assert _accepted(_sentence(number), value, language), number
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_a_stated_growth_is_that_of_its_values(now: int, then: int) -> None:
     values = (
