@@ -22,6 +22,7 @@ from platform_assets.graph.checks.windows import window_checks_job
 from platform_assets.graph.gold import build_dbt_resource, build_gold_assets
 from platform_assets.graph.lineage import load_sources
 from platform_assets.graph.runs.fresh_gold import fresh_gold_job
+from platform_assets.graph.runs.sources import sources_job
 from platform_assets.graph.runs.stream import stream_job
 from platform_assets.graph.silver import build_silver_assets
 from platform_assets.graph.specs import topic_spec
@@ -62,6 +63,7 @@ def build_defs() -> Definitions:
         asset_checks=[gold_checks],
         jobs=[
             stream_job,
+            sources_job,
             fresh_gold_job,
             window_checks_job,
             define_asset_job(

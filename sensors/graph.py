@@ -8,7 +8,8 @@ from ml.assets.anomaly import WATCH
 from ml.discovery import Found, models
 from ml.spec import ModelSpec
 from platform_assets.graph.automation import automation_sensor
-from platform_assets.graph.runs import fresh_gold, stream
+from platform_assets.graph.lineage import has_connectors
+from platform_assets.graph.runs import fresh_gold, sources, stream
 from sensors.anomalies import build_anomaly_sensor
 from sensors.deliveries import build_delivery_sensor
 from sensors.drift import build_drift_sensor
@@ -30,6 +31,8 @@ def build_sensors(found: Found | None = None) -> list[SensorDefinition]:
         keep_alive(stream.RUN),
         keep_alive(fresh_gold.RUN),
         keep_alive(WATCH),
+        # An installation without a source of a connector needs no process for them.
+        *([keep_alive(sources.RUN)] if has_connectors() else []),
         check_closed_windows,
         automation_sensor(),
         *(sensor for spec in known.specs for sensor in sensors_of(spec)),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from platform_assets.connectors.definition_errors import SourceError, refused, wrong
 from platform_assets.connectors.file_model import FileSource
 from platform_assets.connectors.mapping import compiled
 from platform_assets.core.broken import Loaded, load_each
@@ -30,10 +30,6 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WILD = re.compile(r"[*?\[\]]")
 _DAY = 86_400
-
-
-class SourceError(WeirError):
-    """A source's folder cannot be used; names file, line and rule."""
 
 
 class FileSourceFields(BaseModel):
@@ -206,14 +202,14 @@ def file_source(document: Document) -> FileSource:
         raise SourceError(f"source {document.where()}: expected a mapping `attributes`")
     for name, value in attributes.items():
         if "{{" in str(value):
-            raise _wrong(document, (name,), "templates are not resolved in a file source")
+            raise wrong(document, (name,), "templates are not resolved in a file source")
     try:
         fields = FileSourceFields.model_validate(attributes)
     except ValidationError as error:
-        raise _refused(document, error) from error
+        raise refused(document, error, FileSourceFields) from error
     folder = document.path.parent
     if fields.source != folder.name:
-        raise _wrong(
+        raise wrong(
             document, ("source",), f"{fields.source!r}, but its folder is {folder.name!r}",
             "give both one name",
         )  # fmt: skip
@@ -221,35 +217,8 @@ def file_source(document: Document) -> FileSource:
     try:
         compiled(kind.name, kind.mapping)
     except WeirError as error:
-        raise _wrong(document, ("mapping",), error.message, error.hint) from error
+        raise wrong(document, ("mapping",), error.message, error.hint) from error
     return kind
-
-
-def _refused(document: Document, error: ValidationError) -> SourceError:
-    first = error.errors()[0]
-    place = first["loc"]
-    name = str(place[0]) if place else ""
-    if first["type"] == "missing":
-        return _wrong(document, (), f"`{name}` is missing", "see docs/how-to/source.md")
-    if first["type"] == "extra_forbidden":
-        known = list(FileSourceFields.model_fields)
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-        return _wrong(document, (name,), "no such entry", hint)
-    text = first["msg"].removeprefix("Value error, ")
-    if not place and text.startswith("number_by: "):
-        return _wrong(document, ("number_by",), text.removeprefix("number_by: "))
-    if not text.startswith(("expected", OWNER_RULE)):
-        text = f"{text}, got {first['input']!r}"
-    hint = ""
-    if first["type"] == "string_type":
-        hint = "put it in quotes: YAML takes No, Off, 1 and 2026-01-01 for no text"
-    return _wrong(document, place, text, hint)
-
-
-def _wrong(document: Document, place: tuple[Any, ...], message: str, hint: str = "") -> SourceError:
-    at = f"`{place[0]}`: " if place else ""
-    return SourceError(f"source {document.where(('attributes', *place))}: {at}{message}", hint)
 
 
 def _must(value: T, good: bool, rule: str) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -10,12 +11,9 @@ from typing import TYPE_CHECKING
 from dagster import AssetKey, ComponentTree, Definitions
 
 from platform_assets import sources
-from platform_assets.connectors.source_folder import (
-    KIND,
-    SourceError,
-    file_source,
-    is_file_source,
-)
+from platform_assets.connectors.definition_errors import SourceError
+from platform_assets.connectors.seam.definition import is_source, read_source
+from platform_assets.connectors.source_folder import KIND, file_source, is_file_source
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.broken import BrokenFile, Loaded, load_each
 from platform_assets.core.settings import REPOSITORY
@@ -44,10 +42,16 @@ def read_feeds() -> Loaded[str, Feeds]:
     def one(path: Path) -> tuple[str, Feeds]:
         feeds: Feeds = {}
         for document in read_all(path, SourceError, KIND):
-            source, topics = _instance(document)
-            if is_file_source(document):
-                file_source(document)
-            _known(document, topics)
+            if is_source(document):
+                found = read_source(document)
+                source, topics = found.name, found.topics
+                places = [("streams", n, "topic") for n in range(len(found.fields.streams))]
+                _known(document, [one.topic for one in found.fields.streams], places)
+            else:
+                source, topics = _instance(document)
+                if is_file_source(document):
+                    file_source(document)
+                _known(document, topics, [("topics", n) for n in range(len(topics))])
             if (other := taken.get(source)) is not None:
                 raise SourceError(
                     f"source {document.where(('attributes', 'source'))}: {source!r} is the "
@@ -75,6 +79,11 @@ def load_sources() -> Definitions:
     return Definitions.merge(*built, build_broken_definitions(KIND, broken))
 
 
+def has_connectors() -> bool:
+    """Whether any source is read by a connector."""
+    return any(is_source(document) for path in definition_files() for document in _readable(path))
+
+
 def broken_sources() -> list[BrokenFile]:
     """The sources that cannot be used, or that Dagster refuses."""
     return _loaded()[1]
@@ -85,6 +94,14 @@ def _loaded() -> tuple[list[Definitions], list[BrokenFile]]:
     paths = {path.parent.name: path for path in definition_files()}
     built, refused = build_each(KIND, [(paths[name], name) for name in feeds], _load)
     return [definitions for _, definitions in built], [*feeds.broken, *refused]
+
+
+def _readable(path: Path) -> list[Document]:
+    """A file's documents; none where it cannot be read, which is said elsewhere."""
+    try:
+        return list(read_all(path, SourceError, KIND))
+    except SourceError:
+        return []
 
 
 def _load(name: str) -> Definitions:
@@ -114,7 +131,9 @@ def _upstream() -> dict[str, list[AssetKey]]:
     return found
 
 
-def _known(document: Document, topics: tuple[str, ...]) -> None:
+def _known(
+    document: Document, topics: Sequence[str], places: Sequence[tuple[str | int, ...]]
+) -> None:
     """Refuse a topic that has no contract; one whose contract is broken is not this file's fault.
 
     Raises:
@@ -122,10 +141,10 @@ def _known(document: Document, topics: tuple[str, ...]) -> None:
     """
     contracts = load_contracts()
     known = {str(topic) for topic in contracts} | {file.name for file in contracts.broken}
-    for index, topic in enumerate(topics):
+    for topic, place in zip(topics, places, strict=True):
         if topic not in known:
             raise SourceError(
-                f"source {document.where(('attributes', 'topics', index))}: `topics`: "
+                f"source {document.where(('attributes', *place))}: `{place[0]}`: "
                 f"no contract for {topic!r}",
                 f"add {topic}.yaml to the source's folder, or to platform_assets/contracts",
             )

@@ -1,0 +1,254 @@
+"""Pages to records: the declared mapping, the contract's types, the envelope, the bytes.
+
+Two mappings with one result: :class:`ColumnarMapping` works on whole columns, :class:`RowMapping`
+evaluates JSONata row by row, for shapes that no rule can say. A test holds both equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from platform_assets.connectors.avro_codec import Columns, Encoder
+from platform_assets.connectors.envelope import event_id, kafka_key, now_micros
+from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
+from platform_assets.connectors.seam.convert import convert_column
+from platform_assets.connectors.seam.reader import Page
+from platform_assets.connectors.seam.rules import Rule, compiled
+from platform_assets.contracts.model import Column, Contract, LogicalType
+
+_OCCURRED = Column("occurred_at", LogicalType.TIMESTAMP, "")
+_OP = Column("op", LogicalType.STRING, "")
+_OPS = ("c", "u", "d", "r")
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What became of a page's rows.
+
+    Attributes:
+        records: key and framed value of each good row, in order.
+        refused: row of the page -> why it cannot be mapped.
+    """
+
+    records: list[tuple[bytes | None, bytes]]
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+class PageMapping(Protocol):
+    """Maps pages of one stream."""
+
+    def map(self, page: Page) -> Mapped:
+        """Map a page.
+
+        Raises:
+            ConnectorError: the page lacks a column that the mapping names.
+        """
+        ...
+
+
+class ColumnarMapping:
+    """The rules of a stream, column by column.
+
+    Args:
+        contract: of the stream's topic.
+        encoder: of its values.
+        source: the instance's name.
+        columns: contract column -> rule.
+        identity: rules whose values name the event at its source.
+        occurred_at: rule of the event's time; None: missing.
+        op: rule of what happened.
+        loose: a column that a page lacks is null.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        encoder: Encoder,
+        source: str,
+        *,
+        columns: dict[str, Rule],
+        identity: Sequence[Rule],
+        occurred_at: Rule | None,
+        op: Rule,
+        loose: bool = False,
+    ) -> None:
+        self._contract, self._encoder, self._source = contract, encoder, source
+        self._columns, self._identity, self._loose = columns, tuple(identity), loose
+        self._occurred, self._op = occurred_at, op
+
+    def map(self, page: Page) -> Mapped:
+        """See :class:`PageMapping`."""
+        frame = _frame(page.rows)
+        count = len(frame)
+        if not count:
+            return Mapped([])
+        refused: dict[int, str] = {}
+        ops = list(page.ops) or self._converted(frame, self._op, _OP, refused)
+        for row, op in enumerate(ops):
+            if op not in _OPS:
+                refused.setdefault(row, f"op: {op!r} is none of {', '.join(_OPS)}")
+        changes = page.before is not None
+        before, known = None, frame
+        if page.before is not None:
+            earlier = _frame(page.before)
+            before = self._image(earlier, refused)
+            gone = pl.Series([op == "d" for op in ops])
+            known = _merged(frame, earlier, gone)
+        identity = [self._text(known, rule) for rule in self._identity]
+        for row, parts in enumerate(zip(*identity, strict=True)):
+            if None in parts:
+                refused.setdefault(row, "identity: a part of it is missing")
+        occurred: list[Any] = [None] * count
+        if self._occurred is not None:
+            occurred = self._converted(known, self._occurred, _OCCURRED, refused)
+        after = self._image(frame, refused)
+        made = Columns(
+            event_ids=[event_id(self._source, *parts) for parts in zip(*identity, strict=True)],
+            ops=[str(op) for op in ops],
+            occurred_at=occurred,
+            ingested_at=[now_micros()] * count,
+            after=after,
+            before=before,
+            has_after=[op != "d" for op in ops] if changes else None,
+            has_before=_present(page.before) if page.before is not None else None,
+        )
+        good = [row for row in range(count) if row not in refused]
+        if refused:
+            made = _only(made, good)
+        keys = self._keys(made)
+        return Mapped(list(zip(keys, self._encoder.encode_columns(made), strict=True)), refused)
+
+    def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, list[Any]]:
+        nothing = [None] * len(frame)
+        return {
+            column.name: self._converted(frame, self._columns[column.name], column, refused)
+            if column.name in self._columns
+            else nothing
+            for column in self._contract.payload_columns
+        }
+
+    def _converted(
+        self, frame: pl.DataFrame, rule: Rule, column: Column, refused: dict[int, str]
+    ) -> list[Any]:
+        values, errors = convert_column(self._values(frame, rule), column)
+        for row, error in errors.items():
+            refused.setdefault(row, error)
+        return values
+
+    def _text(self, frame: pl.DataFrame, rule: Rule) -> list[str | None]:
+        values = self._values(frame, rule)
+        if isinstance(values.dtype, pl.Datetime):
+            utc = values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")
+            values = utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+        return values.cast(pl.String).to_list()
+
+    def _values(self, frame: pl.DataFrame, rule: Rule) -> pl.Series:
+        expression = compiled(rule, frame.schema, loose=self._loose).alias("value")
+        # With the frame's own columns beside it a constant has the frame's height.
+        return frame.with_columns(expression)["value"]
+
+    def _keys(self, made: Columns) -> list[bytes | None]:
+        envelope: dict[str, Sequence[Any]] = {
+            "event_id": made.event_ids,
+            "occurred_at": made.occurred_at,
+        }
+        parts: list[Sequence[Any]] = []
+        for name in self._contract.key:
+            source = self._contract.column(name).source
+            if source != "payload":
+                parts.append(envelope[source])
+            elif made.before is None or made.has_after is None:
+                parts.append(made.after[name])
+            else:
+                parts.append(
+                    [
+                        after if there else earlier
+                        for after, earlier, there in zip(
+                            made.after[name], made.before[name], made.has_after, strict=True
+                        )
+                    ]
+                )
+        return [
+            None if None in values else "|".join(map(str, values)).encode()
+            for values in zip(*parts, strict=True)
+        ]
+
+
+class RowMapping:
+    """A JSONata mapping; its input is the row, as JSON has it."""
+
+    def __init__(self, contract: Contract, encoder: Encoder, source: str, path: Path) -> None:
+        self._contract, self._encoder = contract, encoder
+        self._mapping = EnvelopeMapping(contract, source, path)
+
+    def map(self, page: Page) -> Mapped:
+        """See :class:`PageMapping`."""
+        mapped = Mapped([])
+        for number, row in enumerate(json_rows(page)):
+            try:
+                envelope = self._mapping.envelope(row, now_micros()).as_dict()
+            except UnmappableError as error:
+                mapped.refused[number] = str(error)
+                continue
+            value = self._encoder.encode(envelope)
+            mapped.records.append((kafka_key(self._contract, envelope), value))
+        return mapped
+
+
+def json_rows(page: Page, rows: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """A page's rows as JSON has them: moments and decimals as text."""
+    table = page.rows if rows is None else page.rows.take(list(rows))
+    text = json.dumps(table.to_pylist(), default=_as_text)
+    loaded: list[dict[str, Any]] = json.loads(text)
+    return loaded
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _frame(rows: Any) -> pl.DataFrame:
+    return pl.DataFrame(rows)
+
+
+def _merged(after: pl.DataFrame, before: pl.DataFrame, gone: pl.Series) -> pl.DataFrame:
+    """The rows as last known: deleted ones as they were before."""
+    if not gone.any():
+        return after
+    columns = {
+        name: pl.select(
+            pl.when(gone).then(before[name] if name in before.columns else None).otherwise(values)
+        ).to_series()
+        for name, values in zip(after.columns, after.iter_columns(), strict=True)
+    }
+    return pl.DataFrame(columns)
+
+
+def _present(rows: Any) -> list[bool]:
+    """Which rows hold anything."""
+    frame = _frame(rows)
+    return frame.select(~pl.all_horizontal(pl.all().is_null())).to_series().to_list()
+
+
+def _only(made: Columns, rows: Sequence[int]) -> Columns:
+    def some(values: list[Any]) -> list[Any]:
+        return [values[row] for row in rows]
+
+    return Columns(
+        event_ids=some(made.event_ids),
+        ops=some(made.ops),
+        occurred_at=some(made.occurred_at),
+        ingested_at=some(made.ingested_at),
+        after={name: some(values) for name, values in made.after.items()},
+        before={n: some(v) for n, v in made.before.items()} if made.before is not None else None,
+        has_after=some(made.has_after) if made.has_after is not None else None,
+        has_before=some(made.has_before) if made.has_before is not None else None,
+    )

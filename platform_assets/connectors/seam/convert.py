@@ -1,0 +1,133 @@
+"""A column of foreign values as a contract's type: fast where the spelling is plain.
+
+What is plain is converted by Polars, all rows at once. Every other value is given to
+:func:`..mapping.convert`, one by one, so that both ways agree by construction; a property test
+compares them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import polars as pl
+
+from platform_assets.connectors.mapping import UnmappableError, convert
+from platform_assets.contracts.model import Column, LogicalType
+
+_EXACT = 2**53
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
+_PLAIN: Final = {
+    LogicalType.INTEGER: r"^[+-]?[0-9]{1,18}$",
+    # Fifteen digits are exact in a 64-bit float, whichever of them are decimals.
+    LogicalType.NUMBER: r"^[+-]?[0-9]{1,9}(?:\.[0-9]{1,6})?$",
+    LogicalType.DATE: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    LogicalType.TIMESTAMP: rf"^{_TIME}(?:\.[0-9]{{1,6}})?Z?$",
+}
+
+Converted = tuple[list[Any], dict[int, str]]
+"""Values as :class:`~..avro_codec.Columns` takes them (dates and moments as numbers), and what is
+wrong with the rows whose value is no such thing, by row."""
+
+
+def convert_column(values: pl.Series, column: Column) -> Converted:
+    """Convert a column.
+
+    Args:
+        values: of any type; its length is that of the page.
+        column: of the contract.
+
+    Returns:
+        As many values (None for empty text, null, and what is wrong), and the errors by row.
+    """
+    if values.dtype == pl.Categorical or isinstance(values.dtype, pl.Enum):
+        values = values.cast(pl.String)
+    if isinstance(values.dtype, (pl.Struct, pl.List, pl.Array)):
+        values = _as_json(values)
+    text = values.dtype == pl.String
+    fast = _of_text(values, column.type) if text else _of_typed(values, column.type)
+    result = fast.to_list()
+    errors: dict[int, str] = {}
+    for row in (fast.is_null() & values.is_not_null()).arg_true().to_list():
+        try:
+            result[row] = convert(column, _plain(values[row]))
+        except UnmappableError as error:
+            errors[row] = str(error)
+    return result, errors
+
+
+def _as_json(values: pl.Series) -> pl.Series:
+    """Nested values as JSON text."""
+    wrapped = pl.select(pl.struct(values.alias("value")).alias("whole"))["whole"]
+    text = wrapped.struct.json_encode()
+    # Unwrapped: {"value":...}
+    inner = text.str.slice(9).str.head(-1)
+    return pl.select(pl.when(values.is_not_null()).then(inner))[inner.name]
+
+
+def _of_text(values: pl.Series, kind: LogicalType) -> pl.Series:
+    """Plain spellings converted, all else null."""
+    if kind is LogicalType.STRING:
+        stripped = values.str.strip_chars(" \t\r\n")
+        # Python strips further blanks, and refuses NUL: those are for the careful way.
+        plain = ~stripped.str.contains(r"\x00|^\s|\s$|^[\x1c-\x1f]|[\x1c-\x1f]$") & (stripped != "")
+        return _where(plain, stripped)
+    if kind is LogicalType.BOOLEAN:
+        lowered = values.str.to_lowercase()
+        known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        return lowered.replace_strict(known, default=None, return_dtype=pl.Boolean)
+    # There is no year 0 in Python's calendar.
+    plain = _where(values.str.contains(_PLAIN[kind]) & ~values.str.starts_with("0000-"), values)
+    if kind is LogicalType.INTEGER:
+        return plain.cast(pl.Int64, strict=False)
+    if kind is LogicalType.NUMBER:
+        return plain.cast(pl.Float64, strict=False)
+    if kind is LogicalType.DATE:
+        return plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Int64)
+    moments = plain.str.strip_chars_end("Z").str.replace("T", " ", literal=True)
+    found = moments.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    # A leap second is no moment of Python's.
+    return _where(~moments.str.contains(":60"), found).cast(pl.Int64)
+
+
+def _of_typed(values: pl.Series, kind: LogicalType) -> pl.Series:  # noqa: PLR0911
+    dtype = values.dtype
+    if kind is LogicalType.INTEGER and dtype.is_integer():
+        return values.cast(pl.Int64, strict=False)
+    if kind is LogicalType.NUMBER and (dtype.is_integer() or dtype.is_decimal()):
+        safe = values.cast(pl.Float64, strict=False)
+        return _where(safe.abs() < _EXACT, safe)
+    if kind is LogicalType.NUMBER and dtype.is_float():
+        return _where(values.is_finite(), values.cast(pl.Float64))
+    if kind is LogicalType.BOOLEAN and dtype == pl.Boolean:
+        return values
+    if kind is LogicalType.DATE and dtype == pl.Date:
+        return values.cast(pl.Int32).cast(pl.Int64)
+    if kind is LogicalType.TIMESTAMP and isinstance(dtype, pl.Datetime):
+        return values.dt.cast_time_unit("us").cast(pl.Int64)
+    if kind is LogicalType.TIMESTAMP and dtype == pl.Date:
+        return values.cast(pl.Datetime("us")).cast(pl.Int64)
+    if kind is LogicalType.STRING and dtype.is_integer():
+        return values.cast(pl.String)
+    return pl.Series(values.name, [None] * len(values), dtype=pl.Int64)
+
+
+def _where(mask: pl.Series, values: pl.Series) -> pl.Series:
+    return pl.select(pl.when(mask).then(values))[values.name]
+
+
+def _plain(value: Any) -> Any:
+    """A typed value as the careful way takes it: numbers and text."""
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise UnmappableError(f"{value[:40]!r} is not UTF-8") from None
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

@@ -1,0 +1,238 @@
+"""Sources of any connector, read from their ``defs.yaml``; the rules that it obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from platform_assets.connectors.definition_errors import refused, wrong
+from platform_assets.connectors.mapping import compiled
+from platform_assets.connectors.seam.reader import ConnectorError
+from platform_assets.connectors.seam.rules import Rule
+from platform_assets.connectors.seam.types import ConnectorType, connector_type
+from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
+from platform_assets.core.yaml_lines import Document, read_all
+from platform_assets.sources import definition_files
+
+SOURCE = "platform_assets.graph.sources.Source"
+"""The component type of a source, as its ``defs.yaml`` names it."""
+
+KIND = "source"
+_DAY = 86_400
+
+
+class StreamFields(BaseModel):
+    """One stream of a source: what it feeds, and how its rows become events.
+
+    Attributes:
+        stream: as the connector names it (see ``weir sources discover``).
+        topic: that it feeds; its contract says the columns.
+        options: of the connector, for this stream.
+        columns: contract column -> source column, or a rule; the others are null.
+        identity: source columns (or rules) whose values name the event: those of a row's key, and
+            what tells two states of it apart, e.g. ``[id, updated_at]``.
+        occurred_at: source column (or rule) of the event's time.
+        op: what happened: ``c`` created, ``u`` updated, ``d`` deleted, ``r`` read.
+        mapping: JSONata file in the source's folder, instead of ``columns``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    stream: str = Field(min_length=1)
+    topic: str
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    columns: Mapping[str, str | Rule] = Field(default_factory=dict)
+    identity: Sequence[str | Rule] = ()
+    occurred_at: str | Rule | None = None
+    op: str | Rule = Rule(constant="c")
+    mapping: str = ""
+
+    @field_validator("topic")
+    @classmethod
+    def _is_topic(cls, value: str) -> str:
+        TopicName.parse(value)
+        return value
+
+    @field_validator("op")
+    @classmethod
+    def _is_op(cls, value: str | Rule) -> str | Rule:
+        return Rule(constant=value) if value in ("c", "u", "d", "r") else value
+
+    @model_validator(mode="after")
+    def _one_mapping(self) -> StreamFields:
+        if bool(self.mapping) == bool(self.columns):
+            raise ValueError("expected either `columns` or `mapping`")
+        if self.columns and not self.identity:
+            raise ValueError("expected `identity`: the columns that name an event")
+        if self.mapping and PurePosixPath(self.mapping).name != self.mapping:
+            raise ValueError("expected `mapping` to be the name of a file in the source's folder")
+        return self
+
+
+class SourceFields(BaseModel):
+    """The attributes of a source: all there is to say about it.
+
+    Attributes:
+        source: the instance's name, which is its folder's.
+        connector: its type; see ``weir connectors``.
+        owner: who answers for it.
+        config: of the connector; secrets by name only.
+        streams: what is read.
+        every_seconds: pause between two reads of a source that is polled.
+        version: of the connector type, where it is pinned.
+        group, description: shown with the asset.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    connector: str
+    owner: str
+    config: Mapping[str, Any] = Field(default_factory=dict)
+    streams: Sequence[StreamFields] = Field(min_length=1)
+    every_seconds: float = Field(default=60.0, ge=0.1, le=_DAY, allow_inf_nan=False)
+    version: str = ""
+    group: str = Field(default="sources", pattern=r"^[a-z][a-z0-9_]*$")
+    description: str = ""
+
+    @field_validator("owner")
+    @classmethod
+    def _is_owner(cls, value: str) -> str:
+        if not is_owner(value):
+            raise ValueError(f"{OWNER_RULE}, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _each_once(self) -> SourceFields:
+        names = [one.stream for one in self.streams]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"streams: {', '.join(twice)}: given twice")
+        return self
+
+
+@dataclass(frozen=True)
+class SourceDefinition:
+    """A source that can be opened.
+
+    Attributes:
+        fields: as its ``defs.yaml`` says.
+        type: of its connector.
+        config: checked by the type.
+        options: stream -> its options, checked by the type.
+        folder: of its ``defs.yaml``.
+    """
+
+    fields: SourceFields
+    type: ConnectorType
+    config: BaseModel
+    options: Mapping[str, BaseModel]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self.fields.source
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that it feeds."""
+        return tuple(dict.fromkeys(one.topic for one in self.fields.streams))
+
+    def stream(self, name: str) -> StreamFields:
+        """A stream by its name.
+
+        Raises:
+            ConnectorError: there is none.
+        """
+        for one in self.fields.streams:
+            if one.stream == name:
+                return one
+        known = ", ".join(one.stream for one in self.fields.streams)
+        raise ConnectorError(f"source {self.name}: no stream {name!r}", f"streams: {known}")
+
+
+def load_sources() -> Loaded[str, SourceDefinition]:
+    """The sources that can be used, by name; ``broken`` holds the others.
+
+    Folders of other component types are left out.
+    """
+
+    def one(path: Path) -> tuple[str, SourceDefinition | None]:
+        found = [
+            read_source(document)
+            for document in read_all(path, ConnectorError, KIND)
+            if is_source(document)
+        ]
+        return path.parent.name, found[0] if found else None
+
+    loaded = load_each(KIND, definition_files(), one)
+    sources: Loaded[str, SourceDefinition] = Loaded()
+    sources.update({name: source for name, source in loaded.items() if source is not None})
+    sources.broken = loaded.broken
+    return sources
+
+
+def is_source(document: Document) -> bool:
+    """Whether a document of a ``defs.yaml`` describes a source of a connector."""
+    return isinstance(document.data, dict) and document.data.get("type") == SOURCE
+
+
+def read_source(document: Document) -> SourceDefinition:
+    """The source that a ``defs.yaml`` describes.
+
+    Raises:
+        WeirError: an entry is missing, unknown or wrong; names file, line and rule.
+    """
+    attributes = document.data.get("attributes")
+    if not isinstance(attributes, dict):
+        raise ConnectorError(f"source {document.where()}: expected a mapping `attributes`")
+    if "{{" in str(attributes):
+        raise wrong(document, (), "templates are not resolved in a source", "name a secret instead")
+    try:
+        fields = SourceFields.model_validate(attributes)
+    except ValidationError as error:
+        raise refused(document, error, SourceFields) from error
+    folder = document.path.parent
+    if fields.source != folder.name:
+        raise wrong(
+            document, ("source",), f"{fields.source!r}, but its folder is {folder.name!r}",
+            "give both one name",
+        )  # fmt: skip
+    try:
+        kind = connector_type(fields.connector)
+    except ConnectorError as error:
+        raise wrong(document, ("connector",), error.message, error.hint) from error
+    if fields.version not in ("", kind.version):
+        raise wrong(
+            document, ("version",), f"{fields.version!r} is asked for, {kind.version!r} is here",
+            "read what changed in `weir connectors`, then pin the new one",
+        )  # fmt: skip
+    config = _checked(document, kind.config, fields.config, ("config",))
+    options: dict[str, BaseModel] = {}
+    for number, stream in enumerate(fields.streams):
+        place = ("streams", number)
+        options[stream.stream] = _checked(
+            document, kind.stream, stream.options, (*place, "options")
+        )
+        if stream.mapping:
+            try:
+                compiled(fields.source, folder / stream.mapping)
+            except WeirError as error:
+                raise wrong(document, (*place, "mapping"), error.message, error.hint) from error
+    return SourceDefinition(fields, kind, config, options, folder)
+
+
+def _checked(
+    document: Document, model: type[BaseModel], given: Mapping[str, Any], place: tuple[Any, ...]
+) -> BaseModel:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise refused(document, error, model, place) from error

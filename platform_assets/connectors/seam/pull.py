@@ -1,0 +1,275 @@
+"""Reading a source into the log: page by page, each with its cursor in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_assets.connectors.avro_codec import Encoder
+from platform_assets.connectors.produce import Record
+from platform_assets.connectors.publish import ensure_topics
+from platform_assets.connectors.seam import cursors
+from platform_assets.connectors.seam.columns import (
+    ColumnarMapping,
+    PageMapping,
+    RowMapping,
+    json_rows,
+)
+from platform_assets.connectors.seam.cursors import Place
+from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
+from platform_assets.connectors.seam.reader import ConnectorError, Context, Page, Reader
+from platform_assets.connectors.seam.rules import Rule
+from platform_assets.connectors.seam.transaction import LARGEST, SourceLog
+from platform_assets.contracts.load import load_contracts
+from platform_assets.contracts.model import Contract
+from platform_assets.core.naming import TopicName
+from platform_assets.core.settings import Settings
+
+_LARGEST_DEAD_LETTER = 512 * 1024
+_LONGEST_REASON = 2000
+_SHOWN_REASONS = 5
+
+
+@dataclass
+class StreamOutcome:
+    """What became of one stream in one read.
+
+    Attributes:
+        stream, topic: whose.
+        records: rows committed as events.
+        dead_letters: rows committed to the dead-letter topic.
+        pages: transactions.
+        bytes: of the records' values.
+        reasons: the first few reasons for dead letters.
+        lag: seconds behind the source after the last page; None: not known.
+        error: why it stopped early, or None.
+    """
+
+    stream: str
+    topic: str
+    records: int = 0
+    dead_letters: int = 0
+    pages: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+    lag: float | None = None
+    error: str | None = None
+
+
+Told = Callable[[StreamOutcome], None]
+"""Called after each committed page."""
+
+
+def open_reader(
+    settings: Settings, source: SourceDefinition, stop: threading.Event | None = None
+) -> Reader:
+    """The source's reader; it connects at its first call.
+
+    Raises:
+        ConnectorError: a secret is missing.
+    """
+    context = Context(
+        settings, source.name, source.folder, source.options, stop or threading.Event()
+    )
+    return source.type.open(source.config, context)
+
+
+def mapping_of(
+    source: SourceDefinition, stream: StreamFields, contract: Contract, schema_id: int
+) -> PageMapping:
+    """How a stream's pages become records.
+
+    Raises:
+        ConnectorError: the mapping names a column that the contract lacks.
+        WeirError: the JSONata file cannot be used.
+    """
+    encoder = Encoder(contract, schema_id, source.name)
+    if stream.mapping:
+        return RowMapping(contract, encoder, source.name, source.folder / stream.mapping)
+    known = {column.name for column in contract.payload_columns}
+    if unknown := sorted(set(stream.columns) - known):
+        raise ConnectorError(
+            f"source {source.name}, stream {stream.stream}: no column {unknown[0]!r} in the "
+            f"contract of {contract.topic}",
+            f"its columns: {', '.join(sorted(known))}",
+        )
+    return ColumnarMapping(
+        contract,
+        encoder,
+        source.name,
+        columns={name: Rule.of(rule) for name, rule in stream.columns.items()},
+        identity=[Rule.of(rule) for rule in stream.identity],
+        occurred_at=Rule.of(stream.occurred_at) if stream.occurred_at is not None else None,
+        op=Rule.of(stream.op),
+        loose=source.type.loose,
+    )
+
+
+def contract_of(source: SourceDefinition, stream: StreamFields) -> Contract:
+    """The contract of a stream's topic.
+
+    Raises:
+        ConnectorError: there is none.
+        ContractError: it cannot be used.
+    """
+    try:
+        return load_contracts()[TopicName.parse(stream.topic)]
+    except KeyError:
+        raise ConnectorError(
+            f"source {source.name}: no contract for topic {stream.topic}",
+            f"add {stream.topic}.yaml to its folder: `weir sources discover {source.name}` "
+            "drafts one",
+        ) from None
+
+
+def pull(
+    settings: Settings,
+    source: SourceDefinition,
+    *,
+    streams: Sequence[str] = (),
+    stop: threading.Event | None = None,
+    told: Told | None = None,
+) -> list[StreamOutcome]:
+    """Read a source from its cursors until it has no more, or ``stop`` is set.
+
+    A stream that fails keeps what was committed before; the others are read all the same.
+
+    Args:
+        settings: where the servers are.
+        source: what is read.
+        streams: only these; all by default.
+        stop: ends the read after the current page.
+        told: called after each committed page.
+
+    Returns:
+        What became of each stream; one that failed has its ``error``.
+
+    Raises:
+        ConnectorError: an unknown stream, or the source cannot be opened.
+        FencedError: another run of the source has begun.
+        WeirError: a server does not answer or refuses.
+    """
+    stop = stop or threading.Event()
+    wanted = [source.stream(name) for name in streams] or list(source.fields.streams)
+    contracts = {one.stream: contract_of(source, one) for one in wanted}
+    ids = ensure_topics(settings, {c.topic: c for c in contracts.values()}.values())
+    outcomes: list[StreamOutcome] = []
+    with (
+        closing(open_reader(settings, source, stop)) as reader,
+        SourceLog(settings, source.name) as log,
+    ):
+        known = cursors.read(settings)
+        for one in wanted:
+            contract = contracts[one.stream]
+            outcome = StreamOutcome(one.stream, one.topic)
+            outcomes.append(outcome)
+            if stop.is_set():
+                break
+            try:
+                mapping = mapping_of(source, one, contract, ids[contract.topic])
+                pages = reader.read(one.stream, known.get((source.name, one.stream)))
+                for page in pages:
+                    begun = time.monotonic()
+                    _commit(log, source.name, one, contract, mapping, page, outcome)
+                    outcome.seconds += time.monotonic() - begun
+                    if told is not None:
+                        told(outcome)
+                    if stop.is_set():
+                        break
+            except ConnectorError as error:
+                if log.lost:
+                    raise
+                outcome.error = str(error)
+    return outcomes
+
+
+def preview(
+    settings: Settings, source: SourceDefinition, stream: str, rows: int = 10
+) -> Iterator[tuple[dict[str, Any], str | None]]:
+    """The first rows of a stream, and why each cannot be mapped; nothing is sent or committed.
+
+    Raises:
+        ConnectorError: as :func:`pull`.
+    """
+    one = source.stream(stream)
+    contract = contract_of(source, one)
+    mapping = mapping_of(source, one, contract, 1)
+    stop = threading.Event()
+    left = rows
+    with closing(open_reader(settings, source, stop)) as reader:
+        for page in reader.read(stream, None):
+            some = Page(page.rows.slice(0, left), None, ops=page.ops[:left])
+            refused = mapping.map(some).refused
+            for number, row in enumerate(json_rows(some)):
+                yield row, refused.get(number)
+            left -= some.rows.num_rows
+            if left <= 0:
+                stop.set()
+                return
+
+
+def _commit(
+    log: SourceLog,
+    source: str,
+    stream: StreamFields,
+    contract: Contract,
+    mapping: PageMapping,
+    page: Page,
+    outcome: StreamOutcome,
+) -> None:
+    mapped = mapping.map(page)
+    topic = str(contract.topic)
+    records, letters, size = [], [], 0
+    for key, value in mapped.records:
+        weight = len(key or b"") + len(value)
+        if weight > LARGEST:
+            reason = f"a record of {weight:,} bytes; at most {LARGEST:,} are sent"
+            letters.append((key.decode() if key else "", value, reason))
+            continue
+        size += weight
+        records.append(Record(topic, key, value))
+    rows = sorted(mapped.refused)
+    for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
+        place = page.places[row] if page.places else f"row {row + 1} of a page"
+        letters.append((place, json.dumps(told, sort_keys=True).encode(), mapped.refused[row]))
+    letters += [(one.place, one.raw, one.reason) for one in page.refused]
+    made = [_dead_letter(source, stream, contract, *letter) for letter in letters]
+    places = [] if page.cursor is None else [Place(source, stream.stream, page.cursor)]
+    if records or made or places:
+        log.commit([*records, *made], places)
+    if page.acknowledge is not None:
+        page.acknowledge()
+    outcome.records += len(records)
+    outcome.dead_letters += len(made)
+    outcome.pages += 1
+    outcome.bytes += size
+    outcome.lag = page.lag
+    for place, _, reason in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
+        outcome.reasons.append(f"{stream.stream}, {place}: {reason}")
+
+
+def _dead_letter(
+    source: str, stream: StreamFields, contract: Contract, place: str, raw: bytes, reason: str
+) -> Record:
+    headers = {
+        "reason": f"{source}, {stream.stream}, {place}: {reason}"[:_LONGEST_REASON],
+        "source": source,
+        "stream": stream.stream,
+        "source_topic": str(contract.topic),
+        "place": place,
+        "source_bytes": str(len(raw)),
+    }
+    digest = hashlib.sha256(place.encode() + b"\0" + raw).hexdigest()[:32]
+    return Record(
+        contract.topic.dead_letters,
+        f"{source}/{stream.stream}/{digest}".encode(),
+        raw[:_LARGEST_DEAD_LETTER],
+        tuple((name, value.encode()) for name, value in headers.items()),
+    )

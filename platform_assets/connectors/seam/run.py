@@ -1,0 +1,148 @@
+"""All sources at once: each in a thread, polled or live, paused and resumed, backing off alone."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from platform_assets.connectors.seam.definition import SourceDefinition
+from platform_assets.connectors.seam.pull import StreamOutcome, pull
+from platform_assets.connectors.seam.state import SourceStates
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+
+LONGEST_BACKOFF_SECONDS = 300.0
+_PAUSES_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """A stream's page, or the end of its read.
+
+    Attributes:
+        source: whose.
+        outcome: what was committed since the last time it was told; ``error`` where it failed.
+    """
+
+    source: str
+    outcome: StreamOutcome
+
+
+class SourceLoop:
+    """Reads sources until it is asked to stop.
+
+    Args:
+        settings: where the servers are.
+        sources: by name.
+    """
+
+    def __init__(self, settings: Settings, sources: Mapping[str, SourceDefinition]) -> None:
+        self._settings, self._sources = settings, sources
+        self._states = SourceStates(settings)
+        self._stop = threading.Event()
+        self._stops = {name: threading.Event() for name in sources}
+        self._paused: set[str] = set()
+        self._told: queue.Queue[Told] = queue.Queue()
+
+    def stop(self) -> None:
+        """Ask all sources to end after their page."""
+        self._stop.set()
+        for event in self._stops.values():
+            event.set()
+
+    def steps(self, seconds: float) -> Iterator[Told | None]:
+        """What is committed, as it comes; None after so many seconds without anything.
+
+        Ends when :meth:`stop` was called and every source has ended.
+        """
+        threads = [
+            threading.Thread(target=self._keep, args=(source,), name=f"source-{name}", daemon=True)
+            for name, source in self._sources.items()
+        ]
+        for thread in threads:
+            thread.start()
+        asked = 0.0
+        try:
+            while any(thread.is_alive() for thread in threads) or not self._told.empty():
+                if time.monotonic() - asked > _PAUSES_SECONDS and not self._stop.is_set():
+                    asked = time.monotonic()
+                    self._obey_pauses()
+                try:
+                    yield self._told.get(timeout=seconds)
+                except queue.Empty:
+                    yield None
+        finally:
+            self.stop()
+            for thread in threads:
+                thread.join(timeout=60)
+            self._states.close()
+
+    def _obey_pauses(self) -> None:
+        try:
+            paused = set(self._states.pauses())
+        except WeirError:
+            return  # asked again in a moment
+        for name in paused - self._paused:
+            if name in self._stops:
+                self._stops[name].set()
+        self._paused = paused
+
+    def _keep(self, source: SourceDefinition) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            if source.name in self._paused:
+                self._stop.wait(1.0)
+                continue
+            stop = threading.Event()
+            self._stops[source.name] = stop
+            if self._stop.is_set():
+                return
+            failed = self._read(source, stop)
+            failures = failures + 1 if failed else 0
+            pause = source.fields.every_seconds if not source.type.live else 1.0
+            if failures:
+                pause = min(LONGEST_BACKOFF_SECONDS, max(1.0, pause) * 2.0 ** min(failures - 1, 9))
+            self._stop.wait(pause)
+
+    def _read(self, source: SourceDefinition, stop: threading.Event) -> bool:
+        """Read once; whether any stream failed."""
+        before: dict[str, StreamOutcome] = {}
+
+        def told(outcome: StreamOutcome) -> None:
+            self._tell(source.name, _since(outcome, before.get(outcome.stream)))
+            before[outcome.stream] = replace(outcome)
+
+        try:
+            outcomes = pull(self._settings, source, stop=stop, told=told)
+        except WeirError as error:
+            for one in source.fields.streams:
+                self._tell(source.name, StreamOutcome(one.stream, one.topic, error=str(error)))
+            return True
+        for outcome in outcomes:
+            self._tell(source.name, _since(outcome, before.get(outcome.stream)))
+        return any(outcome.error for outcome in outcomes)
+
+    def _tell(self, source: str, outcome: StreamOutcome) -> None:
+        # The log has the rows; the sums are for people.
+        with contextlib.suppress(WeirError):
+            self._states.add(source, outcome)
+        self._told.put(Told(source, outcome))
+
+
+def _since(outcome: StreamOutcome, before: StreamOutcome | None) -> StreamOutcome:
+    """What is new in a growing outcome."""
+    if before is None:
+        return replace(outcome)
+    return replace(
+        outcome,
+        records=outcome.records - before.records,
+        dead_letters=outcome.dead_letters - before.dead_letters,
+        pages=outcome.pages - before.pages,
+        bytes=outcome.bytes - before.bytes,
+        seconds=outcome.seconds - before.seconds,
+        reasons=outcome.reasons[len(before.reasons) :],
+    )

@@ -1,0 +1,172 @@
+"""How sources fare and what people asked of them: tables in the ledger's database."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from platform_assets.connectors.revisions import REVISIONS
+from platform_assets.connectors.seam.pull import StreamOutcome
+from platform_assets.core.databases import LONG, Database
+from platform_assets.core.settings import Settings
+
+_COLUMNS: Final = (
+    "source, stream, topic, records, dead_letters, bytes, busy_seconds, read_at, row_at, "
+    "lag_seconds, error, error_at, failures"
+)
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """How one stream fares.
+
+    Attributes:
+        source, stream, topic: whose.
+        records, dead_letters, bytes: committed so far.
+        busy_seconds: spent on mapping and committing them.
+        read_at: when it was last read to its end, or to the end of a page.
+        row_at: when its last rows were committed.
+        lag_seconds: how far behind the source, where that is known.
+        error, error_at: the last error since the last good read.
+        failures: reads in a row that failed.
+    """
+
+    source: str
+    stream: str
+    topic: str
+    records: int = 0
+    dead_letters: int = 0
+    bytes: int = 0
+    busy_seconds: float = 0.0
+    read_at: datetime | None = None
+    row_at: datetime | None = None
+    lag_seconds: float | None = None
+    error: str | None = None
+    error_at: datetime | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A source that a person has paused."""
+
+    source: str
+    reason: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a person did to a source."""
+
+    at: datetime
+    who: str
+    source: str
+    action: str
+    detail: str
+
+
+class SourceStates:
+    """The states of all sources; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(settings, "ledger", REVISIONS, connections=4, patience=LONG)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._database.close()
+
+    def add(self, source: str, outcome: StreamOutcome) -> None:
+        """Add what a read committed, and whether it failed."""
+        failed = outcome.error is not None
+        with self._database.borrow() as connection:
+            connection.execute(
+                """
+                insert into source_stream as s (source, stream, topic, records, dead_letters,
+                    bytes, busy_seconds, read_at, row_at, lag_seconds, error, error_at, failures)
+                values (%(source)s, %(stream)s, %(topic)s, %(records)s, %(letters)s, %(bytes)s,
+                    %(seconds)s, case when %(failed)s then null else now() end,
+                    case when %(records)s > 0 then now() end, %(lag)s, %(error)s,
+                    case when %(failed)s then now() end, %(failed)s::int)
+                on conflict (source, stream) do update set
+                    topic = excluded.topic,
+                    records = s.records + excluded.records,
+                    dead_letters = s.dead_letters + excluded.dead_letters,
+                    bytes = s.bytes + excluded.bytes,
+                    busy_seconds = s.busy_seconds + excluded.busy_seconds,
+                    read_at = coalesce(excluded.read_at, s.read_at),
+                    row_at = coalesce(excluded.row_at, s.row_at),
+                    lag_seconds = excluded.lag_seconds,
+                    error = excluded.error,
+                    error_at = excluded.error_at,
+                    failures = case when %(failed)s then s.failures + 1 else 0 end
+                """,
+                {
+                    "source": source,
+                    "stream": outcome.stream,
+                    "topic": outcome.topic,
+                    "records": outcome.records,
+                    "letters": outcome.dead_letters,
+                    "bytes": outcome.bytes,
+                    "seconds": outcome.seconds,
+                    "lag": outcome.lag,
+                    "failed": failed,
+                    "error": outcome.error,
+                },
+            )
+
+    def streams(self) -> list[StreamState]:
+        """All streams that were ever read, by source and name."""
+        query = f"select {_COLUMNS} from source_stream order by source, stream"  # noqa: S608
+        with self._database.borrow() as connection:
+            return [StreamState(*row) for row in connection.execute(query).fetchall()]
+
+    def pauses(self) -> dict[str, Pause]:
+        """The sources that are paused."""
+        query = "select source, reason, paused_by, paused_at from source_pause"
+        with self._database.borrow() as connection:
+            return {row[0]: Pause(*row) for row in connection.execute(query).fetchall()}
+
+    def pause(self, source: str, reason: str) -> None:
+        """Pause a source; a running read ends after its page."""
+        with self._database.borrow() as connection, connection.transaction():
+            connection.execute(
+                "insert into source_pause (source, reason, paused_by) values (%s, %s, %s)"
+                " on conflict (source) do update set reason = excluded.reason,"
+                " paused_by = excluded.paused_by, paused_at = now()",
+                (source, reason, getpass.getuser()),
+            )
+            self._note(connection, source, "pause", reason)
+
+    def resume(self, source: str) -> bool:
+        """Resume a source; whether it was paused."""
+        with self._database.borrow() as connection, connection.transaction():
+            query = "delete from source_pause where source = %s returning source"
+            found = connection.execute(query, (source,)).fetchone()
+            if found:
+                self._note(connection, source, "resume", "")
+        return found is not None
+
+    def note(self, source: str, action: str, detail: str = "") -> None:
+        """Remember what a person did."""
+        with self._database.borrow() as connection:
+            self._note(connection, source, action, detail)
+
+    def audit(self, source: str = "", limit: int = 100) -> Sequence[Action]:
+        """The latest actions, newest first."""
+        query = (
+            "select at, who, source, action, detail from source_audit"
+            " where %(source)s = '' or source = %(source)s order by id desc limit %(limit)s"
+        )
+        with self._database.borrow() as connection:
+            rows = connection.execute(query, {"source": source, "limit": limit}).fetchall()
+        return [Action(*row) for row in rows]
+
+    @staticmethod
+    def _note(connection: object, source: str, action: str, detail: str) -> None:
+        query = "insert into source_audit (who, source, action, detail) values (%s, %s, %s, %s)"
+        connection.execute(query, (getpass.getuser(), source, action, detail))  # type: ignore[attr-defined]

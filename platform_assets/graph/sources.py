@@ -1,0 +1,103 @@
+"""The component of a source of any connector: its asset, and a job that reads it once."""
+
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
+from collections.abc import Sequence
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSelection,
+    Component,
+    ComponentLoadContext,
+    Config,
+    Definitions,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    Resolvable,
+    asset,
+    define_asset_job,
+    in_process_executor,
+)
+from pydantic import Field
+
+from platform_assets.connectors.seam.definition import SourceFields, load_sources
+from platform_assets.connectors.seam.types import connector_type
+from platform_assets.graph.lineage import source_key
+
+
+class PullConfig(Config):
+    """Options of one read."""
+
+    streams: list[str] = Field(default=[], description="Only these streams.")
+
+
+class Source(Component, SourceFields, Resolvable):
+    """A source of any connector: pages of rows, mapped to events, each with its cursor."""
+
+    def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
+        """The asset, and the job that reads the source once; the sources run reads it on and on."""
+        read = self._asset()
+        job = define_asset_job(
+            f"read_{self.source}",
+            AssetSelection.assets(read),
+            description=f"Reads {self.source} from its cursors until it has no more.",
+            executor_def=in_process_executor,
+        )
+        return Definitions(assets=[read], jobs=[job])
+
+    def _asset(self) -> AssetsDefinition:
+        kind = connector_type(self.connector)
+
+        @asset(
+            key=source_key(self.source),
+            group_name=self.group,
+            kinds={kind.kind.value, "kafka"},
+            owners=[self.owner],
+            description=self.description or kind.title,
+            metadata={
+                "connector": kind.name,
+                "maturity": kind.maturity.value,
+                "topics": [stream.topic for stream in self.streams],
+                "every_seconds": self.every_seconds,
+            },
+        )
+        def rows(context: AssetExecutionContext, config: PullConfig) -> MaterializeResult[None]:
+            from platform_assets.connectors.seam.pull import pull
+            from platform_assets.connectors.seam.state import SourceStates
+            from platform_assets.core.settings import get_settings
+
+            settings = get_settings()
+            outcomes = pull(
+                settings,
+                load_sources()[self.source],
+                streams=config.streams,
+                told=lambda one: context.log.info(f"{one.stream}: {one.records} records"),
+            )
+            states = SourceStates(settings)
+            for outcome in outcomes:
+                states.add(self.source, outcome)
+            states.close()
+            failed = [f"{one.stream}: {one.error}" for one in outcomes if one.error]
+            if failed:
+                raise Failure("; ".join(failed), metadata=read_metadata(outcomes))
+            return MaterializeResult(metadata=read_metadata(outcomes))
+
+        return rows
+
+
+def read_metadata(outcomes: Sequence[Any]) -> dict[str, Any]:
+    """What a read did, for people: sums over its streams."""
+    reasons = [reason for one in outcomes for reason in one.reasons]
+    lags = [one.lag for one in outcomes if one.lag is not None]
+    found: dict[str, Any] = {
+        "records": sum(one.records for one in outcomes),
+        "dead_letters": sum(one.dead_letters for one in outcomes),
+        "pages": sum(one.pages for one in outcomes),
+        "bytes": sum(one.bytes for one in outcomes),
+        "dead_letter_reasons": MetadataValue.md("\n".join(f"- {r}" for r in reasons[:20])),
+    }
+    if lags:
+        found["lag_seconds"] = round(max(lags), 3)
+    return found

@@ -1,0 +1,1 @@
+"""Connectors against real servers and emulators; what they all do is in ``behaviour.py``."""
