@@ -139,7 +139,8 @@ def pull(
 ) -> list[StreamOutcome]:
     """Read a source from its cursors until it has no more, or ``stop`` is set.
 
-    A stream that fails keeps what was committed before; the others are read all the same.
+    A stream that fails keeps what was committed before; the others are read all the same. A live
+    source is read one stream at a time, as a stream of it has no end: name it.
 
     Args:
         settings: where the servers are.
@@ -152,18 +153,25 @@ def pull(
         What became of each stream; one that failed has its ``error``.
 
     Raises:
-        ConnectorError: an unknown stream, or the source cannot be opened.
+        ConnectorError: an unknown stream, several streams of a live source, or the source cannot
+            be opened.
         FencedError: another run of the source has begun.
         WeirError: a server does not answer or refuses.
     """
     stop = stop or threading.Event()
     wanted = [source.stream(name) for name in streams] or list(source.fields.streams)
+    if source.type.live and len(wanted) > 1:
+        raise ConnectorError(
+            f"source {source.name}: {len(wanted)} streams of a live source in one read",
+            "read each of them in a thread",
+        )
     contracts = {one.stream: contract_of(source, one) for one in wanted}
     ids = ensure_topics(settings, {c.topic: c for c in contracts.values()}.values())
     outcomes: list[StreamOutcome] = []
+    owner = f"{source.name}/{wanted[0].stream}" if source.type.live else source.name
     with (
         closing(open_reader(settings, source, stop)) as reader,
-        SourceLog(settings, source.name) as log,
+        SourceLog(settings, owner) as log,
     ):
         known = cursors.read(settings)
         for one in wanted:

@@ -1,4 +1,7 @@
-"""All sources at once: each in a thread, polled or live, paused and resumed, backing off alone."""
+"""All sources at once, polled or live, paused and resumed, backing off alone.
+
+A source that is polled has a thread; a live one has a thread for each stream, which has no end.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 
 LONGEST_BACKOFF_SECONDS = 300.0
+LONGEST_LIVE_SECONDS = 15.0
+"""The same for a live source: while it waits, its senders are turned away."""
 _PAUSES_SECONDS = 5.0
 
 
@@ -44,14 +49,14 @@ class SourceLoop:
         self._settings, self._sources = settings, sources
         self._states = SourceStates(settings)
         self._stop = threading.Event()
-        self._stops = {name: threading.Event() for name in sources}
+        self._stops: dict[tuple[str, str], threading.Event] = {}
         self._paused: set[str] = set()
         self._told: queue.Queue[Told] = queue.Queue()
 
     def stop(self) -> None:
         """Ask all sources to end after their page."""
         self._stop.set()
-        for event in self._stops.values():
+        for event in list(self._stops.values()):
             event.set()
 
     def steps(self, seconds: float) -> Iterator[Told | None]:
@@ -60,8 +65,11 @@ class SourceLoop:
         Ends when :meth:`stop` was called and every source has ended.
         """
         threads = [
-            threading.Thread(target=self._keep, args=(source,), name=f"source-{name}", daemon=True)
+            threading.Thread(
+                target=self._keep, args=(source, stream), name=f"source-{name}", daemon=True
+            )
             for name, source in self._sources.items()
+            for stream in _threads(source)
         ]
         for thread in threads:
             thread.start()
@@ -86,30 +94,33 @@ class SourceLoop:
             paused = set(self._states.pauses())
         except WeirError:
             return  # asked again in a moment
-        for name in paused - self._paused:
-            if name in self._stops:
-                self._stops[name].set()
+        new = paused - self._paused
         self._paused = paused
+        for (name, _), event in list(self._stops.items()):
+            if name in new:
+                event.set()
 
-    def _keep(self, source: SourceDefinition) -> None:
+    def _keep(self, source: SourceDefinition, stream: str) -> None:
         failures = 0
         while not self._stop.is_set():
+            # First: whoever pauses or stops from here on finds it.
+            stop = self._stops[source.name, stream] = threading.Event()
+            if self._stop.is_set():
+                return
             if source.name in self._paused:
                 self._stop.wait(1.0)
                 continue
-            stop = threading.Event()
-            self._stops[source.name] = stop
-            if self._stop.is_set():
-                return
-            failed = self._read(source, stop)
+            failed = self._read(source, stream, stop)
             failures = failures + 1 if failed else 0
             pause = source.fields.every_seconds if not source.type.live else 1.0
             if failures:
-                pause = min(LONGEST_BACKOFF_SECONDS, max(1.0, pause) * 2.0 ** min(failures - 1, 9))
+                longest = LONGEST_LIVE_SECONDS if source.type.live else LONGEST_BACKOFF_SECONDS
+                pause = min(longest, max(1.0, pause) * 2.0 ** min(failures - 1, 9))
             self._stop.wait(pause)
 
-    def _read(self, source: SourceDefinition, stop: threading.Event) -> bool:
+    def _read(self, source: SourceDefinition, stream: str, stop: threading.Event) -> bool:
         """Read once; whether any stream failed."""
+        wanted = [stream] if stream else [one.stream for one in source.fields.streams]
         before: dict[str, StreamOutcome] = {}
 
         def told(outcome: StreamOutcome) -> None:
@@ -117,9 +128,9 @@ class SourceLoop:
             before[outcome.stream] = replace(outcome)
 
         try:
-            outcomes = pull(self._settings, source, stop=stop, told=told)
+            outcomes = pull(self._settings, source, streams=wanted, stop=stop, told=told)
         except WeirError as error:
-            for one in source.fields.streams:
+            for one in map(source.stream, wanted):
                 self._tell(source.name, StreamOutcome(one.stream, one.topic, error=str(error)))
             return True
         for outcome in outcomes:
@@ -131,6 +142,11 @@ class SourceLoop:
         with contextlib.suppress(WeirError):
             self._states.add(source, outcome)
         self._told.put(Told(source, outcome))
+
+
+def _threads(source: SourceDefinition) -> tuple[str, ...]:
+    """What has a thread: each stream of a live source; all of another one, as ``""``."""
+    return tuple(one.stream for one in source.fields.streams) if source.type.live else ("",)
 
 
 def _since(outcome: StreamOutcome, before: StreamOutcome | None) -> StreamOutcome:
