@@ -1,13 +1,17 @@
 """The source instances: each is one folder, and everything about it is in there.
 
 Belongs here: ``<name>/defs.yaml``, the mapping, and the contract of a topic that only this source
-feeds. Does not belong here: code; component types are in ``graph/components.py``, the reading of
-files in ``connectors/``.
+feeds. Does not belong here: code; component types are in ``graph``, what reads a source in
+``connectors``. ``WEIR_SOURCES`` names further folders of such folders.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+VARIABLE = "WEIR_SOURCES"
+"""Environment variable: folders of source folders, beside this one, as ``PATH`` lists them."""
 
 
 def definition_files() -> list[Path]:
@@ -23,5 +27,11 @@ def contract_files() -> list[Path]:
 
 def _folders() -> list[Path]:
     # The package's own search path: a folder that is added there is read and imported alike.
-    found = (path for root in __path__ for path in Path(root).iterdir() if path.is_dir())
+    given = (
+        str(Path(one).expanduser()) for one in os.environ.get(VARIABLE, "").split(os.pathsep) if one
+    )
+    __path__.extend(one for one in given if one not in __path__)
+    roots = (Path(root) for root in __path__)
+    # Beside the package's own folder, one that is named may not be there yet.
+    found = (path for root in roots if root.is_dir() for path in root.iterdir() if path.is_dir())
     return sorted(path for path in found if path.name[0] not in "._" and any(path.iterdir()))
