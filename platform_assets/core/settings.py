@@ -142,6 +142,11 @@ class Settings(BaseSettings):
     slack_url: str = "https://slack.com/api/"
     slack_secret_name: str = "WEIR_SLACK_TOKEN"
 
+    webhook_host: str = LOOPBACK
+    """Address on which the receiver of webhooks listens."""
+    webhook_port: int = 0
+    webhook_url: str = ""
+    """Address under which senders reach it, through a proxy that speaks TLS."""
     mlflow_uri: str = ""
     """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
     models_root: str = ""
@@ -180,6 +185,7 @@ class Settings(BaseSettings):
             "portal_url": f"http://{LOOPBACK}:{base + 9}",
             "models_root": str(home / "models"),
             "models_port": base + 10,
+            "webhook_port": base + 13,
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
 

@@ -31,7 +31,7 @@ def test_two_calls_never_share_a_port(tmp_path: Path) -> None:
 def test_a_block_holds_every_port_of_the_settings(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, port_base=ports.FIRST)
     used = [port for server in catalogue(settings).values() for port in server.ports]
-    used += [settings.portal_port, settings.models_port]
+    used += [settings.portal_port, settings.models_port, settings.webhook_port]
     assert min(used) >= ports.FIRST
     assert max(used) < ports.FIRST + ports.BLOCK
 

@@ -1,0 +1,26 @@
+"""Webhooks: signed deliveries over HTTP, answered when they are in the log.
+
+Belongs here: the type ``webhook``. Does not belong here: messages that Weir sends
+(:mod:`platform_assets.messaging`).
+"""
+
+from platform_assets.connectors.kinds.webhook.reader import (
+    WebhookConfig,
+    WebhookReader,
+    WebhookStream,
+)
+from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+TYPES = (
+    ConnectorType(
+        name="webhook",
+        title="Webhooks (Standard Webhooks, GitHub, Stripe, Shopify, Slack, any HMAC)",
+        kind=Kind.WEBHOOK,
+        maturity=Maturity.REAL,
+        config=WebhookConfig,
+        open=WebhookReader,
+        stream=WebhookStream,
+        loose=True,
+        live=True,
+    ),
+)

@@ -1,0 +1,206 @@
+"""Deliveries as rows: what waits at an address becomes a page, and is answered after its commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from platform_assets.connectors.kinds.webhook.endpoint import Delivery, Endpoint, Limits
+from platform_assets.connectors.kinds.webhook.receiver import receiver_of
+from platform_assets.connectors.kinds.webhook.signatures import SCHEMES, Scheme
+from platform_assets.connectors.seam.documents import WIDEST, document_table
+from platform_assets.connectors.seam.reader import (
+    ConnectorError,
+    Context,
+    Cursor,
+    Page,
+    Refused,
+    Stream,
+)
+from platform_assets.core.errors import WeirError
+from platform_assets.core.secrets import read_secret
+
+_PATIENCE_SECONDS = 0.2
+_SECRETS_EVERY_SECONDS = 30.0
+_MIB = 2**20
+
+
+class WebhookConfig(BaseModel):
+    """Who sends, and what is taken.
+
+    Attributes:
+        scheme: how they sign: one that is known, or ``custom``.
+        custom: the scheme, where it is ``custom``.
+        secrets: names of secrets; each of them may sign, so that one can follow another.
+        tolerance_seconds: by which the signed moment of a delivery may differ from now.
+        body_bytes: of a body, at most.
+        answer_seconds: after which a sender is told to come again, if Kafka has not answered.
+        waiting: deliveries that wait for Kafka, at most; further ones are told to come again.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheme: Literal["standard", "github", "stripe", "shopify", "slack", "custom"] = "standard"
+    custom: Scheme | None = None
+    secrets: Sequence[str] = Field(min_length=1)
+    tolerance_seconds: float = Field(default=300, gt=0, le=3600)
+    body_bytes: int = Field(default=_MIB, ge=1, le=25 * _MIB)
+    answer_seconds: float = Field(default=8, gt=0, le=60)
+    waiting: int = Field(default=2_000, ge=1, le=4_000)
+
+    @model_validator(mode="after")
+    def _custom(self) -> WebhookConfig:
+        if (self.scheme == "custom") != (self.custom is not None):
+            raise ValueError("expected `custom` where `scheme` is custom, and only there")
+        return self
+
+
+class WebhookStream(BaseModel):
+    """What is kept.
+
+    Attributes:
+        headers: names of HTTP headers; fields of the column ``_headers``, in lower case with
+            ``_`` for ``-``.
+        page_rows: deliveries that are committed together, at most.
+        linger_seconds: to wait for more of them once there is one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    headers: Sequence[str] = ()
+    page_rows: int = Field(default=2_000, ge=1, le=100_000)
+    linger_seconds: float = Field(default=0.002, ge=0, le=1)
+
+
+class WebhookReader:
+    """The deliveries to one source.
+
+    Columns: ``_delivery_id`` (text: names the event), ``_event_type`` (text), ``_received_at``
+    (UTC), ``_headers`` (the fields of the stream's option), ``_body`` (JSON text), and the body's
+    own top-level fields (see :func:`~..seam.documents.document_table`).
+    """
+
+    def __init__(self, config: WebhookConfig, context: Context) -> None:
+        self._config, self._context = config, context
+        self._scheme = config.custom or SCHEMES[config.scheme]
+        self._keys = self._read_keys()
+        self._endpoints: list[Endpoint] = []
+
+    def check(self) -> str:
+        """See :class:`~..seam.reader.Reader`: the secrets are there, and where to send."""
+        self._keys = self._read_keys()
+        settings, source = self._context.settings, self._context.source
+        receiver_of(settings)
+        base = settings.webhook_url or f"http://{settings.webhook_host}:{settings.webhook_port}"
+        places = [f"{base.rstrip('/')}/hooks/{source}/{stream}" for stream in self._context.streams]
+        return f"{len(self._keys)} secrets; deliveries are taken at {', '.join(places)}"
+
+    def discover(self) -> list[Stream]:
+        """The columns that every delivery has; the body's fields are its sender's."""
+        schema = pa.schema(
+            [
+                ("_delivery_id", pa.string()),
+                ("_event_type", pa.string()),
+                ("_received_at", pa.timestamp("us", "UTC")),
+                ("_body", pa.string()),
+            ]
+        )
+        return [Stream(one, schema, ("_delivery_id",)) for one in self._context.streams]
+
+    def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:  # noqa: ARG002
+        """See :class:`~..seam.reader.Reader`; live."""
+        context, config = self._context, self._config
+        options: WebhookStream = context.streams[stream]
+        endpoint = Endpoint(
+            context.source,
+            stream,
+            scheme=self._scheme,
+            keys=self._keys,
+            limits=Limits(
+                body_bytes=config.body_bytes,
+                waiting=config.waiting,
+                waiting_bytes=max(64 * _MIB, config.body_bytes),
+                answer_seconds=config.answer_seconds,
+                tolerance_seconds=config.tolerance_seconds,
+            ),
+            headers=options.headers,
+        )
+        self._endpoints.append(endpoint)
+        receiver_of(context.settings).serve(context.source, stream, endpoint)
+        read_at = time.monotonic()
+        while not context.stop.is_set():
+            taken = endpoint.take(options.page_rows, options.linger_seconds, _PATIENCE_SECONDS)
+            for part in _parts(taken):
+                yield _page(part, endpoint)
+            if time.monotonic() - read_at > _SECRETS_EVERY_SECONDS:
+                endpoint.keys, read_at = self._renewed(), time.monotonic()
+
+    def close(self) -> None:
+        """Turn away who waits."""
+        for endpoint in self._endpoints:
+            endpoint.close()
+
+    def _read_keys(self) -> tuple[bytes, ...]:
+        keys = []
+        for name in self._config.secrets:
+            try:
+                keys.append(self._scheme.key(read_secret(name)))
+            except ValueError as error:
+                raise ConnectorError(
+                    f"source {self._context.source}: the secret in {name}: {error}",
+                    "copy it from the sender once more",
+                ) from None
+        return tuple(keys)
+
+    def _renewed(self) -> tuple[bytes, ...]:
+        """The keys as they are now; those of before where one cannot be read."""
+        try:
+            self._keys = self._read_keys()
+        except WeirError:
+            return self._keys
+        return self._keys
+
+
+def _parts(taken: list[Delivery]) -> Iterator[list[Delivery]]:
+    """Pages of bounded width: in a body with a field for each key they would add up."""
+    part: list[Delivery] = []
+    fields: set[str] = set()
+    for one in taken:
+        names = set(one.document or ())
+        if part and len(fields | names) > WIDEST:
+            yield part
+            part, fields = [], set()
+        part.append(one)
+        fields |= names
+    if part:
+        yield part
+
+
+def _page(deliveries: list[Delivery], endpoint: Endpoint) -> Page:
+    good = [one for one in deliveries if one.document is not None]
+    headers = [{n.replace("-", "_"): v for n, v in one.headers.items()} for one in good]
+    own = {
+        "_delivery_id": pa.array([one.id for one in good], pa.string()),
+        "_event_type": pa.array([one.type for one in good], pa.string()),
+        "_received_at": pa.array([one.received for one in good], pa.timestamp("us", "UTC")),
+        "_body": pa.array([one.body.decode() for one in good], pa.string()),
+    }
+    if endpoint.headers:
+        fields = [(name.replace("-", "_"), pa.string()) for name in endpoint.headers]
+        own["_headers"] = pa.array(headers, pa.struct(fields))
+    return Page(
+        document_table([one.document or {} for one in good], own),
+        None,
+        places=tuple(f"delivery {one.id}" for one in good),
+        refused=tuple(
+            Refused(f"delivery {one.id}", one.body, one.reason)
+            for one in deliveries
+            if one.document is None
+        ),
+        acknowledge=partial(endpoint.settle, deliveries),
+    )
