@@ -16,6 +16,8 @@ COMMAND_MODULES = (
     "platform_assets.cli.data",
     "platform_assets.cli.check",
     "platform_assets.cli.streams",
+    "platform_assets.cli.connectors",
+    "platform_assets.cli.sources",
     "platform_assets.cli.sql",
     "platform_assets.cli.reports",
     "platform_assets.cli.deliveries",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 
 from platform_assets.connectors.revisions import REVISIONS
@@ -13,6 +15,22 @@ from platform_assets.core.settings import Settings
 
 class LedgerUnreachableError(WeirError):
     """PostgreSQL does not answer."""
+
+
+@dataclass(frozen=True)
+class FileSums:
+    """What is known of a file source.
+
+    Attributes:
+        records, dead_letters: of the files that were sent whole.
+        at: when the last one was sent; None where none was.
+        refused: why the newest file cannot be used; None where it could.
+    """
+
+    records: int
+    dead_letters: int
+    at: datetime | None
+    refused: str | None
 
 
 class IngestedFiles:
@@ -125,6 +143,22 @@ class IngestedFiles:
                 (source, ids),
             ).fetchall()
         return {str(row[0]): str(row[2]) for row in rows if row[1] != records[str(row[0])]}
+
+    def sums(self) -> dict[str, FileSums]:
+        """What is known of each source."""
+        query = """
+            select source, coalesce(records, 0), coalesce(dead_letters, 0), at, refused
+            from (
+                select source, sum(records)::bigint as records,
+                    sum(dead_letters)::bigint as dead_letters, max(ingested_at) as at
+                from ingested_file group by source
+            ) sent
+            full join (
+                select distinct on (source) source, refused, seen_at
+                from seen_file order by source, seen_at desc
+            ) newest using (source)
+        """
+        return {row[0]: FileSums(*row[1:]) for row in self._open.execute(query).fetchall()}
 
     @property
     def _open(self) -> Connection:

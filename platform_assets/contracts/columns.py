@@ -13,7 +13,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PII = ("pii", "restricted")
 _UNIT = re.compile(r"[^\s'\"]{1,20}")
 _COLUMN_PROPERTIES = {"unit": "unit", "unitColumn": "unit_column"}
-_RESERVED = ("event_date", "op", "valid_from", "valid_to", "source", "entity", "ingested_at")
+RESERVED = ("event_date", "op", "valid_from", "valid_to", "source", "entity", "ingested_at")
+"""Names of columns that Weir adds to tables; no column of a contract has one."""
 
 
 class ColumnReader:
@@ -41,11 +42,11 @@ class ColumnReader:
         for index, prop in enumerate(self._table.properties or ()):
             path = ("schema", 0, "properties", index)
             name = prop.name or ""
-            if not NAME.fullmatch(name) or name in _RESERVED:
+            if not NAME.fullmatch(name) or name in RESERVED:
                 raise self._document.error(
                     (*path, "name"),
                     f"{name!r} is not a valid column name, or is reserved",
-                    f"use a-z, 0-9 and _; reserved: {', '.join(_RESERVED)}",
+                    f"use a-z, 0-9 and _; reserved: {', '.join(RESERVED)}",
                 )
             if name in columns:
                 raise self._document.error((*path, "name"), f"column {name!r} is given twice")

@@ -25,13 +25,18 @@ def contract_files() -> list[Path]:
     return [path for path in found if path.name != "defs.yaml"]
 
 
-def _folders() -> list[Path]:
-    # The package's own search path: a folder that is added there is read and imported alike.
+def roots() -> list[Path]:
+    """The folders of source folders: the package's own, then those that were added."""
     given = (
         str(Path(one).expanduser()) for one in os.environ.get(VARIABLE, "").split(os.pathsep) if one
     )
     __path__.extend(one for one in given if one not in __path__)
-    roots = (Path(root) for root in __path__)
+    return [Path(root) for root in __path__]
+
+
+def _folders() -> list[Path]:
+    # The package's own search path: a folder that is added there is read and imported alike.
     # Beside the package's own folder, one that is named may not be there yet.
-    found = (path for root in roots if root.is_dir() for path in root.iterdir() if path.is_dir())
+    there = (root for root in roots() if root.is_dir())
+    found = (path for root in there for path in root.iterdir() if path.is_dir())
     return sorted(path for path in found if path.name[0] not in "._" and any(path.iterdir()))

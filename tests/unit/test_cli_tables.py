@@ -62,7 +62,78 @@ SERVER = {
     "name": "dagster-webserver", "version": "1.13.27", "address": "http://127.0.0.1:17700",
     "health": "ready", "pid": 31_204, "memory_bytes": 412 << 20,
 }  # fmt: skip
+SOURCE = {
+    "source": "shop", "connector": "sql", "health": "good", "streams": 3, "records": 20_400_312,
+    "dead_letters": 2_002, "rows_per_second": 41_204.4, "lag_seconds": 1.25, "row_at": AT,
+    "read_at": AT, "failures": 0, "why": "", "topics": ["shop.orders", "shop.order_lines"],
+}  # fmt: skip
 SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "connectors.CONNECTORS": [
+        {
+            "name": "salesforce_pubsub", "kind": "business", "maturity": "emulator", "live": True,
+            "title": "Salesforce change events by the Pub/Sub API, with replay ids", "version": "2",
+        },
+    ],
+    "connectors.ENTRIES": [
+        {
+            "name": "auth(oauth2).token_url", "type": "text", "required": True, "default": None,
+            "description": "where a token is had by client id and secret.",
+        },
+        {
+            "name": "page_rows", "type": "whole number", "required": False, "default": 20_000,
+            "description": "rows that are read and committed together.",
+        },
+    ],
+    "sources_tables.SOURCES": [
+        SOURCE,
+        {
+            **SOURCE, "source": "tender_transactions", "health": "failing", "row_at": None,
+            "read_at": None, "failures": 3,
+            "why": "failed 3 times in a row: source shop, check: postgresql+psycopg://weir@db/shop "
+            "refuses: password authentication failed",
+        },
+    ],
+    "sources_tables.STREAMS": [
+        {**SOURCE, "stream": "order_lines_of_the_last_year", "topic": "commerce.order_lines",
+         "why": "failed once: source shop, orders: it does not answer", "health": "failing"},
+    ],
+    "sources_tables.CHECKS": [
+        {"source": "shop", "check": "good", "found": "postgresql://weir@db/shop: 31 tables can be "
+         "read"},
+    ],
+    "sources_tables.DISCOVERED": [
+        {"stream": "order_lines_of_the_last_year", "column": "changed_at", "role": "key cursor",
+         "type": "timestamp[us, tz=UTC]", "logical_type": "timestamp"},
+    ],
+    "sources_tables.PREVIEW": [
+        {"row": {"id": "4x", "city": "Köln", "changed": "2026-11-28T09:30:05+00:00"},
+         "why": "id: '4x' is not a valid whole number"},
+    ],
+    "sources_tables.OUTCOMES": [
+        {
+            "stream": "order_lines_of_the_last_year", "topic": "commerce.order_lines",
+            "records": 20_400_312, "dead_letters": 2_002, "pages": 1_021, "lag": 12.25,
+            "error": "source shop, orders: the source gives no column 'city'",
+        },
+    ],
+    "sources_letters.LETTERS": [
+        {
+            "id": "3f2b7c1e8a4d4e0f9b1a2c3d4e5f6a7b", "stream": "order_lines", "bytes": 42,
+            "topic": "commerce.order_lines", "place": "row 7 of a page", "at": AT,
+            "replayed_at": AT,
+            "reason": "shop, order_lines, row 7 of a page: id: '4x' is not a valid whole number",
+        },
+    ],
+    "sources_letters.REPLAYED": [
+        {"id": "3f2b7c1e8a4d4e0f9b1a2c3d4e5f6a7b", "stream": "order_lines",
+         "why": "id: '4x' is not a valid whole number"},
+    ],
+    "sources_tables.AUDIT": [
+        {
+            "at": AT, "who": "anna", "source": "tender_transactions", "action": "reset",
+            "detail": 'orders: from {"id": {"moment": "2026-11-28T09:30:05"}} to the beginning',
+        },
+    ],
     "streams.STREAMS": [
         STREAM,
         {

@@ -6,13 +6,17 @@ evaluates JSONata row by row, for shapes that no rule can say. A test holds both
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
+import pyarrow as pa
 
 from platform_assets.connectors.avro_codec import Columns, Encoder
 from platform_assets.connectors.envelope import event_id, kafka_key, now_micros
@@ -207,6 +211,41 @@ def json_rows(page: Page, rows: Sequence[int] | None = None) -> list[dict[str, A
     text = json.dumps(table.to_pylist(), default=_as_text)
     loaded: list[dict[str, Any]] = json.loads(text)
     return loaded
+
+
+def types_text(schema: pa.Schema) -> str:
+    """The types of a page that :func:`json_rows` turns into text, as text."""
+    lost = [one.remove_metadata() for one in schema if any(is_one(one.type) for is_one in _LOST)]
+    return base64.b64encode(pa.schema(lost).serialize().to_pybytes()).decode()
+
+
+def row_of_json(raw: bytes, types: str) -> pa.Table:
+    """A row again, from what :func:`json_rows` and :func:`types_text` made of it.
+
+    Raises:
+        ValueError: it is no such row.
+    """
+    row = json.loads(raw)
+    if not isinstance(row, dict):
+        raise ValueError("expected a JSON object")  # noqa: TRY004 (a value of the log)
+    columns = {name: pa.array([value]) for name, value in row.items()}
+    for one in pa.ipc.read_schema(pa.py_buffer(base64.b64decode(types))):
+        text = row.get(one.name)
+        columns[one.name] = pa.array([None if text is None else _typed(text, one.type)], one.type)
+    return pa.table(columns)
+
+
+_LOST = (pa.types.is_timestamp, pa.types.is_date, pa.types.is_decimal)
+
+
+def _typed(text: str, kind: pa.DataType) -> Any:
+    if pa.types.is_decimal(kind):
+        return Decimal(text)
+    return (
+        datetime.fromisoformat(text)
+        if pa.types.is_timestamp(kind)
+        else date.fromisoformat(text[:10])
+    )
 
 
 def _as_text(value: Any) -> str:

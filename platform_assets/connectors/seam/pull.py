@@ -20,6 +20,7 @@ from platform_assets.connectors.seam.columns import (
     PageMapping,
     RowMapping,
     json_rows,
+    types_text,
 )
 from platform_assets.connectors.seam.cursors import Place
 from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
@@ -30,6 +31,11 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
+
+TYPES_HEADER = "types"
+"""Of a dead letter that is a row: its columns' types that JSON lacks."""
+OP_HEADER = "op"
+"""Of a dead letter that is a row of a source of changes: what happened."""
 
 _LARGEST_DEAD_LETTER = 512 * 1024
 _LONGEST_REASON = 2000
@@ -168,10 +174,9 @@ def pull(
     contracts = {one.stream: contract_of(source, one) for one in wanted}
     ids = ensure_topics(settings, {c.topic: c for c in contracts.values()}.values())
     outcomes: list[StreamOutcome] = []
-    owner = f"{source.name}/{wanted[0].stream}" if source.type.live else source.name
     with (
         closing(open_reader(settings, source, stop)) as reader,
-        SourceLog(settings, owner) as log,
+        SourceLog(settings, writer_of(source, wanted[0].stream)) as log,
     ):
         known = cursors.read(settings)
         for one in wanted:
@@ -196,6 +201,11 @@ def pull(
                     raise
                 outcome.error = str(error)
     return outcomes
+
+
+def writer_of(source: SourceDefinition, stream: str) -> str:
+    """Who writes a stream's cursor: its transactional id is one for all that do."""
+    return f"{source.name}/{stream}" if source.type.live else source.name
 
 
 def preview(
@@ -234,20 +244,25 @@ def _commit(
 ) -> None:
     mapped = mapping.map(page)
     topic = str(contract.topic)
-    records, letters, size = [], [], 0
+    records: list[Record] = []
+    letters: list[tuple[str, bytes, str, dict[str, str]]] = []
+    size = 0
     for key, value in mapped.records:
         weight = len(key or b"") + len(value)
         if weight > LARGEST:
             reason = f"a record of {weight:,} bytes; at most {LARGEST:,} are sent"
-            letters.append((key.decode() if key else "", value, reason))
+            letters.append((key.decode() if key else "", value, reason, {}))
             continue
         size += weight
         records.append(Record(topic, key, value))
     rows = sorted(mapped.refused)
+    types = {TYPES_HEADER: types_text(page.rows.schema)} if rows else {}
     for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
         place = page.places[row] if page.places else f"row {row + 1} of a page"
-        letters.append((place, json.dumps(told, sort_keys=True).encode(), mapped.refused[row]))
-    letters += [(one.place, one.raw, one.reason) for one in page.refused]
+        raw = json.dumps(told, sort_keys=True).encode()
+        op = {OP_HEADER: page.ops[row]} if page.ops else {}
+        letters.append((place, raw, mapped.refused[row], {**types, **op}))
+    letters += [(one.place, one.raw, one.reason, {}) for one in page.refused]
     made = [_dead_letter(source, stream, contract, *letter) for letter in letters]
     places = [] if page.cursor is None else [Place(source, stream.stream, page.cursor)]
     if records or made or places:
@@ -259,14 +274,21 @@ def _commit(
     outcome.pages += 1
     outcome.bytes += size
     outcome.lag = page.lag
-    for place, _, reason in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
+    for place, _, reason, _ in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
         outcome.reasons.append(f"{stream.stream}, {place}: {reason}")
 
 
 def _dead_letter(
-    source: str, stream: StreamFields, contract: Contract, place: str, raw: bytes, reason: str
+    source: str,
+    stream: StreamFields,
+    contract: Contract,
+    place: str,
+    raw: bytes,
+    reason: str,
+    more: dict[str, str],
 ) -> Record:
     headers = {
+        **more,
         "reason": f"{source}, {stream.stream}, {place}: {reason}"[:_LONGEST_REASON],
         "source": source,
         "stream": stream.stream,

@@ -124,8 +124,8 @@ class SourceLoop:
         before: dict[str, StreamOutcome] = {}
 
         def told(outcome: StreamOutcome) -> None:
-            self._tell(source.name, _since(outcome, before.get(outcome.stream)))
-            before[outcome.stream] = replace(outcome)
+            self._tell(source.name, since(outcome, before.get(outcome.stream)))
+            before[outcome.stream] = replace(outcome, reasons=list(outcome.reasons))
 
         try:
             outcomes = pull(self._settings, source, streams=wanted, stop=stop, told=told)
@@ -134,7 +134,7 @@ class SourceLoop:
                 self._tell(source.name, StreamOutcome(one.stream, one.topic, error=str(error)))
             return True
         for outcome in outcomes:
-            self._tell(source.name, _since(outcome, before.get(outcome.stream)))
+            self._tell(source.name, since(outcome, before.get(outcome.stream)))
         return any(outcome.error for outcome in outcomes)
 
     def _tell(self, source: str, outcome: StreamOutcome) -> None:
@@ -149,7 +149,7 @@ def _threads(source: SourceDefinition) -> tuple[str, ...]:
     return tuple(one.stream for one in source.fields.streams) if source.type.live else ("",)
 
 
-def _since(outcome: StreamOutcome, before: StreamOutcome | None) -> StreamOutcome:
+def since(outcome: StreamOutcome, before: StreamOutcome | None) -> StreamOutcome:
     """What is new in a growing outcome."""
     if before is None:
         return replace(outcome)

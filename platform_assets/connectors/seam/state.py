@@ -119,6 +119,16 @@ class SourceStates:
                 },
             )
 
+    def mended(self, source: str, stream: str, rows: int) -> None:
+        """So many dead letters of a stream were sent after all."""
+        query = (
+            "update source_stream set records = records + %(rows)s,"
+            " dead_letters = greatest(0, dead_letters - %(rows)s), row_at = now()"
+            " where source = %(source)s and stream = %(stream)s"
+        )
+        with self._database.borrow() as connection:
+            connection.execute(query, {"rows": rows, "source": source, "stream": stream})
+
     def streams(self) -> list[StreamState]:
         """All streams that were ever read, by source and name."""
         query = f"select {_COLUMNS} from source_stream order by source, stream"  # noqa: S608

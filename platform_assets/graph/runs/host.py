@@ -79,7 +79,8 @@ def deploy_version(code: Code) -> str:
     digest = hashlib.sha256()
     for folder, pattern in code:
         for path in sorted((REPOSITORY / folder).rglob(pattern)):
-            digest.update(path.read_bytes())
+            if path.is_file():
+                digest.update(path.read_bytes())
     return f"{version('weir')}-{digest.hexdigest()[:12]}"
 
 

@@ -11,6 +11,7 @@ from platform_assets.core.settings import get_settings
 from platform_assets.graph.lineage import source_key
 from platform_assets.graph.runs.host import LAKE_CODE, LongLived, hosted
 from platform_assets.graph.sources import read_metadata
+from platform_assets.sources import roots
 
 if TYPE_CHECKING:
     from platform_assets.connectors.seam.pull import StreamOutcome
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 RUN = LongLived(
     job="sources",
     lease="sources",
-    code=(*LAKE_CODE, ("platform_assets/sources", "*.*")),
+    code=(*LAKE_CODE, *((str(root), "*.*") for root in roots())),
 )
 STOP_POLL_SECONDS = 1.0
 
@@ -33,12 +34,12 @@ def run_sources(context: OpExecutionContext) -> Iterator[AssetMaterialization | 
     from platform_assets.connectors.seam.definition import load_sources
     from platform_assets.connectors.seam.run import SourceLoop
 
-    settings, sources = get_settings(), load_sources()
+    settings, found = get_settings(), load_sources()
     reported = _Reported(settings.materialisation_every_seconds)
     failing: set[tuple[str, str]] = set()
     with hosted(context, settings, RUN) as host:
-        loop = SourceLoop(settings, sources)
-        context.log.info(f"reading {len(sources)} sources: {', '.join(sources)}")
+        loop = SourceLoop(settings, found)
+        context.log.info(f"reading {len(found)} sources: {', '.join(found)}")
         for told in loop.steps(STOP_POLL_SECONDS):
             if told is not None:
                 stream = (told.source, told.outcome.stream)
