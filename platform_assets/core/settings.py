@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(default=30.0, gt=0)
     """Timeout of one external call."""
 
+    source_networks: str = ""
+    """Internal networks that sources over HTTP may be in, with commas between: ``10.1.0.0/16``."""
     inbox: str = ""
     """Folder below which the files of file sources arrive."""
     reports_root: str = ""

@@ -1,0 +1,23 @@
+"""REST APIs that answer with JSON, and the presets for well-known ones.
+
+Belongs here: the engine's options (:mod:`.options`), how one page leads to the next
+(:mod:`.pagination`), the reader, presets as data (:mod:`.presets`). Does not belong here: what
+other protocols share (``connectors.http``).
+"""
+
+from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
+from platform_assets.connectors.kinds.rest.reader import RestReader
+from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+TYPES = (
+    ConnectorType(
+        name="rest",
+        title="REST API with JSON",
+        kind=Kind.API,
+        maturity=Maturity.EMULATOR,
+        config=RestConfig,
+        open=RestReader,
+        stream=RestStream,
+        loose=True,
+    ),
+)

@@ -1,0 +1,209 @@
+"""How one page of a REST API leads to the next: the usual ways, each a small model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from platform_assets.connectors.http.increments import Place
+from platform_assets.connectors.http.rows import at
+
+_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^",;]*)\s*)*)')
+_REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a page's request has beside that of the first page.
+
+    Attributes:
+        params: of the query, or of the body where the stream asks by POST.
+        url: instead of path and parameters.
+    """
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Got:
+    """What a page's answer says.
+
+    Attributes:
+        body: of JSON.
+        headers: names in lower case.
+        records: on this page.
+    """
+
+    body: Any
+    headers: Mapping[str, str]
+    records: Sequence[Any]
+
+
+class _Pagination(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    def asked(self, place: Place | None) -> Asked:
+        """The request of a page; None: of the first."""
+        raise NotImplementedError
+
+    def following(self, got: Got, place: Place | None) -> Place | None:
+        """The page after this one; None: there is none."""
+        raise NotImplementedError
+
+
+class OnePage(_Pagination):
+    """All records in one answer."""
+
+    kind: Literal["none"] = "none"
+
+    def asked(self, place: Place | None) -> Asked:  # noqa: ARG002
+        """See the base."""
+        return Asked()
+
+    def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
+        """See the base."""
+        return None
+
+
+class _Sized(_Pagination):
+    size: int | None = Field(default=None, ge=1, description="Records a page.")
+    size_param: str = Field(default="", description="Parameter that asks for the size.")
+    more: str = Field(default="", description="Path of a flag: whether more pages follow.")
+    total: str = Field(default="", description="Path of the number of records or pages in all.")
+
+    def _size(self) -> dict[str, Any]:
+        return {self.size_param: self.size} if self.size_param and self.size else {}
+
+    def _ends(self, got: Got) -> bool:
+        if not got.records:
+            return True
+        if self.more:
+            return not at(got.body, self.more)
+        return self.size is not None and len(got.records) < self.size and not self.total
+
+
+class PageNumber(_Sized):
+    """Pages by number; ends with an empty or short page, or where the answer says so."""
+
+    kind: Literal["page"]
+    param: str = "page"
+    first: int = 1
+
+    def asked(self, place: Place | None) -> Asked:
+        """See the base."""
+        number = place["page"] if place else self.first
+        return Asked({**self._size(), self.param: number})
+
+    def following(self, got: Got, place: Place | None) -> Place | None:
+        """See the base; ``total`` counts pages here."""
+        number = int(place["page"]) if place else self.first
+        if self._ends(got):
+            return None
+        if self.total and number - self.first + 1 >= _number(at(got.body, self.total)):
+            return None
+        return {"page": number + 1}
+
+
+class Offset(_Sized):
+    """Pages by the number of records before them."""
+
+    kind: Literal["offset"]
+    param: str = "offset"
+    first: int = 0
+
+    def asked(self, place: Place | None) -> Asked:
+        """See the base."""
+        return Asked({**self._size(), self.param: place["offset"] if place else self.first})
+
+    def following(self, got: Got, place: Place | None) -> Place | None:
+        """See the base; ``total`` counts records here."""
+        offset = int(place["offset"]) if place else self.first
+        offset += len(got.records)
+        if self._ends(got):
+            return None
+        if self.total and offset - self.first >= _number(at(got.body, self.total)):
+            return None
+        return {"offset": offset}
+
+
+class BodyCursor(_Sized):
+    """A token for the next page, in the answer or of its last record."""
+
+    kind: Literal["cursor"]
+    param: str = "cursor"
+    path: str = Field(default="", description="Of the token in the answer.")
+    record: str = Field(default="", description="Or: of the last record's field that is the token.")
+    header: str = Field(default="", description="Or: the header that holds it.")
+
+    def asked(self, place: Place | None) -> Asked:
+        """See the base."""
+        return Asked({**self._size(), **({self.param: place["cursor"]} if place else {})})
+
+    def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
+        """See the base."""
+        if self.more and not at(got.body, self.more):
+            return None
+        if self.record:
+            if self._ends(got):
+                return None
+            token = at(got.records[-1], self.record)
+        elif self.header:
+            token = got.headers.get(self.header.lower())
+        else:
+            token = at(got.body, self.path or "next_cursor")
+        return {"cursor": token} if token not in (None, "", False) else None
+
+
+class BodyLink(_Sized):
+    """The next page's address in the answer."""
+
+    kind: Literal["link"]
+    path: str = "next"
+
+    def asked(self, place: Place | None) -> Asked:
+        """See the base."""
+        return Asked(url=place["url"]) if place else Asked(self._size())
+
+    def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
+        """See the base."""
+        if self.more and not at(got.body, self.more):
+            return None
+        found = at(got.body, self.path)
+        return {"url": str(found)} if found else None
+
+
+class HeaderLink(_Sized):
+    """The next page's address in the header ``Link`` (RFC 8288)."""
+
+    kind: Literal["header"]
+    rel: str = "next"
+
+    def asked(self, place: Place | None) -> Asked:
+        """See the base."""
+        return Asked(url=place["url"]) if place else Asked(self._size())
+
+    def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
+        """See the base."""
+        for url, parameters in _LINK.findall(got.headers.get("link", "")):
+            found = _REL.search(parameters)
+            if found and self.rel in (found[1] or found[2] or "").split():
+                return {"url": url}
+        return None
+
+
+Pagination = Annotated[
+    OnePage | PageNumber | Offset | BodyCursor | BodyLink | HeaderLink,
+    Field(discriminator="kind"),
+]
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
