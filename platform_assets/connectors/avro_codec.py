@@ -67,13 +67,17 @@ class Columns:
 
 
 class Encoder:
-    """Encodes envelopes of one contract under one schema id."""
+    """Encodes envelopes of one contract under one schema id.
+
+    Attributes:
+        schema_id: of the registry.
+    """
 
     def __init__(self, contract: Contract, schema_id: int, source: str) -> None:
-        self._contract = contract
+        self.schema_id = schema_id
         self._schema = fastavro.parse_schema(value_schema(contract))
         self._frame = FRAME.pack(0, schema_id)
-        self._constant = _string(source) + _string(contract.topic.entity)
+        self._constant = string(source) + string(contract.topic.entity)
         self._columns = contract.payload_columns
 
     def encode(self, envelope: Mapping[str, Any]) -> bytes:
@@ -113,19 +117,20 @@ class Encoder:
 _LENGTHS = [varint(length) for length in range(256)]
 
 
-def _string(value: str) -> bytes:
+def string(value: str) -> bytes:
+    """A text in Avro's coding: its length, its bytes."""
     raw = value.encode()
     return (_LENGTHS[len(raw)] if len(raw) < 256 else varint(len(raw))) + raw
 
 
 def _required_strings(values: Sequence[str]) -> list[bytes]:
-    known = {value: _string(value) for value in set(values)}
+    known = {value: string(value) for value in set(values)}
     return [known[value] for value in values]
 
 
 def _strings(values: Sequence[str | None]) -> list[bytes]:
     known: dict[str | None, bytes] = {
-        value: _SOME + _string(value) for value in set(values) if value is not None
+        value: _SOME + string(value) for value in set(values) if value is not None
     }
     known[None] = _NULL
     return [known[value] for value in values]

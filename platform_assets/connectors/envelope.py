@@ -13,7 +13,8 @@ from platform_assets.contracts.model import Contract
 Op = Literal["c", "u", "d", "r"]
 """created, updated, deleted, read (a snapshot's row)."""
 
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://weir.example/events")
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://weir.example/events")
+"""Of the ids of events."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +48,7 @@ class Envelope:
 
 def event_id(*parts: object) -> str:
     """A deterministic id (UUID 5) over what identifies the event at its source."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in parts)))
+    return str(uuid.uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts)))
 
 
 def micros(moment: datetime) -> int:

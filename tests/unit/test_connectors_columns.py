@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_assets.connectors.avro_arrow import Series, SeriesEncoder
 from platform_assets.connectors.avro_codec import Encoder
+from platform_assets.connectors.envelope import event_id
+from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.mapping import UnmappableError, convert
 from platform_assets.connectors.seam.columns import ColumnarMapping, RowMapping
 from platform_assets.connectors.seam.convert import convert_column
@@ -177,3 +180,73 @@ def test_a_column_that_is_not_there_is_named() -> None:
     )
     with pytest.raises(ConnectorError, match="no column 'sum'"):
         mapping.map(Page(pa.table({"x": ["1"]}), None))
+
+
+@given(
+    ids=st.lists(st.tuples(st.text(max_size=9), st.integers(-5, 10**12)), min_size=1, max_size=5)
+)
+def test_ids_in_bulk_are_those_of_each_event(ids: list[tuple[str, int]]) -> None:
+    parts = [
+        pl.Series([text for text, _ in ids], dtype=pl.String),
+        pl.Series([number for _, number in ids]).cast(pl.String),
+    ]
+    assert event_ids("shop", parts).to_pylist() == [event_id("shop", *one) for one in ids]
+
+
+@given(
+    found=st.lists(
+        st.fixed_dictionaries(
+            {
+                "id": st.text(max_size=200) | st.none(),
+                "at": st.integers(-(2**63), 2**63 - 1) | st.none(),
+                "number": st.floats(allow_nan=False) | st.none(),
+                "whole": st.integers(-(2**63), 2**63 - 1) | st.none(),
+                "flag": st.booleans() | st.none(),
+                "op": st.sampled_from("cudr"),
+                "after": st.booleans(),
+                "before": st.booleans(),
+            }
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    changes=st.booleans(),
+)
+def test_columns_are_coded_as_avro_codes_each_record(
+    found: list[dict[str, Any]], changes: bool
+) -> None:
+    """By Arrow and by the library, for rows with every kind of value and without."""
+    schema = {column.name: column.type for column in TENDER.payload_columns}
+    source = {
+        LogicalType.STRING: ("id", pl.String), LogicalType.INTEGER: ("whole", pl.Int64),
+        LogicalType.NUMBER: ("number", pl.Float64), LogicalType.BOOLEAN: ("flag", pl.Boolean),
+        LogicalType.DATE: ("day", pl.Int64), LogicalType.TIMESTAMP: ("at", pl.Int64),
+    }  # fmt: skip
+    for row in found:
+        row["day"] = row["whole"] % 10_000 if row["whole"] is not None else None
+
+    def series(name: str, kind: Any) -> pl.Series:
+        return pl.Series(name, [row[name] for row in found], dtype=kind)
+
+    image = {name: series(*source[kind]) for name, kind in schema.items()}
+    made = Series(
+        series("id", pl.String), series("op", pl.String), series("at", pl.Int64), 77, image,
+        image if changes else None,
+        series("after", pl.Boolean) if changes else None,
+        series("before", pl.Boolean) if changes else None,
+    )  # fmt: skip
+    encoder = Encoder(TENDER, 7, "shop")
+    expected = []
+    for row in found:
+        values = {name: row[source[kind][0]] for name, kind in schema.items()}
+        expected.append(
+            encoder.encode(
+                {
+                    "event_id": row["id"], "source": "shop", "entity": TENDER.topic.entity,
+                    "op": row["op"], "occurred_at": row["at"], "ingested_at": 77,
+                    "before": values if changes and row["before"] else None,
+                    "after": values if row["after"] or not changes else None,
+                }
+            )
+        )  # fmt: skip
+    assert SeriesEncoder(TENDER, 7, "shop").encode(made) == expected

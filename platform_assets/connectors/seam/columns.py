@@ -18,8 +18,10 @@ from typing import Any, Protocol
 import polars as pl
 import pyarrow as pa
 
-from platform_assets.connectors.avro_codec import Columns, Encoder
-from platform_assets.connectors.envelope import event_id, kafka_key, now_micros
+from platform_assets.connectors.avro_arrow import Series, SeriesEncoder
+from platform_assets.connectors.avro_codec import Encoder
+from platform_assets.connectors.envelope import kafka_key, now_micros
+from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
 from platform_assets.connectors.seam.convert import convert_column
 from platform_assets.connectors.seam.reader import Page
@@ -36,12 +38,19 @@ class Mapped:
     """What became of a page's rows.
 
     Attributes:
-        records: key and framed value of each good row, in order.
+        keys: of each good row, in order; None where a part of its key is missing.
+        values: framed, of each good row.
         refused: row of the page -> why it cannot be mapped.
     """
 
-    records: list[tuple[bytes | None, bytes]]
+    keys: list[bytes | None]
+    values: list[bytes]
     refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def records(self) -> list[tuple[bytes | None, bytes]]:
+        """Key and value of each good row."""
+        return list(zip(self.keys, self.values, strict=True))
 
 
 class PageMapping(Protocol):
@@ -82,7 +91,8 @@ class ColumnarMapping:
         op: Rule,
         loose: bool = False,
     ) -> None:
-        self._contract, self._encoder, self._source = contract, encoder, source
+        self._contract, self._source = contract, source
+        self._series = SeriesEncoder(contract, encoder.schema_id, source)
         self._columns, self._identity, self._loose = columns, tuple(identity), loose
         self._occurred, self._op = occurred_at, op
 
@@ -91,45 +101,44 @@ class ColumnarMapping:
         frame = _frame(page.rows)
         count = len(frame)
         if not count:
-            return Mapped([])
+            return Mapped([], [])
         refused: dict[int, str] = {}
-        ops = list(page.ops) or self._converted(frame, self._op, _OP, refused)
-        for row, op in enumerate(ops):
-            if op not in _OPS:
-                refused.setdefault(row, f"op: {op!r} is none of {', '.join(_OPS)}")
-        changes = page.before is not None
+        if page.ops:
+            ops = pl.Series(page.ops, dtype=pl.String)
+        else:
+            ops = self._converted(frame, self._op, _OP, refused)
+        known_ops = ops.is_in(_OPS).fill_null(value=False)
+        for row in (~known_ops).arg_true().to_list():
+            refused.setdefault(row, f"op: {ops[row]!r} is none of {', '.join(_OPS)}")
         before, known = None, frame
         if page.before is not None:
             earlier = _frame(page.before)
             before = self._image(earlier, refused)
-            gone = pl.Series([op == "d" for op in ops])
-            known = _merged(frame, earlier, gone)
+            known = _merged(frame, earlier, ops == "d")
         identity = [self._text(known, rule) for rule in self._identity]
-        for row, parts in enumerate(zip(*identity, strict=True)):
-            if None in parts:
+        for values in identity:
+            for row in values.is_null().arg_true().to_list():
                 refused.setdefault(row, "identity: a part of it is missing")
-        occurred: list[Any] = [None] * count
+        occurred = pl.Series([None], dtype=pl.Int64).new_from_index(0, count)
         if self._occurred is not None:
             occurred = self._converted(known, self._occurred, _OCCURRED, refused)
-        after = self._image(frame, refused)
-        made = Columns(
-            event_ids=[event_id(self._source, *parts) for parts in zip(*identity, strict=True)],
-            ops=[str(op) for op in ops],
+        made = Series(
+            event_ids=pl.Series(event_ids(self._source, identity)),
+            ops=ops,
             occurred_at=occurred,
-            ingested_at=[now_micros()] * count,
-            after=after,
+            ingested_at=now_micros(),
+            after=self._image(frame, refused),
             before=before,
-            has_after=[op != "d" for op in ops] if changes else None,
+            has_after=ops != "d" if before is not None else None,
             has_before=_present(page.before) if page.before is not None else None,
         )
-        good = [row for row in range(count) if row not in refused]
         if refused:
-            made = _only(made, good)
-        keys = self._keys(made)
-        return Mapped(list(zip(keys, self._encoder.encode_columns(made), strict=True)), refused)
+            good = pl.Series([True]).new_from_index(0, count)
+            made = made.filter(good.scatter(list(refused), False))
+        return Mapped(self._keys(made), self._series.encode(made), refused)
 
-    def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, list[Any]]:
-        nothing = [None] * len(frame)
+    def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, pl.Series]:
+        nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
         return {
             column.name: self._converted(frame, self._columns[column.name], column, refused)
             if column.name in self._columns
@@ -139,30 +148,27 @@ class ColumnarMapping:
 
     def _converted(
         self, frame: pl.DataFrame, rule: Rule, column: Column, refused: dict[int, str]
-    ) -> list[Any]:
+    ) -> pl.Series:
         values, errors = convert_column(self._values(frame, rule), column)
         for row, error in errors.items():
             refused.setdefault(row, error)
         return values
 
-    def _text(self, frame: pl.DataFrame, rule: Rule) -> list[str | None]:
+    def _text(self, frame: pl.DataFrame, rule: Rule) -> pl.Series:
         values = self._values(frame, rule)
         if isinstance(values.dtype, pl.Datetime):
             utc = values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")
             values = utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-        return values.cast(pl.String).to_list()
+        return values.cast(pl.String)
 
     def _values(self, frame: pl.DataFrame, rule: Rule) -> pl.Series:
         expression = compiled(rule, frame.schema, loose=self._loose).alias("value")
         # With the frame's own columns beside it a constant has the frame's height.
         return frame.with_columns(expression)["value"]
 
-    def _keys(self, made: Columns) -> list[bytes | None]:
-        envelope: dict[str, Sequence[Any]] = {
-            "event_id": made.event_ids,
-            "occurred_at": made.occurred_at,
-        }
-        parts: list[Sequence[Any]] = []
+    def _keys(self, made: Series) -> list[bytes | None]:
+        envelope = {"event_id": made.event_ids, "occurred_at": made.occurred_at}
+        parts = []
         for name in self._contract.key:
             source = self._contract.column(name).source
             if source != "payload":
@@ -170,17 +176,14 @@ class ColumnarMapping:
             elif made.before is None or made.has_after is None:
                 parts.append(made.after[name])
             else:
-                parts.append(
-                    [
-                        after if there else earlier
-                        for after, earlier, there in zip(
-                            made.after[name], made.before[name], made.has_after, strict=True
-                        )
-                    ]
-                )
+                there = pl.when(made.has_after).then(made.after[name]).otherwise(made.before[name])
+                parts.append(pl.select(there.alias(name)).to_series())
+        if len(parts) == 1 and parts[0].dtype == pl.String:
+            return parts[0].cast(pl.Binary).to_list()
+        # By Python: a number's text is part of the key.
         return [
             None if None in values else "|".join(map(str, values)).encode()
-            for values in zip(*parts, strict=True)
+            for values in zip(*(part.to_list() for part in parts), strict=True)
         ]
 
 
@@ -193,7 +196,7 @@ class RowMapping:
 
     def map(self, page: Page) -> Mapped:
         """See :class:`PageMapping`."""
-        mapped = Mapped([])
+        mapped = Mapped([], [])
         for number, row in enumerate(json_rows(page)):
             try:
                 envelope = self._mapping.envelope(row, now_micros()).as_dict()
@@ -201,7 +204,8 @@ class RowMapping:
                 mapped.refused[number] = str(error)
                 continue
             value = self._encoder.encode(envelope)
-            mapped.records.append((kafka_key(self._contract, envelope), value))
+            mapped.keys.append(kafka_key(self._contract, envelope))
+            mapped.values.append(value)
         return mapped
 
 
@@ -271,23 +275,7 @@ def _merged(after: pl.DataFrame, before: pl.DataFrame, gone: pl.Series) -> pl.Da
     return pl.DataFrame(columns)
 
 
-def _present(rows: Any) -> list[bool]:
+def _present(rows: Any) -> pl.Series:
     """Which rows hold anything."""
     frame = _frame(rows)
-    return frame.select(~pl.all_horizontal(pl.all().is_null())).to_series().to_list()
-
-
-def _only(made: Columns, rows: Sequence[int]) -> Columns:
-    def some(values: list[Any]) -> list[Any]:
-        return [values[row] for row in rows]
-
-    return Columns(
-        event_ids=some(made.event_ids),
-        ops=some(made.ops),
-        occurred_at=some(made.occurred_at),
-        ingested_at=some(made.ingested_at),
-        after={name: some(values) for name, values in made.after.items()},
-        before={n: some(v) for n, v in made.before.items()} if made.before is not None else None,
-        has_after=some(made.has_after) if made.has_after is not None else None,
-        has_before=some(made.has_before) if made.has_before is not None else None,
-    )
+    return frame.select(~pl.all_horizontal(pl.all().is_null())).to_series()

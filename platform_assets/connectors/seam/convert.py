@@ -25,8 +25,17 @@ _PLAIN: Final = {
     LogicalType.TIMESTAMP: rf"^{_TIME}(?:\.[0-9]{{1,6}})?Z?$",
 }
 
-Converted = tuple[list[Any], dict[int, str]]
-"""Values as :class:`~..avro_codec.Columns` takes them (dates and moments as numbers), and what is
+_TYPES: Final = {
+    LogicalType.STRING: pl.String,
+    LogicalType.INTEGER: pl.Int64,
+    LogicalType.NUMBER: pl.Float64,
+    LogicalType.BOOLEAN: pl.Boolean,
+    LogicalType.DATE: pl.Int64,
+    LogicalType.TIMESTAMP: pl.Int64,
+}
+
+Converted = tuple[pl.Series, dict[int, str]]
+"""Values as :class:`~..avro_arrow.Series` takes them (dates and moments as numbers), and what is
 wrong with the rows whose value is no such thing, by row."""
 
 
@@ -46,14 +55,22 @@ def convert_column(values: pl.Series, column: Column) -> Converted:
         values = _as_json(values)
     text = values.dtype == pl.String
     fast = _of_text(values, column.type) if text else _of_typed(values, column.type)
-    result = fast.to_list()
+    fast = fast.cast(_TYPES[column.type])
+    left = fast.is_null() & values.is_not_null()
+    if text:
+        # Empty text is null; most of what is left is that.
+        left &= values != ""
+    found: dict[int, Any] = {}
     errors: dict[int, str] = {}
-    for row in (fast.is_null() & values.is_not_null()).arg_true().to_list():
+    for row in left.arg_true().to_list():
         try:
-            result[row] = convert(column, _plain(values[row]))
+            found[row] = convert(column, _plain(values[row]))
         except UnmappableError as error:
             errors[row] = str(error)
-    return result, errors
+    if found:
+        mended = pl.Series(list(found.values()), dtype=_TYPES[column.type])
+        fast = fast.scatter(list(found), mended)
+    return fast, errors
 
 
 def _as_json(values: pl.Series) -> pl.Series:

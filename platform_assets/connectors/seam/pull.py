@@ -243,18 +243,15 @@ def _commit(
     outcome: StreamOutcome,
 ) -> None:
     mapped = mapping.map(page)
-    topic = str(contract.topic)
-    records: list[Record] = []
     letters: list[tuple[str, bytes, str, dict[str, str]]] = []
-    size = 0
-    for key, value in mapped.records:
-        weight = len(key or b"") + len(value)
-        if weight > LARGEST:
-            reason = f"a record of {weight:,} bytes; at most {LARGEST:,} are sent"
-            letters.append((key.decode() if key else "", value, reason, {}))
-            continue
-        size += weight
-        records.append(Record(topic, key, value))
+    records = mapped.records
+    sizes = [len(key or b"") + len(value) for key, value in records]
+    if sizes and max(sizes) > LARGEST:
+        for size, (key, value) in zip(sizes, records, strict=True):
+            if size > LARGEST:
+                reason = f"a record of {size:,} bytes; at most {LARGEST:,} are sent"
+                letters.append((key.decode() if key else "", value, reason, {}))
+        records = [one for size, one in zip(sizes, records, strict=True) if size <= LARGEST]
     rows = sorted(mapped.refused)
     types = {TYPES_HEADER: types_text(page.rows.schema)} if rows else {}
     for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
@@ -266,13 +263,13 @@ def _commit(
     made = [_dead_letter(source, stream, contract, *letter) for letter in letters]
     places = [] if page.cursor is None else [Place(source, stream.stream, page.cursor)]
     if records or made or places:
-        log.commit([*records, *made], places)
+        log.commit(made, places, topic=str(contract.topic), rows=records)
     if page.acknowledge is not None:
         page.acknowledge()
     outcome.records += len(records)
     outcome.dead_letters += len(made)
     outcome.pages += 1
-    outcome.bytes += size
+    outcome.bytes += sum(size for size in sizes if size <= LARGEST)
     outcome.lag = page.lag
     for place, _, reason, _ in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
         outcome.reasons.append(f"{stream.stream}, {place}: {reason}")

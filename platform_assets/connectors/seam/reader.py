@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -83,7 +83,7 @@ class Page:
 
     rows: pa.Table
     cursor: Cursor | None
-    places: tuple[str, ...] = ()
+    places: Sequence[str] = ()
     refused: tuple[Refused, ...] = ()
     acknowledge: Callable[[], None] | None = None
     ops: tuple[str, ...] = ()

@@ -71,11 +71,20 @@ class SourceLog:
     def __exit__(self, *_: object) -> None:
         self._producer.purge()
 
-    def commit(self, records: Iterable[Record], places: Iterable[Place]) -> None:
-        """Commit rows and cursors together.
+    def commit(
+        self,
+        records: Iterable[Record],
+        places: Iterable[Place],
+        *,
+        topic: str = "",
+        rows: Iterable[tuple[bytes | None, bytes]] = (),
+    ) -> None:
+        """Commit rows, other records and cursors together.
 
         Args:
-            records: rows and dead letters, in order; none larger than :data:`LARGEST`.
+            records: after the rows, in order; none larger than :data:`LARGEST`.
+            topic: of the rows.
+            rows: key and value, in order; as large at most.
             places: where each stream stands after them.
 
         Raises:
@@ -87,6 +96,7 @@ class SourceLog:
         """
         try:
             self._producer.begin_transaction()
+            self._produce_rows(topic, rows)
             for record in records:
                 self._produce(record)
             for place in places:
@@ -112,6 +122,17 @@ class SourceLog:
                     raise
             else:
                 return
+
+    def _produce_rows(self, topic: str, rows: Iterable[tuple[bytes | None, bytes]]) -> None:
+        produce = self._producer.produce
+        for key, value in rows:
+            if key is None:
+                self._produce(Record(topic, None, value))
+                continue
+            try:
+                produce(topic, value, key)
+            except BufferError:
+                self._produce(Record(topic, key, value))
 
     def _produce(self, record: Record) -> None:
         arguments: dict[str, Any] = {"key": record.key, "value": record.value}
