@@ -129,6 +129,10 @@ def test_typed_formats_keep_their_types(tmp_path: Path) -> None:
         assert shelf.values() == ROWS, end
     shelf.put("y.json", json.dumps(ROWS).encode())
     assert shelf.values() == ROWS
+    nested = Shelf(tmp_path, names="n.json", document={"rows": "data.items"})
+    nested.put("n.json", json.dumps({"data": {"items": ROWS}}).encode())
+    assert nested.values() == ROWS
+    assert len(shelf.refused()) == 0
     shelf.put("z.xlsx", excel(ROWS, hidden=["secret"]))
     assert shelf.values() == as_text(ROWS)
     assert shelf.rows() == []

@@ -50,9 +50,9 @@ def read_json(content: Content, options: FileStream, spot: Spot) -> Iterator[Chu
                            parse_float=_exact)  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise FileRefusedError(f"{content.name}: not JSON: {error}") from error
-    for name in filter(None, options.json_.rows.split(".")):
+    for name in filter(None, options.document.rows.split(".")):
         if not isinstance(found, dict) or name not in found:
-            raise FileRefusedError(f"{content.name}: nothing at {options.json_.rows!r}")
+            raise FileRefusedError(f"{content.name}: nothing at {options.document.rows!r}")
         found = found[name]
     rows = found if isinstance(found, list) else [found]
     if wrong := next((n for n, one in enumerate(rows, 1) if not isinstance(one, dict)), 0):

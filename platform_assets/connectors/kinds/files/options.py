@@ -136,10 +136,11 @@ class FileStream(BaseModel):
         append_only: names only grow; what lies far below the last one is not looked at.
         page_rows: rows that are committed together, at most.
         largest_gigabytes: a file that unpacks to more is refused.
-        csv, fixed, excel, xml, json: of the format.
+        csv, fixed, excel, xml: of the format.
+        document: of JSON.
     """
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
     names: str = "*"
     format: Format = "auto"
@@ -155,7 +156,7 @@ class FileStream(BaseModel):
     fixed: FixedOptions | None = None
     excel: ExcelOptions = ExcelOptions()
     xml: XmlOptions | None = None
-    json_: JsonOptions = Field(default=JsonOptions(), alias="json")
+    document: JsonOptions = JsonOptions()
 
     @model_validator(mode="after")
     def _complete(self) -> FileStream:
