@@ -26,7 +26,7 @@ _EXACT = 2**53
 # ASCII alone: Python's own readers take digits of every script, and `_` between them.
 _WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}Z?|[0-9]{8}")
 _MOMENT = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)?"
     r"|[0-9]{8}(?:T[0-9]{4}(?:[0-9]{2})?)?)"
@@ -180,7 +180,8 @@ def _boolean(value: Any) -> bool:
 def _date(value: Any) -> int:
     if not _DAY.fullmatch(str(value)):
         raise ValueError(value)
-    return date.fromisoformat(str(value)).toordinal() - _EPOCH
+    # XML Schema's dates, and Debezium's, may name their zone.
+    return date.fromisoformat(str(value).removesuffix("Z")).toordinal() - _EPOCH
 
 
 def _timestamp(value: Any) -> int:

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     trino_host: str = ""
     trino_port: int = 0
     trino_user: str = "weir"
+    connect_url: str = ""
+    """REST address of Kafka Connect, which sources of database changes need."""
     spark_remote: str = ""
     """Spark Connect address (``sc://host:port``) or master URL; empty: an in-process session."""
     dagster_url: str = ""
@@ -188,6 +190,7 @@ class Settings(BaseSettings):
             "models_root": str(home / "models"),
             "models_port": base + 10,
             "webhook_port": base + 13,
+            "connect_url": f"http://{LOOPBACK}:{base + 11}",
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
 

@@ -6,13 +6,23 @@ from collections.abc import Iterable
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Profile, Settings
-from platform_assets.local import dagster, kafka, models, portal, postgres, registry, spark, trino
+from platform_assets.local import (
+    connect,
+    dagster,
+    kafka,
+    models,
+    portal,
+    postgres,
+    registry,
+    spark,
+    trino,
+)
 from platform_assets.local.model import Server
 
 DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
 STORES = (postgres.NAME, kafka.NAME, registry.NAME)
 DEFAULT = (*STORES, trino.NAME, *DAGSTER, portal.NAME, models.NAME)
-OPTIONAL = (spark.NAME,)
+OPTIONAL = (spark.NAME, connect.NAME)
 
 
 def catalogue(settings: Settings) -> dict[str, Server]:
@@ -35,6 +45,7 @@ def catalogue(settings: Settings) -> dict[str, Server]:
         portal.server(settings),
         models.server(settings),
         spark.server(settings),
+        connect.server(settings),
     )
     return {server.name: server for server in every}
 

@@ -33,6 +33,7 @@ texts = st.one_of(
     st.datetimes().map(str),
     st.datetimes().map(lambda moment: moment.isoformat() + "Z"),
     st.dates().map(str),
+    st.dates().map(lambda day: f"{day}Z"),
     st.sampled_from(
         [
             "true",

@@ -21,7 +21,7 @@ _PLAIN: Final = {
     LogicalType.INTEGER: r"^[+-]?[0-9]{1,18}$",
     # Fifteen digits are exact in a 64-bit float, whichever of them are decimals.
     LogicalType.NUMBER: r"^[+-]?[0-9]{1,9}(?:\.[0-9]{1,6})?$",
-    LogicalType.DATE: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    LogicalType.DATE: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}Z?$",
     LogicalType.TIMESTAMP: rf"^{_TIME}(?:\.[0-9]{{1,6}})?Z?$",
 }
 
@@ -100,7 +100,8 @@ def _of_text(values: pl.Series, kind: LogicalType) -> pl.Series:
     if kind is LogicalType.NUMBER:
         return plain.cast(pl.Float64, strict=False)
     if kind is LogicalType.DATE:
-        return plain.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Int64)
+        days = plain.str.strip_suffix("Z").str.to_date("%Y-%m-%d", strict=False)
+        return days.cast(pl.Int32).cast(pl.Int64)
     moments = plain.str.strip_chars_end("Z").str.replace("T", " ", literal=True)
     found = moments.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     # A leap second is no moment of Python's.
