@@ -42,13 +42,21 @@ class SchemaRefusedError(RegistryError):
 
 
 class SchemaRegistry:
-    """Weir's view of the schema registry; calls have a timeout and retry with jitter."""
+    """Weir's view of a schema registry; calls have a timeout and retry with jitter.
 
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.registry_url
+    Args:
+        settings: of the installation.
+        url: of another registry than the installation's.
+        user_info: ``user:password`` there.
+    """
+
+    def __init__(self, settings: Settings, url: str = "", user_info: str = "") -> None:
+        self._url = url or settings.registry_url
+        login = {"basic.auth.user.info": user_info} if user_info else {}
         self._client = SchemaRegistryClient(
             {
-                "url": settings.registry_url,
+                **login,
+                "url": self._url,
                 "timeout": min(10.0, settings.request_timeout_seconds),
                 "max.retries": 3,
                 "retries.wait.ms": 200,
