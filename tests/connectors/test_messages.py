@@ -16,11 +16,13 @@ from platform_assets.connectors.messages.decode import PayloadError, decoder
 from platform_assets.connectors.messages.live import batches
 from platform_assets.connectors.messages.model import Message, MessageStream, Paged
 from platform_assets.connectors.messages.rows import as_text, page_of, table_of
-from platform_assets.connectors.seam.reader import Context
-from platform_assets.core.settings import get_settings
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -69,25 +71,17 @@ def test_a_page_keeps_its_columns_apart_from_the_messages_own() -> None:
 
 
 def test_a_batch_is_bounded_in_number_and_in_time() -> None:
-    context = Context(get_settings(), "s", streams={"one": None})
+    stop = threading.Event()
     waiting = list(range(25))
 
     def take(count: int, seconds: float) -> list[int]:
         if not waiting:
             time.sleep(min(seconds, 0.01))
-            context.stop.set()
+            stop.set()
         return [waiting.pop(0) for _ in range(min(count, 4, len(waiting)))]
 
-    found = list(batches(take, Paged(page_messages=10, page_milliseconds=50), context))
+    found = list(batches(take, Paged(page_messages=10, page_milliseconds=50), stop))
     assert [len(one) for one in found] == [10, 10, 5]
-
-
-def test_a_source_of_several_streams_reads_them_in_turns() -> None:
-    context = Context(
-        get_settings(), "s", streams={"one": None, "two": None}, stop=threading.Event()
-    )
-    assert list(batches(lambda *_: [], Paged(), context)) == []
-    assert not context.stop.is_set()
 
 
 def test_options_describe_themselves() -> None:

@@ -139,7 +139,7 @@ class KafkaReader:
             if cursor is None and options.start == "latest":
                 # From here on nothing is missed, whatever happens before the first record.
                 yield Page(table_of([]), {"offsets": topic.after([])})
-            for records in batches(topic.take, options, self._context):
+            for records in batches(topic.take, options, self._context.stop):
                 yield page_of(
                     [_message(one) for one in records],
                     decode,
@@ -281,7 +281,8 @@ def _message(record: Record) -> Message:
     at = None
     if kind != TIMESTAMP_NOT_AVAILABLE:
         at = datetime.fromtimestamp(millis / 1000, UTC)
-    headers = {name: as_text(text) for name, text in record.headers() or []}
+    pairs: Any = record.headers() or []
+    headers = {name: as_text(text) for name, text in pairs}
     return Message(
         {} if value is None else value,
         f"{topic}/{partition}/{offset}",

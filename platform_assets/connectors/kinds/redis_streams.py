@@ -127,7 +127,7 @@ class RedisReader:
             return entries
 
         decode = decoder(options.format)
-        for entries in batches(take, options, self._context):
+        for entries in batches(take, options, self._context.stop):
             yield page_of(
                 [_message(options, key, fields) for key, fields in entries],
                 decode,

@@ -8,37 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from platform_assets.connectors.messages.model import Paged
-from platform_assets.connectors.seam.reader import Context
 
 T = TypeVar("T")
 
 IDLE_SECONDS = 1.0
 """A client waits so long for a first message before it looks whether it should stop."""
 
-_TURN_SECONDS = 10.0
-
 
 def batches(
-    take: Callable[[int, float], Sequence[T]], paged: Paged, context: Context
+    take: Callable[[int, float], Sequence[T]], paged: Paged, stop: threading.Event
 ) -> Iterator[list[T]]:
     """What a source gives, until it is told to stop.
 
-    One batch at a time: the next is taken when the one before was committed. A source of several
-    streams reads them in turns: a turn ends when nothing came for a second, or after ten.
+    One batch at a time: the next is taken when the one before was committed.
 
     Args:
         take: at most so many messages, after so many seconds at the latest.
         paged: how large a batch is.
-        context: of the reader.
+        stop: of the reader.
     """
-    turns = len(context.streams) > 1
-    end = time.monotonic() + _TURN_SECONDS
-    while not context.stop.is_set():
-        got = _batch(take, paged, context.stop)
-        if got:
+    while not stop.is_set():
+        if got := _batch(take, paged, stop):
             yield got
-        if turns and (not got or time.monotonic() > end):
-            return
 
 
 def _batch(

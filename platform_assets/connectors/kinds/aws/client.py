@@ -1,0 +1,109 @@
+"""How the services are reached, and what their errors mean."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from platform_assets.connectors.messages.asking import Verdict
+from platform_assets.connectors.messages.model import Options
+from platform_assets.core.retry import Retry
+from platform_assets.core.secrets import read_secret
+
+RETRY = Retry(attempts=4, seconds=30)
+
+_REFUSED: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "KMS.AccessDeniedException",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_AWAY: Final = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+class AwsConfig(Options):
+    """Whose account, and where."""
+
+    region: str
+    """Of the service."""
+    endpoint: str = ""
+    """Address of what speaks the protocol elsewhere; that of AWS by default."""
+    access_key: str = ""
+    """Key id; without one the machine's own role or profile is used."""
+    secret_key: str = ""
+    """Name of the secret."""
+    timeout_seconds: float = Field(default=30, gt=0, le=300)
+    """Of a request."""
+
+
+def connect(service: str, config: AwsConfig) -> Any:
+    """A client of a service; it connects at its first request, and does not retry."""
+    import boto3
+    from botocore.config import Config
+
+    keys = {}
+    if config.access_key:
+        keys["aws_access_key_id"] = config.access_key
+        keys["aws_secret_access_key"] = read_secret(config.secret_key)
+    return boto3.session.Session().client(
+        service,
+        region_name=config.region,
+        endpoint_url=config.endpoint or None,
+        config=Config(
+            connect_timeout=min(5.0, config.timeout_seconds),
+            read_timeout=config.timeout_seconds,
+            retries={"total_max_attempts": 1},
+        ),
+        **keys,
+    )
+
+
+def code(error: BaseException) -> str:
+    """The service's code of an error; empty where it gave none."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def judge(error: BaseException) -> Verdict | None:
+    """What an error of the client means."""
+    from botocore import exceptions
+
+    if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+        return Verdict.REFUSED
+    if isinstance(error, exceptions.ClientError):
+        name = code(error)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if name in _REFUSED:
+            return Verdict.REFUSED
+        return Verdict.AWAY if name in _AWAY or status >= 500 else Verdict.WRONG
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return Verdict.AWAY
+    return Verdict.WRONG if isinstance(error, exceptions.BotoCoreError) else None
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed in a moment."""
+    return judge(error) is Verdict.AWAY
