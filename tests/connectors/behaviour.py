@@ -157,7 +157,7 @@ class Behaviour:
         child.wait(30)
         assert all(seen), "the child read nothing"
         outcome = self.read(scene)
-        assert outcome.error is None
+        assert outcome.error is None, outcome.error
         assert self.ids(scene) == list(range(1, 101))
 
     def test_a_clean_stop_ends_after_a_page(self, scene: Scene, peer: Peer) -> None:
@@ -165,7 +165,7 @@ class Behaviour:
         stop = threading.Event()
         (outcome,) = pull(scene.settings, scene.source, stop=stop, told=lambda _: stop.set())
         assert 0 < outcome.records < 100
-        assert outcome.error is None
+        assert outcome.error is None, outcome.error
         assert self.read(scene).error is None
         assert self.ids(scene) == list(range(1, 101))
 
