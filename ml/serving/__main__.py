@@ -21,6 +21,7 @@ from ml.serving.state import Fleet, Follower
 from ml.store.artefact import artefact_key
 from platform_assets.core.gate import LOCAL_HOSTS, Gate
 from platform_assets.core.settings import LOOPBACK, Settings, get_settings
+from platform_assets.metrics import LakeMetrics
 
 
 def build(
@@ -46,7 +47,8 @@ def build(
         only = fixed
         read = lambda: [only]  # noqa: E731 - shorter than a name for it
     fleet = Fleet(artefact_key(settings))
-    return create_app(Server(fleet, journal, log), Follower(fleet, read, deployments.close), gate)
+    follower = Follower(fleet, read, deployments.close)
+    return create_app(Server(fleet, journal, log), follower, gate, LakeMetrics(settings).text)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -38,13 +38,19 @@ _OUTCOME = frozenset({"id", "actual", "known_at"})
 _OUTCOMES_HINT = 'send {"outcomes": [{"id": "...", "actual": 1, "known_at": "..."}]}'
 
 
-def create_app(server: Server, follower: Follower, gate: Gate | None = None) -> ASGIApp:
+def create_app(
+    server: Server,
+    follower: Follower,
+    gate: Gate | None = None,
+    lake: Callable[[], bytes] | None = None,
+) -> ASGIApp:
     """The application.
 
     Args:
         server: fleet, journal and log.
         follower: keeps the fleet in line with the deployments; started and stopped here.
         gate: which requests are let in; by default JSON, sent to this machine's own names.
+        lake: metrics besides the server's own; may take its time.
     """
 
     @asynccontextmanager
@@ -96,7 +102,8 @@ def create_app(server: Server, follower: Follower, gate: Gate | None = None) -> 
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        return Response(server.metrics.text(), media_type="text/plain; version=0.0.4")
+        more = await asyncio.to_thread(lake) if lake is not None else b""
+        return Response(server.metrics.text() + more, media_type="text/plain; version=0.0.4")
 
     @app.exception_handler(WeirError)
     async def refused(request: Request, error: WeirError) -> Response:

@@ -72,9 +72,10 @@ def topic_named(text: str) -> TopicName:
 def source_states() -> Iterator[SourceStates]:
     """The states of all sources, for the length of a command."""
     from platform_assets.connectors.seam.state import SourceStates
+    from platform_assets.core.databases import SHORT
     from platform_assets.core.settings import get_settings
 
-    states = SourceStates(get_settings())
+    states = SourceStates(get_settings(), SHORT)
     try:
         yield states
     finally:

@@ -131,7 +131,7 @@ def _row(letter: Letter) -> dict[str, Any]:
         "topic": letter.topic,
         "place": letter.place,
         "at": letter.at,
-        "bytes": letter.bytes,
+        "size": letter.size,
         "replayed_at": letter.replayed_at,
         "reason": letter.reason,
     }

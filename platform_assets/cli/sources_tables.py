@@ -22,7 +22,14 @@ def _moment(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone(UTC):%m-%d %H:%M:%S}"
 
 
-_COLOURS = {"good": "green", "on demand": "", "new": "", "paused": "yellow", "late": "yellow"}
+_COLOURS = {
+    "good": "green",
+    "on demand": "",
+    "new": "",
+    "paused": "yellow",
+    "closed": "yellow",
+    "late": "yellow",
+}
 
 
 def _colour(row: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from jsonata import Jsonata  # type: ignore[import-untyped]
 from jsonata.jexception import JException  # type: ignore[import-untyped]
 
 from platform_assets.connectors.envelope import Envelope, event_id, micros
+from platform_assets.connectors.inbound import protected
 from platform_assets.contracts.model import Column, Contract, LogicalType
 from platform_assets.core.errors import WeirError
 
@@ -90,10 +91,14 @@ class EnvelopeMapping:
     def _image(self, values: Any) -> dict[str, Any] | None:
         if values is None:
             return None
-        return {
+        found = {
             column.name: _converted(column.name, column.type, values.get(column.name))
             for column in self._contract.payload_columns
         }
+        for column in self._contract.payload_columns:
+            if column.inbound:
+                (found[column.name],) = protected(column, [found[column.name]])
+        return found
 
 
 def compiled(source: str, path: Path) -> Jsonata:

@@ -13,6 +13,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PII = ("pii", "restricted")
 _UNIT = re.compile(r"[^\s'\"]{1,20}")
 _COLUMN_PROPERTIES = {"unit": "unit", "unitColumn": "unit_column"}
+_INBOUND = ("hash", "mask")
 RESERVED = ("event_date", "op", "valid_from", "valid_to", "source", "entity", "ingested_at")
 """Names of columns that Weir adds to tables; no column of a contract has one."""
 
@@ -56,6 +57,7 @@ class ColumnReader:
                 description=prop.description or "",
                 source={"event_id": "event_id", event_time: "occurred_at"}.get(name, "payload"),
                 pii=prop.classification in _PII,
+                inbound=self._inbound(path, prop, event_time),
                 **self._unit(path, prop),
             )
         event_id = columns.pop(
@@ -73,11 +75,13 @@ class ColumnReader:
         ]
         for index, item in enumerate(prop.customProperties or ()):
             where = (*path, "customProperties", index)
+            if item.property == "inbound":
+                continue
             if item.property not in _COLUMN_PROPERTIES:
                 raise self._document.error(
                     (*where, "property"),
                     f"unknown property {item.property!r}",
-                    f"known: {', '.join(_COLUMN_PROPERTIES)}",
+                    f"known: {', '.join(_COLUMN_PROPERTIES)}, inbound",
                 )
             if not isinstance(item.value, str) or not _UNIT.fullmatch(item.value):
                 raise self._document.error(
@@ -97,6 +101,29 @@ class ColumnReader:
                 (*path, "customProperties"), "both unit and unitColumn are given", "keep one"
             )
         return found
+
+    def _inbound(self, path: tuple[str | int, ...], prop: SchemaProperty, event_time: str) -> str:
+        """What a personal text becomes on its way in."""
+        for index, item in enumerate(prop.customProperties or ()):
+            if item.property != "inbound":
+                continue
+            where = (*path, "customProperties", index)
+            if item.value not in _INBOUND:
+                raise self._document.error(
+                    (*where, "value"), f"inbound: expected hash or mask, got {item.value!r}"
+                )
+            if prop.logicalType != "string" or prop.name in ("event_id", event_time):
+                raise self._document.error(where, "only a text of the payload is protected")
+            if prop.classification not in _PII:
+                raise self._document.error(
+                    where, "inbound is for personal columns", "add `classification: pii`"
+                )
+            if item.value == "mask" and prop.primaryKey:
+                raise self._document.error(
+                    where, "a key that is masked tells no rows apart", "use `hash`"
+                )
+            return str(item.value)
+        return ""
 
     def _type(self, path: tuple[str | int, ...], prop: SchemaProperty) -> LogicalType:
         try:

@@ -51,6 +51,8 @@ class Column:
         pii: whether analysts must not see it.
         unit: what a number is measured in: an ISO 4217 code, ``kW``, ``ms``; empty: a bare number.
         unit_column: the column that holds the unit of each row, where it differs.
+        inbound: what a personal text becomes before it reaches the log: ``hash``, ``mask``, or
+            empty: it is kept.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Column:
     pii: bool = False
     unit: str = ""
     unit_column: str = ""
+    inbound: str = ""
 
 
 @dataclass(frozen=True)

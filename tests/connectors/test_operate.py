@@ -19,6 +19,7 @@ from platform_assets import sources
 from platform_assets.cli.app import build
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.pull import pull
+from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.connectors.seam.state import SourceStates
 from platform_assets.connectors.seam.transaction import FencedError
 from platform_assets.core.errors import WeirError
@@ -254,3 +255,34 @@ def test_dead_letters_are_listed_mended_and_sent_once(
     assert len({one["event_id"] for one in scene.events()}) == 3
     with pytest.raises(WeirError, match="no dead letter 'zz'"):
         weir("sources", "letters", "show", name, "zz")
+
+
+def test_a_source_that_is_closed_or_paused_is_not_read_at_all(
+    scene: Scene, shop: Shop, tmp_path: Path
+) -> None:
+    shop.add(range(3))
+    path = tmp_path / scene.name / "defs.yaml"
+    text = yaml.safe_load(path.read_text())
+    text["attributes"]["closed"] = [{"cron": "* * * * *", "minutes": 60}]
+    path.write_text(yaml.safe_dump(text))
+    assert (row_of(scene.name)["health"], "not read until" in str(row_of(scene.name)["why"])) == (
+        "closed", True,
+    )  # fmt: skip
+    assert steps(scene) == 0
+    del text["attributes"]["closed"]
+    path.write_text(yaml.safe_dump(text))
+    weir("sources", "pause", scene.name, "--reason", "a test")
+    assert steps(scene) == 0
+    weir("sources", "resume", scene.name)
+    assert steps(scene) == 3
+
+
+def steps(scene: Scene) -> int:
+    """Records that the loop reads within a few steps."""
+    loop = SourceLoop(scene.settings, {scene.name: scene.source})
+    records = 0
+    for number, told in enumerate(loop.steps(1.0)):
+        records += told.outcome.records if told else 0
+        if number >= 3 or records:
+            loop.stop()
+    return records

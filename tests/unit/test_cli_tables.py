@@ -118,7 +118,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "sources_letters.LETTERS": [
         {
-            "id": "3f2b7c1e8a4d4e0f9b1a2c3d4e5f6a7b", "stream": "order_lines", "bytes": 42,
+            "id": "3f2b7c1e8a4d4e0f9b1a2c3d4e5f6a7b", "stream": "order_lines", "size": 42,
             "topic": "commerce.order_lines", "place": "row 7 of a page", "at": AT,
             "replayed_at": AT,
             "reason": "shop, order_lines, row 7 of a page: id: '4x' is not a valid whole number",

@@ -10,6 +10,7 @@ from typing import Any
 
 from platform_assets.connectors.definition_errors import SourceError
 from platform_assets.connectors.ingested import IngestedFiles
+from platform_assets.connectors.seam.closed import closed_until
 from platform_assets.connectors.seam.definition import (
     KIND,
     SourceDefinition,
@@ -18,6 +19,7 @@ from platform_assets.connectors.seam.definition import (
 )
 from platform_assets.connectors.seam.state import Pause, SourceStates, StreamState
 from platform_assets.connectors.source_folder import is_file_source, load_file_sources
+from platform_assets.core.databases import SHORT
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.core.yaml_lines import read_all
@@ -38,6 +40,7 @@ class Health(StrEnum):
     DIRTY = "dirty"
     LATE = "late"
     PAUSED = "paused"
+    CLOSED = "closed"
     NEW = "new"
     GOOD = "good"
     MANUAL = "on demand"
@@ -87,7 +90,7 @@ def all_streams(settings: Settings) -> list[StreamHealth]:
         DatabaseError: PostgreSQL does not answer.
     """
     sources = load_sources()
-    states = SourceStates(settings)
+    states = SourceStates(settings, SHORT)
     try:
         known = {(one.source, one.stream): one for one in states.streams()}
         pauses = states.pauses()
@@ -152,12 +155,14 @@ def of_source(
     return found
 
 
-def judged(
+def judged(  # noqa: PLR0911 (one for each health)
     source: SourceDefinition, state: StreamState, pause: Pause | None, now: datetime
 ) -> tuple[Health, str]:
     """The health of a stream, and why it is no better."""
     if pause is not None:
         return Health.PAUSED, f"paused by {pause.who} at {pause.at:%Y-%m-%d %H:%M}: {pause.reason}"
+    if (end := closed_until(source.fields.closed, now)) is not None:
+        return Health.CLOSED, f"not read until {end:%Y-%m-%d %H:%M} UTC, as its defs.yaml says"
     if state.failures:
         times = "once" if state.failures == 1 else f"{state.failures} times in a row"
         return Health.FAILING, f"failed {times}: {state.error}"

@@ -47,7 +47,7 @@ class Letter:
         place: where it stands in the source.
         reason: why it could not be taken.
         at: when.
-        bytes: of what was refused; ``raw`` holds less where that is much.
+        size: bytes of what was refused; ``raw`` holds less where that is much.
         replayed_at: when it was sent after all; None: it was not.
         raw: what was refused: a row as JSON, or a record as it came.
         key: of the record.
@@ -61,7 +61,7 @@ class Letter:
     place: str
     reason: str
     at: datetime
-    bytes: int
+    size: int
     replayed_at: datetime | None
     raw: bytes
     key: bytes
@@ -93,7 +93,8 @@ def letters(settings: Settings, source: str, topics: Iterable[str]) -> Iterator[
         for message in _messages(settings, name):
             if newest.get(message.key()) != message.offset():
                 continue
-            headers = {k: bytes(v).decode(errors="replace") for k, v in message.headers() or []}
+            given: Any = message.headers() or []
+            headers = {name: bytes(value).decode(errors="replace") for name, value in given}
             if headers.get("source") == source:
                 yield _letter(topic, message, headers)
 
@@ -178,8 +179,8 @@ class _Mappings:
         """The records of a letter, or why there are none."""
         if TYPES_HEADER not in letter.headers:
             return [], "it is no row: mend it at the source, and read it again"
-        if len(letter.raw) < letter.bytes:
-            return [], f"the letter holds {len(letter.raw):,} of its {letter.bytes:,} bytes"
+        if len(letter.raw) < letter.size:
+            return [], f"the letter holds {len(letter.raw):,} of its {letter.size:,} bytes"
         op = letter.headers.get(OP_HEADER)
         if op == "d":
             return [], "it deletes a row, and the letter does not hold which: read it again"
@@ -234,7 +235,7 @@ def _letter(topic: str, message: Message, headers: dict[str, str]) -> Letter:
         place=place,
         reason=headers.get("reason", ""),
         at=datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC),
-        bytes=int(headers.get("source_bytes", len(raw))),
+        size=int(headers.get("source_bytes", len(raw))),
         replayed_at=datetime.fromisoformat(replayed) if replayed else None,
         raw=raw,
         key=key,

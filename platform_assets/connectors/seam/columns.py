@@ -22,6 +22,7 @@ from platform_assets.connectors.avro_arrow import Series, SeriesEncoder
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.envelope import kafka_key, now_micros
 from platform_assets.connectors.event_ids import event_ids
+from platform_assets.connectors.inbound import protected
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
 from platform_assets.connectors.seam.convert import convert_column
 from platform_assets.connectors.seam.reader import Page
@@ -140,7 +141,9 @@ class ColumnarMapping:
     def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, pl.Series]:
         nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
         return {
-            column.name: self._converted(frame, self._columns[column.name], column, refused)
+            column.name: _protected(
+                column, self._converted(frame, self._columns[column.name], column, refused)
+            )
             if column.name in self._columns
             else nothing
             for column in self._contract.payload_columns
@@ -185,6 +188,12 @@ class ColumnarMapping:
             None if None in values else "|".join(map(str, values)).encode()
             for values in zip(*(part.to_list() for part in parts), strict=True)
         ]
+
+
+def _protected(column: Column, values: pl.Series) -> pl.Series:
+    if not column.inbound:
+        return values
+    return pl.Series(values.name, protected(column, values.to_list()), dtype=pl.String)
 
 
 class RowMapping:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from platform_assets.connectors.definition_errors import refused, wrong
 from platform_assets.connectors.mapping import compiled
+from platform_assets.connectors.seam.closed import Closed
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.connectors.seam.types import ConnectorType, connector_type
@@ -85,6 +86,7 @@ class SourceFields(BaseModel):
         config: of the connector; secrets by name only.
         streams: what is read.
         every_seconds: pause between two reads of a source that is polled.
+        closed: times in which it is not read.
         version: of the connector type, where it is pinned.
         group, description: shown with the asset.
     """
@@ -97,6 +99,7 @@ class SourceFields(BaseModel):
     config: Mapping[str, Any] = Field(default_factory=dict)
     streams: Sequence[StreamFields] = Field(min_length=1)
     every_seconds: float = Field(default=60.0, ge=0.1, le=_DAY, allow_inf_nan=False)
+    closed: Sequence[Closed] = ()
     version: str = ""
     group: str = Field(default="sources", pattern=r"^[a-z][a-z0-9_]*$")
     description: str = ""

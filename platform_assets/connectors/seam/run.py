@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from platform_assets.connectors.seam.closed import closed_until
 from platform_assets.connectors.seam.definition import SourceDefinition
 from platform_assets.connectors.seam.pull import StreamOutcome, pull
 from platform_assets.connectors.seam.state import SourceStates
@@ -51,6 +52,7 @@ class SourceLoop:
         self._stop = threading.Event()
         self._stops: dict[tuple[str, str], threading.Event] = {}
         self._paused: set[str] = set()
+        self._closed: set[str] = set()
         self._told: queue.Queue[Told] = queue.Queue()
 
     def stop(self) -> None:
@@ -71,9 +73,11 @@ class SourceLoop:
             for name, source in self._sources.items()
             for stream in _threads(source)
         ]
+        # Before the first read: what is paused is not read at all.
+        self._obey_pauses()
+        asked = time.monotonic()
         for thread in threads:
             thread.start()
-        asked = 0.0
         try:
             while any(thread.is_alive() for thread in threads) or not self._told.empty():
                 if time.monotonic() - asked > _PAUSES_SECONDS and not self._stop.is_set():
@@ -93,7 +97,9 @@ class SourceLoop:
         try:
             paused = set(self._states.pauses())
         except WeirError:
-            return  # asked again in a moment
+            paused = {name for name in self._paused if name not in self._closed}
+        self._closed = {n for n, one in self._sources.items() if closed_until(one.fields.closed)}
+        paused |= self._closed
         new = paused - self._paused
         self._paused = paused
         for (name, _), event in list(self._stops.items()):

@@ -6,12 +6,14 @@ import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from platform_assets.connectors.revisions import REVISIONS
-from platform_assets.connectors.seam.pull import StreamOutcome
-from platform_assets.core.databases import LONG, Database
+from platform_assets.core.databases import LONG, Database, Patience
 from platform_assets.core.settings import Settings
+
+if TYPE_CHECKING:
+    from platform_assets.connectors.seam.pull import StreamOutcome
 
 _COLUMNS: Final = (
     "source, stream, topic, records, dead_letters, bytes, busy_seconds, read_at, row_at, "
@@ -71,10 +73,15 @@ class Action:
 
 
 class SourceStates:
-    """The states of all sources; safe to share between threads."""
+    """The states of all sources; safe to share between threads.
 
-    def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings, "ledger", REVISIONS, connections=4, patience=LONG)
+    Args:
+        settings: where PostgreSQL is.
+        patience: how long to wait out a restart of it.
+    """
+
+    def __init__(self, settings: Settings, patience: Patience = LONG) -> None:
+        self._database = Database(settings, "ledger", REVISIONS, connections=4, patience=patience)
 
     def close(self) -> None:
         """Give the connections back."""

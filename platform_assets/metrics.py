@@ -1,0 +1,142 @@
+"""The lake for Prometheus: sources, streams and fresh gold, as PostgreSQL has them.
+
+Belongs here: families over figures that other rooms keep. Does not belong here: counting
+(``streaming``, ``connectors``), the server that hands them out (``ml/serving``), health for people
+(``connectors/operate``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from platform_assets.connectors.seam.state import SourceStates
+from platform_assets.core.databases import SHORT
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.gold.held import HeldModels
+from platform_assets.streaming.topics import TopicStates
+
+_KEPT_SECONDS = 5.0
+
+
+class LakeMetrics(Collector):
+    """Figures of the lake; asks PostgreSQL when it is scraped, every five seconds at most.
+
+    A database that is away makes no scrape fail: ``weir_lake_up`` is 0 then, and there is no more.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._source_states = SourceStates(settings, SHORT)
+        self._held = HeldModels(settings)
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        self._kept, self._kept_at = b"", 0.0
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        if not self._kept or time.monotonic() - self._kept_at > _KEPT_SECONDS:
+            self._kept, self._kept_at = generate_latest(self._registry), time.monotonic()
+        return self._kept
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering asks no database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        up = GaugeMetricFamily("weir_lake_up", "Whether the figures of the lake could be read.")
+        try:
+            found = [*self._sources(), *self._streams(), *self._gold()]
+        except WeirError:
+            found = []
+        up.add_metric([], float(bool(found)))
+        yield up
+        yield from found
+
+    def _sources(self) -> list[Metric]:
+        labels = ("source", "stream", "topic")
+        records = CounterMetricFamily("weir_source_records", "Rows sent as events.", labels=labels)
+        sent = CounterMetricFamily("weir_source_bytes", "Bytes of their values.", labels=labels)
+        busy = CounterMetricFamily(
+            "weir_source_busy_seconds", "Seconds spent on mapping and committing.", labels=labels
+        )
+        dead = GaugeMetricFamily(
+            "weir_source_dead_letters", "Rows that wait as dead letters.", labels=labels
+        )
+        failures = GaugeMetricFamily(
+            "weir_source_failures", "Reads in a row that failed.", labels=labels
+        )
+        lag = GaugeMetricFamily(
+            "weir_source_lag_seconds", "Behind the source, where it says so.", labels=labels
+        )
+        read = GaugeMetricFamily(
+            "weir_source_read_timestamp_seconds", "When it was last read well.", labels=labels
+        )
+        paused = GaugeMetricFamily(
+            "weir_source_paused", "1: a person paused it.", labels=("source",)
+        )
+        streams, pauses = self._source_states.streams(), self._source_states.pauses()
+        for one in streams:
+            values = [one.source, one.stream, one.topic]
+            records.add_metric(values, one.records)
+            sent.add_metric(values, one.bytes)
+            busy.add_metric(values, one.busy_seconds)
+            dead.add_metric(values, one.dead_letters)
+            failures.add_metric(values, one.failures)
+            if one.lag_seconds is not None:
+                lag.add_metric(values, one.lag_seconds)
+            if one.read_at is not None:
+                read.add_metric(values, one.read_at.timestamp())
+        for name in sorted({one.source for one in streams} | set(pauses)):
+            paused.add_metric([name], float(name in pauses))
+        return [records, sent, busy, dead, failures, lag, read, paused]
+
+    def _streams(self) -> list[Metric]:
+        sums = {
+            name: CounterMetricFamily(f"weir_stream_{name}", text, labels=("topic",))
+            for name, text in (
+                ("records", "Records taken from the log."),
+                ("published", "Rows published to silver."),
+                ("quarantined", "Rows that broke a rule."),
+                ("duplicates", "Rows whose key was there."),
+                ("dead_letters", "Records that could not be decoded."),
+                ("late", "Rows behind the watermark."),
+            )
+        }
+        lag = GaugeMetricFamily(
+            "weir_stream_lag_records", "Records that waited when last seen.", labels=("topic",)
+        )
+        batch = GaugeMetricFamily(
+            "weir_stream_last_batch", "Number of the newest micro-batch.", labels=("topic",)
+        )
+        at = GaugeMetricFamily(
+            "weir_stream_published_timestamp_seconds", "When it was published.", labels=("topic",)
+        )
+        state = GaugeMetricFamily(
+            "weir_stream_state", "1 for the state that holds.", labels=("topic", "state")
+        )
+        for row in TopicStates(self._settings).rows():
+            for name, family in sums.items():
+                family.add_metric([row.topic], getattr(row, name))
+            lag.add_metric([row.topic], row.lag)
+            batch.add_metric([row.topic], row.last_id)
+            if row.last_at is not None:
+                at.add_metric([row.topic], row.last_at.timestamp())
+            for name in ("running", "paused", "halted", "retrying"):
+                state.add_metric([row.topic, name], float(row.state == name))
+        return [*sums.values(), lag, batch, at, state]
+
+    def _gold(self) -> list[Metric]:
+        failures = GaugeMetricFamily(
+            "weir_gold_failures", "Tries of a held fresh model that failed.", labels=("model",)
+        )
+        rows = self._held.rows()
+        for row in rows:
+            failures.add_metric([row.model], row.failures)
+        return [GaugeMetricFamily("weir_gold_held", "Fresh models held back.", len(rows)), failures]
