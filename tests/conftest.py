@@ -45,6 +45,7 @@ LONG_FILES = (
     "test_dagster_ui.py",
     "test_survive_kills.py",
     "test_survive_kill_matrix.py",
+    "test_sources_run.py",
     "test_models_loop.py",
     "test_docs_readme.py",
     "test_gold_zones.py",
@@ -66,6 +67,7 @@ TOGETHER = {
     "test_dagster_ui.py": "Dagster",
     "test_survive_kills.py": "Dagster",
     "test_survive_kill_matrix.py": "Dagster",
+    "test_sources_run.py": "Dagster",
     "test_engine_equality.py": "Spark",
     "test_engine_spark_log.py": "Spark",
     "test_docs_readme.py": "Trino",
@@ -208,7 +210,10 @@ def _with_dagster() -> Iterator[Settings]:
     """
     with new_home() as settings:
         names = ("postgres", "kafka", "registry", "dagster-webserver", "dagster-daemon")
-        supervise.start(settings, names)
+        # Servers have the variables of their start: sources that a test adds are looked for there.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("WEIR_SOURCES", str(settings.home / "sources"))
+            supervise.start(settings, names)
         yield settings
 
 

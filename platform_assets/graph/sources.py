@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -13,6 +14,7 @@ from dagster import (
     Config,
     Definitions,
     Failure,
+    FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
     Resolvable,
@@ -24,7 +26,11 @@ from pydantic import Field
 
 from platform_assets.connectors.seam.definition import SourceFields, load_sources
 from platform_assets.connectors.seam.types import connector_type
+from platform_assets.graph.checks.sources import healthy_result, healthy_spec
 from platform_assets.graph.lineage import source_key
+
+HEARTBEAT_SECONDS = 600.0
+"""A source whose reads are good and empty is reported so often: its asset stays fresh."""
 
 
 class PullConfig(Config):
@@ -56,6 +62,8 @@ class Source(Component, SourceFields, Resolvable):
             kinds={kind.kind.value, "kafka"},
             owners=[self.owner],
             description=self.description or kind.title,
+            check_specs=[healthy_spec(self.source)],
+            freshness_policy=None if kind.live else _freshness(self.every_seconds),
             metadata={
                 "connector": kind.name,
                 "maturity": kind.maturity.value,
@@ -64,6 +72,7 @@ class Source(Component, SourceFields, Resolvable):
             },
         )
         def rows(context: AssetExecutionContext, config: PullConfig) -> MaterializeResult[None]:
+            from platform_assets.connectors.operate.health import of_source
             from platform_assets.connectors.seam.pull import pull
             from platform_assets.connectors.seam.state import SourceStates
             from platform_assets.core.settings import get_settings
@@ -75,16 +84,26 @@ class Source(Component, SourceFields, Resolvable):
                 streams=config.streams,
                 told=lambda one: context.log.info(f"{one.stream}: {one.records} records"),
             )
-            states = SourceStates(settings)
+            source, states = load_sources()[self.source], SourceStates(settings)
             for outcome in outcomes:
                 states.add(self.source, outcome)
+            known = {(one.source, one.stream): one for one in states.streams()}
+            health = healthy_result(of_source(source, known, states.pauses().get(self.source)))
             states.close()
             failed = [f"{one.stream}: {one.error}" for one in outcomes if one.error]
             if failed:
                 raise Failure("; ".join(failed), metadata=read_metadata(outcomes))
-            return MaterializeResult(metadata=read_metadata(outcomes))
+            return MaterializeResult(metadata=read_metadata(outcomes), check_results=[health])
 
         return rows
+
+
+def _freshness(every_seconds: float) -> FreshnessPolicy:
+    """Read as often as it should be: the sources run reports good reads without rows, too."""
+    warn = max(3 * every_seconds, 3 * HEARTBEAT_SECONDS)
+    return FreshnessPolicy.time_window(
+        fail_window=timedelta(seconds=2 * warn), warn_window=timedelta(seconds=warn)
+    )
 
 
 def read_metadata(outcomes: Sequence[Any]) -> dict[str, Any]:

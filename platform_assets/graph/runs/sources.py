@@ -5,12 +5,21 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dagster import AssetMaterialization, Nothing, OpExecutionContext, Out, Output, op
+from dagster import (
+    AssetCheckEvaluation,
+    AssetMaterialization,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    Output,
+    op,
+)
 
 from platform_assets.core.settings import get_settings
+from platform_assets.graph.checks.sources import SourceChecks
 from platform_assets.graph.lineage import source_key
 from platform_assets.graph.runs.host import LAKE_CODE, LongLived, hosted
-from platform_assets.graph.sources import read_metadata
+from platform_assets.graph.sources import HEARTBEAT_SECONDS, read_metadata
 from platform_assets.sources import roots
 
 if TYPE_CHECKING:
@@ -23,10 +32,14 @@ RUN = LongLived(
 )
 STOP_POLL_SECONDS = 1.0
 
+SourceEvent = AssetMaterialization | AssetCheckEvaluation | Output[None]
+
 
 @op(out=Out(Nothing), description="Reads every source, each at its own pace.")
-def run_sources(context: OpExecutionContext) -> Iterator[AssetMaterialization | Output[None]]:
+def run_sources(context: OpExecutionContext) -> Iterator[SourceEvent]:
     """Read the sources until asked to stop; a materialisation a source every few seconds.
+
+    Its check is evaluated where its health changes.
 
     Raises:
         LeaseHeldError: another sources run is alive; this one ends without touching anything.
@@ -38,7 +51,7 @@ def run_sources(context: OpExecutionContext) -> Iterator[AssetMaterialization | 
     reported = _Reported(settings.materialisation_every_seconds)
     failing: set[tuple[str, str]] = set()
     with hosted(context, settings, RUN) as host:
-        loop = SourceLoop(settings, found)
+        loop, checks = SourceLoop(settings, found), SourceChecks(settings, found)
         context.log.info(f"reading {len(found)} sources: {', '.join(found)}")
         for told in loop.steps(STOP_POLL_SECONDS):
             if told is not None:
@@ -51,9 +64,11 @@ def run_sources(context: OpExecutionContext) -> Iterator[AssetMaterialization | 
                     failing.discard(stream)
                 reported.add(told.source, told.outcome)
             yield from reported.due()
+            yield from checks.due()
             if not host.may_go_on():
                 loop.stop()
         yield from reported.due(everything=True)
+        checks.close()
     yield Output(None)
 
 
@@ -71,8 +86,11 @@ class _Reported:
         self._logged: dict[str, float] = {}
 
     def add(self, source: str, outcome: "StreamOutcome") -> None:
-        """Take in what was committed."""
-        if outcome.records or outcome.dead_letters:
+        """Take in what was committed; of good reads without rows one now and then."""
+        if outcome.error:
+            return
+        quiet = time.monotonic() - self._logged.get(source, -HEARTBEAT_SECONDS)
+        if outcome.records or outcome.dead_letters or quiet >= HEARTBEAT_SECONDS:
             self._gathered.setdefault(source, []).append(outcome)
 
     def due(self, *, everything: bool = False) -> Iterator[AssetMaterialization]:

@@ -1,0 +1,113 @@
+"""The check ``healthy`` of each source: reads that are good, few dead letters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    MetadataValue,
+)
+
+from platform_assets.core.errors import WeirError
+from platform_assets.core.settings import Settings
+from platform_assets.graph.lineage import source_key
+
+if TYPE_CHECKING:
+    from platform_assets.connectors.operate.health import StreamHealth
+    from platform_assets.connectors.seam.definition import SourceDefinition
+
+HEALTHY = "healthy"
+_LOOK_SECONDS = 5.0
+
+
+def healthy_spec(source: str) -> AssetCheckSpec:
+    """The check of one source's asset."""
+    return AssetCheckSpec(
+        HEALTHY,
+        asset=source_key(source),
+        description="Its last read was good, and at most 5 % of its rows are dead letters. One "
+        "that fails warns; from the third failure in a row it is an error.",
+    )
+
+
+def healthy_result(streams: Sequence[StreamHealth]) -> AssetCheckResult:
+    """The check's result for the streams of one source."""
+    from platform_assets.connectors.operate.health import FAILURES, Health
+
+    bad = [
+        one
+        for one in streams
+        if one.health in (Health.FAILING, Health.DIRTY, Health.LATE, Health.BROKEN)
+    ]
+    lasting = any(one.failures >= FAILURES for one in bad)
+    records = sum(one.records for one in streams)
+    dead = sum(one.dead_letters for one in streams)
+    why = [f"{one.stream}: {one.why}" for one in streams if one.why]
+    return AssetCheckResult(
+        check_name=HEALTHY,
+        asset_key=source_key(streams[0].source),
+        passed=not bad,
+        severity=AssetCheckSeverity.ERROR if lasting else AssetCheckSeverity.WARN,
+        description="; ".join(why) or "every stream was read well",
+        metadata={
+            "failures_in_a_row": max(one.failures for one in streams),
+            "dead_letter_share": dead / (records + dead) if records + dead else 0.0,
+            "records": records,
+            "dead_letters": dead,
+            "health": MetadataValue.json({one.stream: one.health.value for one in streams}),
+        },
+    )
+
+
+class SourceChecks:
+    """Evaluations of all sources, each when it changes.
+
+    Args:
+        settings: where PostgreSQL is.
+        sources: by name.
+    """
+
+    def __init__(self, settings: Settings, sources: Mapping[str, SourceDefinition]) -> None:
+        from platform_assets.connectors.seam.state import SourceStates
+
+        self._states = SourceStates(settings)
+        self._sources = sources
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._looked = -_LOOK_SECONDS
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._states.close()
+
+    def due(self) -> Iterator[AssetCheckEvaluation]:
+        """What has changed since the last look; looks every few seconds at most."""
+        from platform_assets.connectors.operate.health import of_source
+
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        try:
+            known = {(one.source, one.stream): one for one in self._states.streams()}
+            pauses = self._states.pauses()
+        except WeirError:
+            return  # looked at again in a moment
+        for name, source in self._sources.items():
+            streams = of_source(source, known, pauses.get(name))
+            result = healthy_result(streams)
+            state = (result.passed, result.severity, *(one.health for one in streams))
+            if self._told.get(name) != state:
+                self._told[name] = state
+                yield AssetCheckEvaluation(
+                    asset_key=source_key(name),
+                    check_name=HEALTHY,
+                    passed=result.passed,
+                    metadata=result.metadata,
+                    severity=result.severity,
+                    description=result.description,
+                )
