@@ -17,7 +17,6 @@ from dagster import (
     FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
-    Resolvable,
     asset,
     define_asset_job,
     in_process_executor,
@@ -39,56 +38,75 @@ class PullConfig(Config):
     streams: list[str] = Field(default=[], description="Only these streams.")
 
 
-class Source(Component, SourceFields, Resolvable):
-    """A source of any connector: pages of rows, mapped to events, each with its cursor."""
+class Source(Component):
+    """A source of any connector: pages of rows, mapped to events, each with its cursor.
+
+    Attributes:
+        fields: as its ``defs.yaml`` says. Not resolved by Dagster, which takes no nested models:
+            a source has no templates.
+    """
+
+    def __init__(self, fields: SourceFields) -> None:
+        self.fields = fields
+
+    @classmethod
+    def get_model_cls(cls) -> type[SourceFields]:
+        """What ``attributes`` must be."""
+        return SourceFields
+
+    @classmethod
+    def load(cls, attributes: SourceFields, context: ComponentLoadContext) -> "Source":  # type: ignore[override] # noqa: ARG003
+        """The component of a ``defs.yaml``."""
+        return cls(attributes)
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, and the job that reads the source once; the sources run reads it on and on."""
         read = self._asset()
         job = define_asset_job(
-            f"read_{self.source}",
+            f"read_{self.fields.source}",
             AssetSelection.assets(read),
-            description=f"Reads {self.source} from its cursors until it has no more.",
+            description=f"Reads {self.fields.source} from its cursors until it has no more.",
             executor_def=in_process_executor,
         )
         return Definitions(assets=[read], jobs=[job])
 
     def _asset(self) -> AssetsDefinition:
-        kind = connector_type(self.connector)
+        kind = connector_type(self.fields.connector)
 
         @asset(
-            key=source_key(self.source),
-            group_name=self.group,
+            key=source_key(self.fields.source),
+            group_name=self.fields.group,
             kinds={kind.kind.value, "kafka"},
-            owners=[self.owner],
-            description=self.description or kind.title,
-            check_specs=[healthy_spec(self.source)],
-            freshness_policy=None if kind.live else _freshness(self.every_seconds),
+            owners=[self.fields.owner],
+            description=self.fields.description or kind.title,
+            check_specs=[healthy_spec(self.fields.source)],
+            freshness_policy=None if kind.live else _freshness(self.fields.every_seconds),
             metadata={
                 "connector": kind.name,
                 "maturity": kind.maturity.value,
-                "topics": [stream.topic for stream in self.streams],
-                "every_seconds": self.every_seconds,
+                "topics": [stream.topic for stream in self.fields.streams],
+                "every_seconds": self.fields.every_seconds,
             },
         )
-        def rows(context: AssetExecutionContext, config: PullConfig) -> MaterializeResult[None]:
+        # Dagster takes the bare class alone for a result that carries its checks.
+        def rows(context: AssetExecutionContext, config: PullConfig) -> MaterializeResult:  # type: ignore[type-arg]
             from platform_assets.connectors.operate.health import of_source
             from platform_assets.connectors.seam.pull import pull
             from platform_assets.connectors.seam.state import SourceStates
             from platform_assets.core.settings import get_settings
 
-            settings = get_settings()
+            settings, source = get_settings(), load_sources()[self.fields.source]
             outcomes = pull(
                 settings,
-                load_sources()[self.source],
+                source,
                 streams=config.streams,
                 told=lambda one: context.log.info(f"{one.stream}: {one.records} records"),
             )
-            source, states = load_sources()[self.source], SourceStates(settings)
+            states = SourceStates(settings)
             for outcome in outcomes:
-                states.add(self.source, outcome)
+                states.add(source.name, outcome)
             known = {(one.source, one.stream): one for one in states.streams()}
-            health = healthy_result(of_source(source, known, states.pauses().get(self.source)))
+            health = healthy_result(of_source(source, known, states.pauses().get(source.name)))
             states.close()
             failed = [f"{one.stream}: {one.error}" for one in outcomes if one.error]
             if failed:
