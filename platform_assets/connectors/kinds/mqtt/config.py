@@ -19,7 +19,8 @@ class MqttConfig(BaseModel):
         tls: whether it speaks TLS.
         ca_file: certificates that it is checked against; by default those of the system.
         certificate_file, key_file: of this client, where the broker asks for one.
-        user: and ``password``, the name of the secret.
+        user: at the broker.
+        password: name of the secret.
         protocol: ``5``, or ``3.1.1`` for an old broker. The old one lets the broker say how many
             messages may be unacknowledged (Mosquitto: 20), which bounds the rate.
         client: name of this client at the broker; the stream's name is added. The broker keeps the
