@@ -39,6 +39,8 @@ BENCHES: dict[str, str] = {
     "drift_delay": "drift:run_delay",
     "purchase": "purchase:run",
     "predict": "predict:run",
+    "webhook": "webhook:run",
+    "mqtt": "mqtt:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

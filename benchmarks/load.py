@@ -42,8 +42,14 @@ class Client(asyncio.Protocol):
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._content = b""
 
-    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer; 0 and the error's name where the connection failed."""
+    async def post(self, path: str, body: bytes, headers: bytes = b"") -> tuple[int, bytes]:
+        """Status and body of the answer; 0 and the error's name where the connection failed.
+
+        Args:
+            path: to post to.
+            body: JSON.
+            headers: further ones, each with its end of line.
+        """
         loop = asyncio.get_running_loop()
         try:
             if self._transport is None:
@@ -51,7 +57,8 @@ class Client(asyncio.Protocol):
             self._answer = loop.create_future()
             self._transport.write(
                 b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\n"
-                b"Content-Length: %d\r\n\r\n%b" % (path.encode(), HOST.encode(), len(body), body)
+                b"%bContent-Length: %d\r\n\r\n%b"
+                % (path.encode(), HOST.encode(), headers, len(body), body)
             )
             return await self._answer
         except OSError as error:
@@ -95,6 +102,7 @@ async def steady(
     rate: float,
     seconds: float,
     connections: int = 16,
+    headers: Callable[[int, bytes], bytes] = lambda _number, _body: b"",
 ) -> list[Sent]:
     """Requests at a fixed rate, whatever the server does: a late one is timed from when it was due.
 
@@ -105,6 +113,7 @@ async def steady(
         rate: requests a second.
         seconds: how long.
         connections: most that are open.
+        headers: of the n-th request and its body.
     """
     clients = [Client(port) for _ in range(connections)]
     begin = time.perf_counter()
@@ -116,7 +125,8 @@ async def steady(
             due = begin + number / rate
             if (pause := due - time.perf_counter()) > 0:
                 await asyncio.sleep(pause)
-            status, answer = await client.post(path, body(number))
+            sent = body(number)
+            status, answer = await client.post(path, sent, headers(number, sent))
             done.append(Sent(due, time.perf_counter() - due, status, answer))
         return done
 

@@ -43,7 +43,7 @@ def _url(scene: Scene, stream: str = "rows") -> str:
     return f"http://127.0.0.1:{scene.settings.webhook_port}/hooks/{scene.name}/{stream}"
 
 
-class _Running:
+class Running:
     """A source that is read as the sources run reads it."""
 
     def __init__(self, scene: Scene) -> None:
@@ -88,7 +88,7 @@ def scene(stack: Settings, tmp_path: Path) -> Iterator[Scene]:
 def test_a_delivery_of_github_becomes_an_event(scene: Scene) -> None:
     github = SCHEMES["github"]
     sender = Sender(_url(scene), github, SECRET.encode())
-    running = _Running(scene)
+    running = Running(scene)
     document = {"action": "opened", "issue": {"number": 1}, "sender": {"login": "octocat"}}
     with httpx.Client(headers={"X-GitHub-Hook-ID": "42", "X-GitHub-Event": "issues"}) as client:
 
@@ -107,7 +107,7 @@ def test_a_delivery_of_github_becomes_an_event(scene: Scene) -> None:
 
 def test_a_stop_under_load_loses_nothing_that_was_accepted(scene: Scene) -> None:
     senders = [Sender(_url(scene), SCHEMES["github"], SECRET.encode()) for _ in range(4)]
-    running = _Running(scene)
+    running = Running(scene)
     for number, sender in enumerate(senders):
         sender.begin([(f"d{number}-{n}", {"action": "a"}) for n in range(2000)])
     accepted = [sender.accepted for sender in senders]
@@ -122,7 +122,7 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(scene: Scene) -> None
 
 def test_a_body_that_is_no_object_is_a_dead_letter(scene: Scene) -> None:
     sender = Sender(_url(scene), SCHEMES["github"], SECRET.encode())
-    running = _Running(scene)
+    running = Running(scene)
     with httpx.Client() as client:
         wait_until(
             lambda: sender.send(client, [1], "d1").status_code == 400,
@@ -162,7 +162,7 @@ def test_kafka_that_stands_still_loses_and_doubles_nothing(stack: Settings, tmp_
         identity=["_delivery_id"],
     ) as scene:
         sender = Sender(_url(scene), STANDARD, KEY)
-        running = _Running(scene)
+        running = Running(scene)
         sender.begin([(f"d{n}", {"id": n}) for n in range(300)])
         wait_until(lambda: len(sender.accepted) > 50, what="deliveries", timeout=60)
         members = processes.family([psutil.Process(supervise.status(stack, ["kafka"])[0].pid)])

@@ -68,6 +68,7 @@ class Connection:
         self._where = f"source {source}: {config.host}:{config.address[1]}"
         self._lock = threading.Condition()
         self._messages: deque[Message] = deque()
+        self._wanted = 1
         self._error: ConnectorError | None = None
         self._ready = False
         self._client = self._made(client)
@@ -126,8 +127,10 @@ class Connection:
                 acknowledged.
         """
         with self._lock:
+            self._wanted = 1
             self._lock.wait_for(lambda: self._messages or self._error, patience)
             if self._messages:
+                self._wanted = most
                 self._lock.wait_for(lambda: len(self._messages) >= most or self._error, linger)
             if self._error is not None:
                 raise self._error
@@ -232,7 +235,9 @@ class Connection:
                     lambda: not self._ready or len(self._messages) < 2 * self._most, timeout=5
                 )
             self._messages.append(one)
-            self._lock.notify_all()
+            # Waking the reader for each would cost more than the message.
+            if len(self._messages) == self._wanted:
+                self._lock.notify_all()
 
     def _tell(self, error: ConnectorError | None) -> None:
         with self._lock:
