@@ -23,6 +23,8 @@ LONGEST_BACKOFF_SECONDS = 300.0
 LONGEST_LIVE_SECONDS = 15.0
 """The same for a live source: while it waits, its senders are turned away."""
 _PAUSES_SECONDS = 5.0
+_SUMS_SECONDS = 1.0
+"""Between two writings of what was committed: a live source commits a hundred pages a second."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class SourceLoop:
         self._paused: set[str] = set()
         self._closed: set[str] = set()
         self._told: queue.Queue[Told] = queue.Queue()
+        self._sums: dict[tuple[str, str], StreamOutcome] = {}
+        self._lock = threading.Lock()
 
     def stop(self) -> None:
         """Ask all sources to end after their page."""
@@ -75,7 +79,7 @@ class SourceLoop:
         ]
         # Before the first read: what is paused is not read at all.
         self._obey_pauses()
-        asked = time.monotonic()
+        asked = stored = time.monotonic()
         for thread in threads:
             thread.start()
         try:
@@ -83,6 +87,9 @@ class SourceLoop:
                 if time.monotonic() - asked > _PAUSES_SECONDS and not self._stop.is_set():
                     asked = time.monotonic()
                     self._obey_pauses()
+                if time.monotonic() - stored > _SUMS_SECONDS:
+                    self._store()
+                    stored = time.monotonic()
                 try:
                     yield self._told.get(timeout=seconds)
                 except queue.Empty:
@@ -91,6 +98,7 @@ class SourceLoop:
             self.stop()
             for thread in threads:
                 thread.join(timeout=60)
+            self._store()
             self._states.close()
 
     def _obey_pauses(self) -> None:
@@ -144,10 +152,21 @@ class SourceLoop:
         return any(outcome.error for outcome in outcomes)
 
     def _tell(self, source: str, outcome: StreamOutcome) -> None:
-        # The log has the rows; the sums are for people.
-        with contextlib.suppress(WeirError):
-            self._states.add(source, outcome)
+        """Tell people; never waits for their database, for a sender may wait for the next page."""
+        place = (source, outcome.stream)
+        with self._lock:
+            self._sums[place] = _sum(self._sums.get(place), outcome)
+        if outcome.error is not None:
+            self._store()
         self._told.put(Told(source, outcome))
+
+    def _store(self) -> None:
+        with self._lock:
+            sums, self._sums = self._sums, {}
+        for (source, _), outcome in sums.items():
+            # The log has the rows; the sums are for people.
+            with contextlib.suppress(WeirError):
+                self._states.add(source, outcome)
 
 
 def _threads(source: SourceDefinition) -> tuple[str, ...]:
@@ -167,4 +186,19 @@ def since(outcome: StreamOutcome, before: StreamOutcome | None) -> StreamOutcome
         bytes=outcome.bytes - before.bytes,
         seconds=outcome.seconds - before.seconds,
         reasons=outcome.reasons[len(before.reasons) :],
+    )
+
+
+def _sum(before: StreamOutcome | None, outcome: StreamOutcome) -> StreamOutcome:
+    """Two parts of a read as one, with the lag and the error of the later."""
+    if before is None:
+        return outcome
+    return replace(
+        outcome,
+        records=before.records + outcome.records,
+        dead_letters=before.dead_letters + outcome.dead_letters,
+        pages=before.pages + outcome.pages,
+        bytes=before.bytes + outcome.bytes,
+        seconds=before.seconds + outcome.seconds,
+        reasons=[*before.reasons, *outcome.reasons],
     )
