@@ -22,6 +22,8 @@ BENCHES: dict[str, str] = {
     "growth": "growth:run",
     "freshness_silver_p95": "freshness:run",
     "freshness_gold_p95": "freshness:run",
+    "cdc_kafka_p95": "cdc:run",
+    "cdc_silver_p95": "cdc:run",
     "definitions_load": "definitions_load:run",
     "run_once": "run_once:run",
     "idle": "idle:run",

@@ -81,10 +81,13 @@ class _Log:
 
 
 class SilverWatch:
-    """Notes the moments of commits to silver; reads their rows only when asked, afterwards."""
+    """Notes the moments of commits to silver; reads their rows only when asked, afterwards.
+
+    Of a change topic it is the history, whose commit is the later one.
+    """
 
     def __init__(self, settings: Settings, contracts: Sequence[Contract]) -> None:
-        folders = {item: settings.lake / item.topic.silver.path for item in contracts}
+        folders = {item: settings.lake / item.published_table.path for item in contracts}
         self._logs = [
             _Log(contract, folder, DeltaTable(str(folder)).version())
             for contract, folder in folders.items()

@@ -78,7 +78,7 @@ def _worker(settings: Settings, plugins: Path) -> dict[str, object]:
         "bootstrap.servers": settings.kafka_bootstrap,
         "listeners": settings.connect_url,
         "rest.advertised.host.name": LOOPBACK,
-        "plugin.path": plugins,
+        "plugin.path": f"{plugins},{settings.home / 'plugins'}",
         "plugin.discovery": "service_load",
         "group.id": "weir-connect",
         "config.storage.topic": "_weir_connect_configs",
@@ -112,6 +112,8 @@ def _prepare(settings: Settings, config: Path) -> None:
         link = plugins / name
         link.unlink(missing_ok=True)
         link.symlink_to(fetch.folder_of(name, cache=settings.cache))
+    # Connectors that do not come with Weir, a folder each.
+    (settings.home / "plugins").mkdir(exist_ok=True)
     secrets_dir(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     write_file(config / "log4j2.properties", _LOG4J)
     write_file(config / "worker.properties", java_properties(_worker(settings, plugins)))

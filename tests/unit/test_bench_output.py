@@ -28,6 +28,8 @@ NAMES = [
     "growth",
     "freshness_silver_p95",
     "freshness_gold_p95",
+    "cdc_kafka_p95",
+    "cdc_silver_p95",
     "definitions_load",
     "run_once",
     "idle",

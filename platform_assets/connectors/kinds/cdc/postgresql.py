@@ -185,7 +185,7 @@ class Database:
         ]
 
     def drop(self, slot: str, publication: str) -> list[str]:
-        """Drop slot and publication; what was there."""
+        """Drop the slot, and the publication where it is this user's; what was dropped."""
         from psycopg import sql
 
         dropped = []
@@ -199,7 +199,11 @@ class Database:
             done = passing.on(psycopg.errors.ObjectInUse)(connection.execute, query, (slot,))
             if done.fetchone():
                 dropped.append(f"slot {slot}")
-            there = "select from pg_publication where pubname = %s"
+            # One that somebody else made for us is theirs to drop.
+            there = (
+                "select from pg_publication where pubname = %s"
+                " and pg_has_role(current_user, pubowner, 'usage')"
+            )
             if connection.execute(there, (publication,)).fetchone() is not None:
                 name = sql.Identifier(publication)
                 connection.execute(sql.SQL("drop publication {}").format(name))
