@@ -3,7 +3,7 @@
 Belongs here: the load, the watching, the figures. Does not belong here: the connector.
 
 Five connections insert, update and delete rows of one table, each change a transaction of its
-own. The source and the stream run as they do in production, in threads of this process. A
+own. The source, the stream and the writers are a process each, as they are in production. A
 change's moment is its commit time, as the database says it. Kafka's is the broker's own timestamp:
 of Debezium's record in the raw topic, and of the event in the contract's topic, which is what
 counts. Silver's is the moment at which a commit of the history table is there.
@@ -11,11 +11,13 @@ counts. Silver's is the moment at which a commit of the history table is there.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import numpy as np
@@ -33,9 +35,8 @@ from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam.definition import SourceDefinition, load_sources
 from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.contracts.load import load_contracts
-from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
-from platform_assets.core.settings import Settings
+from platform_assets.core.settings import Settings, get_settings
 from platform_assets.engines import open_engine
 from platform_assets.local import connect
 from platform_assets.local.wait import wait_until
@@ -47,7 +48,8 @@ RATE = 500
 SECONDS = 60.0
 GOALS = {"cdc_kafka_p95": 0.1, "cdc_silver_p95": 2.0}
 _WRITERS = 5
-_WARM_SECONDS = 8.0
+_WARM_SECONDS = 15.0
+_DRAIN_SECONDS = 8.0
 _TOPIC = TopicName("bench", "orders")
 _COLUMNS = {"id": "integer", "amount": "number", "city": "string"}
 
@@ -58,8 +60,7 @@ def run(options: Options) -> list[Figure]:
     with private_stack((*STORES, connect.NAME)) as settings, _source(settings) as source:
         contract = load_contracts()[_TOPIC]
         ensure_topics(settings, [contract])
-        with _running(settings, source, contract):
-            writers = [_Writer(settings, number) for number in range(_WRITERS)]
+        with _process(_read, source.name), _process(_publish), _process(_write):
             _wait_for_events(settings)
             silver = watch.SilverWatch(settings, [contract])
             stop = threading.Event()
@@ -70,8 +71,7 @@ def run(options: Options) -> list[Figure]:
             begun = time.time()
             time.sleep(seconds)
             ended = time.time()
-            sent = sum(writer.end() for writer in writers)
-            time.sleep(3.0)
+            time.sleep(_DRAIN_SECONDS)
             stop.set()
             watcher.join()
         raw = _moments(settings, f"_weir_cdc.{source.name}.public.orders", _raw_time)
@@ -83,12 +83,10 @@ def run(options: Options) -> list[Figure]:
         "kafka": _within(events, begun, ended),
         "silver": latency,
     }
-    return _figures(options, parts, sent, seconds)
+    return _figures(options, parts, seconds)
 
 
-def _figures(
-    options: Options, parts: dict[str, np.ndarray], sent: int, seconds: float
-) -> list[Figure]:
+def _figures(options: Options, parts: dict[str, np.ndarray], seconds: float) -> list[Figure]:
     shown = {
         f"{name}_p{share}": round(float(np.percentile(values, share)), 4)
         for name, values in parts.items()
@@ -109,7 +107,6 @@ def _figures(
                     **shown,
                     "changes": len(values),
                     "changes_per_second": round(len(values) / seconds),
-                    "sent": sent,
                     "seconds": seconds,
                     "runs": 1,
                 },
@@ -118,38 +115,76 @@ def _figures(
     return found
 
 
-class _Writer(threading.Thread):
-    """Changes rows of its own, a transaction each, at its share of the rate."""
+@contextmanager
+def _process(target: Callable[..., None], *arguments: str) -> Iterator[None]:
+    """Something that goes on in a process of its own until the end."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    child = context.Process(target=target, args=(stop, *arguments))
+    child.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        child.join(120)
+        if child.is_alive():
+            child.kill()
 
-    def __init__(self, settings: Settings, number: int) -> None:
-        super().__init__(name=f"writer-{number}", daemon=True)
-        self._dsn, self._first = settings.postgres_dsn("bench"), number * 10_000_000
-        self._stop_asked = threading.Event()
-        self.sent = 0
-        self.start()
 
-    def end(self) -> int:
-        """Stop; the changes made."""
-        self._stop_asked.set()
-        self.join()
-        return self.sent
+def _write(stop: Event) -> None:
+    """All writers, until stopped."""
+    dsn = get_settings().postgres_dsn("bench")
+    threads = [
+        threading.Thread(target=_writer, args=(dsn, number, stop)) for number in range(_WRITERS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-    def run(self) -> None:
-        """Insert, update, and of every tenth row delete."""
-        pause, due = _WRITERS / RATE, time.monotonic()
-        with psycopg.connect(self._dsn, autocommit=True) as connection:
-            while not self._stop_asked.is_set():
-                row, kind = self._first + self.sent // 2, self.sent % 2
-                if kind == 0:
-                    query = "insert into orders values (%s, 1.5, 'Ulm')"
-                elif row % 10 == 0:
-                    query = "delete from orders where id = %s"
-                else:
-                    query = "update orders set city = 'Bonn' where id = %s"
-                connection.execute(query, (row,))
-                self.sent += 1
-                due += pause
-                self._stop_asked.wait(max(0.0, due - time.monotonic()))
+
+def _writer(dsn: str, number: int, stop: Event) -> None:
+    """Insert, then update or delete a row, a transaction each, at a share of the rate."""
+    pause, due, sent = _WRITERS / RATE, time.monotonic(), 0
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        while not stop.is_set():
+            row, kind = number * 10_000_000 + sent // 2, sent % 2
+            if kind == 0:
+                query = "insert into orders values (%s, 1.5, 'Ulm')"
+            elif row % 10 == 0:
+                query = "delete from orders where id = %s"
+            else:
+                query = "update orders set city = 'Bonn' where id = %s"
+            connection.execute(query, (row,))
+            sent += 1
+            due += pause
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _read(stop: Event, name: str) -> None:
+    """The sources run's loop."""
+    loop = SourceLoop(get_settings(), {name: load_sources()[name]})
+    for _ in loop.steps(1.0):
+        if stop.is_set():
+            loop.stop()
+
+
+def _publish(stop: Event) -> None:
+    """The stream run's loop."""
+    settings = get_settings()
+    lease = Lease(settings, "bench", "bench", "1")
+    loop = StreamLoop(
+        settings,
+        [load_contracts()[_TOPIC]],
+        open_engine=open_engine,
+        fingerprints=lambda contract: contract.fingerprint,
+        lease=lease,
+        run_id="bench",
+    )
+    with lease:
+        for _ in loop.steps(0.2):
+            if stop.is_set():
+                loop.stop()
 
 
 @contextmanager
@@ -219,37 +254,6 @@ def _contract() -> dict[str, Any]:
             {"name": "changed_at", "logicalType": "timestamp", "description": "When."},
         ]}],
     }  # fmt: skip
-
-
-@contextmanager
-def _running(settings: Settings, source: SourceDefinition, contract: Contract) -> Iterator[None]:
-    """The source and the stream, each in a thread."""
-    sources = SourceLoop(settings, {source.name: source})
-    lease = Lease(settings, "bench", "bench", "1")
-    stream = StreamLoop(
-        settings, [contract], open_engine=open_engine,
-        fingerprints=lambda one: one.fingerprint, lease=lease, run_id="bench",
-    )  # fmt: skip
-
-    def read() -> None:
-        for _ in sources.steps(1.0):
-            pass
-
-    def publish() -> None:
-        with lease:
-            for _ in stream.steps(0.2):
-                pass
-
-    threads = [threading.Thread(target=one) for one in (read, publish)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        sources.stop()
-        stream.stop()
-        for thread in threads:
-            thread.join(120)
 
 
 def _wait_for_events(settings: Settings) -> None:

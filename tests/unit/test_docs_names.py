@@ -24,7 +24,7 @@ PATH = re.compile(rf"[\w.-]+(?:/[\w.-]+)*/?\.(?:{ENDS})|\.?\w[\w.-]*(?:/[\w.-]+)
 THEIRS = {
     # SQL, dbt, Spark, MLflow, language models and PostgreSQL: named, and not of this project.
     "count", "sum", "table_changes", "ts_rank", "from_avro", "schemaless_writer",
-    "max_completion_tokens", "not_in_channel", "NetworkPolicy", "KServe",
+    "max_completion_tokens", "max_slot_wal_keep_size", "not_in_channel", "NetworkPolicy", "KServe",
 }  # fmt: skip
 
 
