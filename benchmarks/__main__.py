@@ -19,6 +19,7 @@ from benchmarks.figures import Figure, Options, show
 BENCHES: dict[str, str] = {
     "ingest_local": "ingest:run_local",
     "ingest_spark": "ingest:run_spark",
+    "files_csv": "files_csv:run",
     "growth": "growth:run",
     "freshness_silver_p95": "freshness:run",
     "freshness_gold_p95": "freshness:run",

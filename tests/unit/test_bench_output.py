@@ -25,6 +25,7 @@ from platform_assets.transform import rows as transform
 NAMES = [
     "ingest_local",
     "ingest_spark",
+    "files_csv",
     "growth",
     "freshness_silver_p95",
     "freshness_gold_p95",
