@@ -21,9 +21,9 @@ from dagster import (
     define_asset_job,
     in_process_executor,
 )
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from platform_assets.connectors.seam.definition import SourceFields, load_sources
+from platform_assets.connectors.seam.definition import SourceFields, StreamFields, load_sources
 from platform_assets.connectors.seam.types import connector_type
 from platform_assets.graph.checks.sources import healthy_result, healthy_spec
 from platform_assets.graph.lineage import source_key
@@ -58,6 +58,14 @@ class Source(Component):
     def load(cls, attributes: SourceFields, context: ComponentLoadContext) -> "Source":  # type: ignore[override] # noqa: ARG003
         """The component of a ``defs.yaml``."""
         return cls(attributes)
+
+    # Dagster's schema takes no nested models of others; ours checks each stream.
+    streams: Sequence[Any] = Field(min_length=1)
+
+    @field_validator("streams")
+    @classmethod
+    def _are_streams(cls, value: Sequence[Any]) -> Sequence[StreamFields]:
+        return [StreamFields.model_validate(one) for one in value]
 
     def build_defs(self, context: ComponentLoadContext) -> Definitions:  # noqa: ARG002
         """The asset, and the job that reads the source once; the sources run reads it on and on."""

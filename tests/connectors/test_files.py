@@ -8,8 +8,13 @@ from typing import Any, ClassVar
 
 import pytest
 
+from platform_assets.connectors.seam.cursors import Place
+from platform_assets.connectors.seam.pull import pull
+from platform_assets.connectors.seam.transaction import SourceLog
 from platform_assets.connectors.seam.types import Maturity
-from tests.connectors.behaviour import Behaviour
+from platform_assets.core.settings import Settings
+from tests.connectors.behaviour import FIELDS, Behaviour
+from tests.connectors.scene import new_source
 
 PROVES = {"files": Maturity.REAL}
 
@@ -30,12 +35,12 @@ class Folder:
         }  # fmt: skip
 
     def add(self, ids: range) -> None:
-        self._put([(str(n), "Ulm") for n in ids])
+        self.put([(str(n), "Ulm") for n in ids])
 
     def spoil(self, number: int) -> None:
-        self._put([(f"{number}x", "Ulm")])
+        self.put([(f"{number}x", "Ulm")])
 
-    def _put(self, rows: list[tuple[str, str]]) -> None:
+    def put(self, rows: list[tuple[str, str]]) -> None:
         name = f"{len(list(self._folder.iterdir())):06}.{self._kind}"
         (self._folder / name).write_bytes(self._write(rows))
 
@@ -48,3 +53,24 @@ class TestCsv(Behaviour):
     @pytest.fixture
     def peer(self, tmp_path: Path) -> Folder:
         return Folder(tmp_path / "landing", "csv", as_csv)
+
+
+def test_the_same_id_with_other_content_is_shown(stack: Settings, tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "landing", "csv", as_csv)
+    with new_source(
+        stack, tmp_path / "sources", "files", config=folder.config, options=folder.options,
+        fields=FIELDS, conflicts=True,
+    ) as scene:  # fmt: skip
+        folder.add(range(1, 30))
+        folder.put([("3", "Ulm"), ("4", "Bonn"), ("40", "Ulm"), ("40", "Bonn")])
+        (outcome,) = pull(stack, scene.source)
+        assert (outcome.records, outcome.dead_letters, outcome.error) == (31, 2, None)
+        assert outcome.reasons[0].startswith("rows, 000001.csv, line 3: conflict: event ")
+        assert "from the page at 000000.csv, line 2; the first one stays" in outcome.reasons[0]
+        assert "000001.csv, line 5" in outcome.reasons[1]
+        assert len({one["event_id"] for one in scene.events()}) == 30
+        # What was read before a reset says the same, and is no conflict.
+        with SourceLog(stack, scene.name) as log:
+            log.commit([], [Place(scene.name, "rows", None)])
+        (outcome,) = pull(stack, scene.source)
+        assert (outcome.records, outcome.dead_letters) == (31, 2)

@@ -7,6 +7,7 @@ evaluates JSONata row by row, for shapes that no rule can say. A test holds both
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -42,11 +43,14 @@ class Mapped:
         keys: of each good row, in order; None where a part of its key is missing.
         values: framed, of each good row.
         refused: row of the page -> why it cannot be mapped.
+        ids, said: id of each good row, and a digest of its content; empty where nobody asks.
     """
 
     keys: list[bytes | None]
     values: list[bytes]
     refused: dict[int, str] = field(default_factory=dict)
+    ids: list[str] = field(default_factory=list)
+    said: list[bytes] = field(default_factory=list)
 
     @property
     def records(self) -> list[tuple[bytes | None, bytes]]:
@@ -78,6 +82,7 @@ class ColumnarMapping:
         occurred_at: rule of the event's time; None: missing.
         op: rule of what happened.
         loose: a column that a page lacks is null.
+        digests: say what each row says, so that conflicts are found.
     """
 
     def __init__(
@@ -91,7 +96,9 @@ class ColumnarMapping:
         occurred_at: Rule | None,
         op: Rule,
         loose: bool = False,
+        digests: bool = False,
     ) -> None:
+        self._digests = digests
         self._contract, self._source = contract, source
         self._series = SeriesEncoder(contract, encoder.schema_id, source)
         self._columns, self._identity, self._loose = columns, tuple(identity), loose
@@ -136,7 +143,11 @@ class ColumnarMapping:
         if refused:
             good = pl.Series([True]).new_from_index(0, count)
             made = made.filter(good.scatter(list(refused), False))
-        return Mapped(self._keys(made), self._series.encode(made), refused)
+        mapped = Mapped(self._keys(made), self._series.encode(made), refused)
+        if self._digests:
+            mapped.ids.extend(made.event_ids.to_list())
+            mapped.said.extend(digest(said) for said in self._series.said(made))
+        return mapped
 
     def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, pl.Series]:
         nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
@@ -265,6 +276,11 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def digest(said: bytes) -> bytes:
+    """Of a record's content."""
+    return hashlib.blake2b(said, digest_size=16).digest()
 
 
 def _frame(rows: Any) -> pl.DataFrame:

@@ -40,6 +40,8 @@ class StreamFields(BaseModel):
             what tells two states of it apart, e.g. ``[id, updated_at]``.
         occurred_at: source column (or rule) of the event's time.
         op: what happened: ``c`` created, ``u`` updated, ``d`` deleted, ``r`` read.
+        conflicts: whether a row whose id said something else before is refused; costs a look-up a
+            page. Without, the first one stays, and nobody is told.
         mapping: JSONata file in the source's folder, instead of ``columns``.
     """
 
@@ -52,6 +54,7 @@ class StreamFields(BaseModel):
     identity: Sequence[str | Rule] = ()
     occurred_at: str | Rule | None = None
     op: str | Rule = Rule(constant="c")
+    conflicts: bool = False
     mapping: str = ""
 
     @field_validator("topic")
@@ -71,6 +74,8 @@ class StreamFields(BaseModel):
             raise ValueError("expected either `columns` or `mapping`")
         if self.columns and not self.identity:
             raise ValueError("expected `identity`: the columns that name an event")
+        if self.mapping and self.conflicts:
+            raise ValueError("expected `columns`: `conflicts` are not found under a `mapping`")
         if self.mapping and PurePosixPath(self.mapping).name != self.mapping:
             raise ValueError("expected `mapping` to be the name of a file in the source's folder")
         return self

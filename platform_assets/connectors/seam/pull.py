@@ -7,21 +7,24 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from platform_assets.connectors.avro_codec import Encoder
+from platform_assets.connectors.ingested import IngestedFiles
 from platform_assets.connectors.produce import Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.columns import (
     ColumnarMapping,
+    Mapped,
     PageMapping,
     RowMapping,
     json_rows,
     types_text,
 )
+from platform_assets.connectors.seam.conflicts import without_conflicts
 from platform_assets.connectors.seam.cursors import Place
 from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Page, Reader
@@ -40,6 +43,11 @@ OP_HEADER = "op"
 _LARGEST_DEAD_LETTER = 512 * 1024
 _LONGEST_REASON = 2000
 _SHOWN_REASONS = 5
+
+
+_Row = tuple[bytes | None, bytes]
+_Letter = tuple[str, bytes, str, dict[str, str]]
+"""Place, what stood there, reason, further headers."""
 
 
 @dataclass
@@ -115,6 +123,7 @@ def mapping_of(
         occurred_at=Rule.of(stream.occurred_at) if stream.occurred_at is not None else None,
         op=Rule.of(stream.op),
         loose=source.type.loose,
+        digests=stream.conflicts,
     )
 
 
@@ -177,6 +186,7 @@ def pull(
     with (
         closing(open_reader(settings, source, stop)) as reader,
         SourceLog(settings, writer_of(source, wanted[0].stream)) as log,
+        _ledger(settings, wanted) as ledger,
     ):
         known = cursors.read(settings)
         for one in wanted:
@@ -190,7 +200,11 @@ def pull(
                 pages = reader.read(one.stream, known.get((source.name, one.stream)))
                 for page in pages:
                     begun = time.monotonic()
-                    _commit(log, source.name, one, contract, mapping, page, outcome)
+                    mapped = mapping.map(page)
+                    if one.conflicts and ledger is not None:
+                        place = page.places[0] if page.places else one.stream
+                        mapped = without_conflicts(mapped, ledger, source.name, place)
+                    _commit(log, source.name, one, contract, mapped, page, outcome)
                     outcome.seconds += time.monotonic() - begun
                     if told is not None:
                         told(outcome)
@@ -206,6 +220,15 @@ def pull(
 def writer_of(source: SourceDefinition, stream: str) -> str:
     """Who writes a stream's cursor: its transactional id is one for all that do."""
     return f"{source.name}/{stream}" if source.type.live else source.name
+
+
+def _ledger(
+    settings: Settings, streams: Sequence[StreamFields]
+) -> AbstractContextManager[IngestedFiles | None]:
+    """What was said before, where a stream asks for it."""
+    if any(one.conflicts for one in streams):
+        return IngestedFiles(settings)
+    return nullcontext()
 
 
 def preview(
@@ -238,20 +261,17 @@ def _commit(
     source: str,
     stream: StreamFields,
     contract: Contract,
-    mapping: PageMapping,
+    mapped: Mapped,
     page: Page,
     outcome: StreamOutcome,
 ) -> None:
-    mapped = mapping.map(page)
-    letters: list[tuple[str, bytes, str, dict[str, str]]] = []
+    letters: list[_Letter] = []
     records = mapped.records
-    sizes = [len(key or b"") + len(value) for key, value in records]
-    if sizes and max(sizes) > LARGEST:
-        for size, (key, value) in zip(sizes, records, strict=True):
-            if size > LARGEST:
-                reason = f"a record of {size:,} bytes; at most {LARGEST:,} are sent"
-                letters.append((key.decode() if key else "", value, reason, {}))
-        records = [one for size, one in zip(sizes, records, strict=True) if size <= LARGEST]
+    size = sum(map(len, mapped.values)) + sum(map(len, filter(None, mapped.keys)))
+    if records and max(map(len, mapped.values)) > LARGEST // 2:
+        records, large = _fitting(records)
+        letters += large
+        size -= sum(len(letter[1]) for letter in large)
     rows = sorted(mapped.refused)
     types = {TYPES_HEADER: types_text(page.rows.schema)} if rows else {}
     for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
@@ -269,10 +289,24 @@ def _commit(
     outcome.records += len(records)
     outcome.dead_letters += len(made)
     outcome.pages += 1
-    outcome.bytes += sum(size for size in sizes if size <= LARGEST)
+    outcome.bytes += size
     outcome.lag = page.lag
     for place, _, reason, _ in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
         outcome.reasons.append(f"{stream.stream}, {place}: {reason}")
+
+
+def _fitting(records: list[_Row]) -> tuple[list[_Row], list[_Letter]]:
+    """Records that may be sent, and those that are too large."""
+    good: list[_Row] = []
+    large: list[_Letter] = []
+    for key, value in records:
+        weight = len(key or b"") + len(value)
+        if weight > LARGEST:
+            reason = f"a record of {weight:,} bytes; at most {LARGEST:,} are sent"
+            large.append((key.decode() if key else "", value, reason, {}))
+        else:
+            good.append((key, value))
+    return good, large
 
 
 def _dead_letter(

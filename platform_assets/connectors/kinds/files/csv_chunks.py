@@ -97,7 +97,7 @@ def record(lines: list[str], dialect: CsvOptions, width: int) -> tuple[list[str]
     """Values of the record at the first line, how many lines it takes, and why it is none."""
     reader = _csv(lines[:LONGEST_RECORD], dialect)
     try:
-        values = next(reader, [])
+        values: list[str] = next(reader, [])
     except csv.Error as error:
         if "unexpected end" not in str(error):
             return [], 1, f"not CSV: {error}"
