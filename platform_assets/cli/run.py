@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to ``weir``."""
     app.command(
         epilog="Examples:  weir run  |  weir run --once --events 200000 --seed 7 --json  |  "
-        "weir run --rate 500"
+        "weir run --rate 500  |  weir run --sources all"
     )(run)
 
 
@@ -70,6 +70,12 @@ def run(
     rate: Annotated[
         float, typer.Option(min=0, help="Live records per second afterwards (0: none).")
     ] = 50,
+    sources: Annotated[
+        str,
+        typer.Option(
+            help="Also connect live sources of these kinds to made-up systems: all, or e.g. sql."
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Last line: one JSON object with all figures.")
     ] = False,
@@ -93,12 +99,15 @@ def run(
         os.environ["WEIR_HOME"] = str(home)
         get_settings.cache_clear()
     settings = get_settings()
+    extra = _connected(settings, sources)
+    get_settings.cache_clear()
+    settings = get_settings()
     preflight(settings, lambda line: console.print(line, soft_wrap=True))
     stopping = threading.Event()
     with _interruptible(stopping):
         try:
             figures = _materialise_everything(
-                settings, console, events=events, seed=seed, weeks=weeks
+                settings, console, events=events, seed=seed, weeks=weeks, extra=extra
             )
             _show(settings, console, figures, staying=not once)
             if not once:
@@ -118,8 +127,29 @@ def run(
         TOPICS.show(_rows(figures), as_csv=True)
 
 
+def _connected(settings: Settings, sources: str) -> tuple[str, ...]:
+    """Write the source folders of ``--sources``; the servers that they need beside the others.
+
+    Raises:
+        WeirError: a kind is unknown.
+    """
+    if not sources:
+        return ()
+    from platform_assets.connectors.simulate.outside.connected import kinds_of, write_sources
+    from platform_assets.local import outside
+
+    os.environ.update(write_sources(settings, kinds_of(sources)))
+    return (outside.NAME,)
+
+
 def _materialise_everything(
-    settings: Settings, console: Console, *, events: int, seed: int, weeks: float
+    settings: Settings,
+    console: Console,
+    *,
+    events: int,
+    seed: int,
+    weeks: float,
+    extra: tuple[str, ...],
 ) -> Figures:
     from platform_assets.cli import tour
     from platform_assets.cli.servers import Progress
@@ -138,7 +168,7 @@ def _materialise_everything(
         ensure_manifest()
         progress = Progress()
         with progress:
-            supervise.start(settings, servers.DEFAULT, progress.report, progress.fetched)
+            supervise.start(settings, (*servers.DEFAULT, *extra), progress.report, progress.fetched)
     if _is_empty(settings):
         with figures.stage("simulate", say):
             ensure_topics(settings, load_contracts().values())

@@ -15,6 +15,8 @@ from platform_assets.core.naming import TableName
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
+    from platform_assets.core.naming import TopicName
+    from platform_assets.streaming.plan import Broker
     from platform_assets.streaming.topics import StreamRow
 
 STREAM_PATIENCE_SECONDS = 300.0
@@ -80,11 +82,12 @@ class Figures:
 
 
 def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None:
-    """Wait until every record on the broker is published.
+    """Wait until every record that is on the broker now is published.
 
     Args:
         settings: profile.
-        say: called with (records published, records on the broker) while it waits.
+        say: called with (offsets published, offsets on the broker) while it waits; those of a
+            source with transactions hold markers, too.
 
     Raises:
         StalledError: nothing moved for five minutes, or a topic is halted; says why.
@@ -96,13 +99,13 @@ def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None
     broker, ledger, states = Broker(settings), Ledger(settings), TopicStates(settings)
     contracts = list(load_contracts().values())
     best, moved_at = -1, time.monotonic()
+    ends = {contract.topic: _end(broker, contract.topic) for contract in contracts}
+    there = sum(ends.values())
     while True:
-        there = done = 0
-        for contract in contracts:
-            extents = broker.extents(contract.topic)
-            there += sum(extent.high for extent in extents.values())
-            totals = ledger.totals(contract.topic)
-            done += totals.records - totals.open_records
+        done = 0
+        for topic, end in ends.items():
+            passed = sum(ledger.progress(topic).next_offsets.values())
+            done += min(end, passed - ledger.totals(topic).open_records)
         say(done, there)
         if done >= there:
             return
@@ -115,6 +118,11 @@ def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None
         if halted or waited > STREAM_PATIENCE_SECONDS:
             raise StalledError(_why(rows, waited), hint="weir streams; weir logs dagster-daemon")
         time.sleep(0.5)
+
+
+def _end(broker: Broker, topic: TopicName) -> int:
+    """Offsets of all partitions of a topic."""
+    return sum(extent.high for extent in broker.extents(topic).values())
 
 
 def _why(rows: list[StreamRow], waited: float) -> str:
@@ -131,8 +139,10 @@ def measure(settings: Settings, figures: Figures, *, gold: bool = True) -> None:
     broker, ledger = Broker(settings), Ledger(settings)
     for topic, contract in load_contracts().items():
         totals = ledger.totals(topic)
+        # What waits, beside what was taken: offsets alone count the markers of transactions, too.
+        waiting = _end(broker, topic) - sum(ledger.progress(topic).next_offsets.values())
         figures.topics[str(topic)] = TopicFigures(
-            events=sum(extent.high for extent in broker.extents(topic).values()),
+            events=totals.records + waiting,
             bronze_rows=delta_rows(settings, topic.bronze),
             silver_rows=delta_rows(settings, _published_table(contract)),
             quarantined=delta_rows(settings, topic.quarantine),

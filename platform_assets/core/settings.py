@@ -108,6 +108,8 @@ class Settings(BaseSettings):
 
     source_networks: str = ""
     """Internal networks that sources over HTTP may be in, with commas between: ``10.1.0.0/16``."""
+    sources: str = ""
+    """Further folders of source folders, as ``PATH`` lists them; read by :mod:`..sources`."""
     inbox: str = ""
     """Folder below which the files of file sources arrive."""
     reports_root: str = ""

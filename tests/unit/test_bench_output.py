@@ -48,9 +48,6 @@ NAMES = [
     "drift_delay",
     "purchase",
     "predict",
-    "webhook",
-    "mqtt",
-    "rest",
 ]
 
 

@@ -55,10 +55,6 @@ class _Pagination(BaseModel):
         """The page after this one; None: there is none."""
         raise NotImplementedError
 
-    def guess(self, place: Place, count: int) -> Sequence[Place]:  # noqa: ARG002
-        """So many pages after this one, where they can be named without asking."""
-        return ()
-
 
 class OnePage(_Pagination):
     """All records in one answer."""
@@ -78,22 +74,16 @@ class _Sized(_Pagination):
     size: int | None = Field(default=None, ge=1, description="Records a page.")
     size_param: str = Field(default="", description="Parameter that asks for the size.")
     more: str = Field(default="", description="Path of a flag: whether more pages follow.")
-    end: str = Field(default="", description="Or: path of a flag: whether this is the last page.")
     total: str = Field(default="", description="Path of the number of records or pages in all.")
 
     def _size(self) -> dict[str, Any]:
         return {self.size_param: self.size} if self.size_param and self.size else {}
 
-    def _says_end(self, got: Got) -> bool:
+    def _ends(self, got: Got) -> bool:
+        if not got.records:
+            return True
         if self.more:
             return not at(got.body, self.more)
-        return bool(self.end and at(got.body, self.end))
-
-    def _ends(self, got: Got) -> bool:
-        if not got.records or self._says_end(got):
-            return True
-        if self.more or self.end:
-            return False
         return self.size is not None and len(got.records) < self.size and not self.total
 
 
@@ -118,10 +108,6 @@ class PageNumber(_Sized):
             return None
         return {"page": number + 1}
 
-    def guess(self, place: Place, count: int) -> Sequence[Place]:
-        """See the base."""
-        return [{"page": place["page"] + step} for step in range(1, count + 1)]
-
 
 class Offset(_Sized):
     """Pages by the number of records before them."""
@@ -144,12 +130,6 @@ class Offset(_Sized):
             return None
         return {"offset": offset}
 
-    def guess(self, place: Place, count: int) -> Sequence[Place]:
-        """See the base."""
-        size = self.size or 0
-        steps = range(1, count + 1) if size else ()
-        return [{"offset": place["offset"] + step * size} for step in steps]
-
 
 class BodyCursor(_Sized):
     """A token for the next page, in the answer or of its last record."""
@@ -166,7 +146,7 @@ class BodyCursor(_Sized):
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""
-        if self._says_end(got):
+        if self.more and not at(got.body, self.more):
             return None
         if self.record:
             if self._ends(got):
@@ -191,7 +171,7 @@ class BodyLink(_Sized):
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""
-        if self._says_end(got):
+        if self.more and not at(got.body, self.more):
             return None
         found = at(got.body, self.path)
         return {"url": str(found)} if found else None
@@ -211,8 +191,6 @@ class HeaderLink(_Sized):
         """See the base."""
         for url, parameters in _LINK.findall(got.headers.get("link", "")):
             found = _REL.search(parameters)
-            if 'results="false"' in parameters:
-                continue  # Sentry names a next page after the last one too
             if found and self.rel in (found[1] or found[2] or "").split():
                 return {"url": url}
         return None

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from platform_assets.connectors.http import increments
-from platform_assets.connectors.http.ahead import Ahead
 from platform_assets.connectors.http.client import Answer, HttpClient
 from platform_assets.connectors.http.increments import Fetched, Place
 from platform_assets.connectors.http.rows import records_at, table
@@ -49,11 +48,7 @@ class RestReader:
         where = f"source {self._source}, stream {stream}"
         options: RestStream = self._streams[stream]
         fetch = partial(self._fetch, stream)
-        if options.parallel == 1:
-            yield from increments.read(where, fetch, cursor, options.incremental)
-            return
-        with Ahead(fetch, options.pagination.guess, options.parallel) as ahead:
-            yield from increments.read(where, ahead, cursor, options.incremental)
+        yield from increments.read(where, fetch, cursor, options.incremental)
 
     def close(self) -> None:
         """See :class:`~..seam.reader.Reader`."""
