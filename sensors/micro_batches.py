@@ -55,7 +55,7 @@ def keep_alive(run: LongLived) -> SensorDefinition:
         live = bury_dead(context.instance, settings, job_name, lease_name)
         if live:
             return SkipReason(hand_over(settings, lease_name, live, version))
-        if found := drain_stray(settings, lease_name):
+        if found := drain_stray(settings, lease_name) or others_first(settings, run.waits_for):
             return SkipReason(found)
         return RunRequest(
             run_key=f"{job_name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
@@ -119,6 +119,14 @@ def drain_stray(settings: Settings, lease_name: str) -> str | None:
     if not lease.stop_requested:
         request_stop(settings, lease_name, "its run has ended in Dagster")
     return f"pid {lease.pid} still holds the lease of run {lease.run_id}: waiting for it to drain"
+
+
+def others_first(settings: Settings, lease_name: str) -> str | None:
+    """Say who holds the lease that a run waits for; None where nobody does."""
+    from platform_assets.streaming.locks import read_lease
+
+    lease = read_lease(settings, lease_name) if lease_name else None
+    return f"waits for {lease.run_id}" if lease is not None and lease.held else None
 
 
 def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], version: str) -> str:

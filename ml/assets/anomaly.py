@@ -11,6 +11,7 @@ import dagster as dg
 from ml.anomaly.definition import STREAMS, Stream, load_streams
 from ml.assets.keys import GROUP, part_key
 from platform_assets.core.errors import WeirError
+from platform_assets.core.naming import TOUR_LEASE
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.graph.broken_assets import build_broken_definitions, build_each
 from platform_assets.graph.runs.host import MODEL_CODE, LongLived, hosted
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from ml.anomaly.watch import Step, Watch
 
 # On a new lake it has weeks of history to score, which nobody waits for.
-WATCH = LongLived(job="anomaly_watch", lease="anomaly_watch", code=MODEL_CODE, niceness=15)
+WATCH = LongLived(
+    job="anomaly_watch",
+    lease="anomaly_watch",
+    code=MODEL_CODE,
+    niceness=15,
+    waits_for=TOUR_LEASE,
+)
 KIND = "anomaly stream"
 TRAIN_JOB = "train_anomalies"
 TRAIN_CRON = "0 3 * * 0"

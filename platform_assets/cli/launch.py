@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_assets.core.errors import WeirError
+from platform_assets.core.http import client
 from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 1.0
 _PATIENCE = Retry(attempts=None, seconds=60, pause=0.3)
 """How long the web server may be away while a run is followed."""
 
@@ -268,7 +269,7 @@ def _query(settings: Settings, query: str, variables: Mapping[str, Any]) -> dict
     import httpx
 
     try:
-        answer = httpx.post(
+        answer = client().post(
             f"{settings.dagster_url}/graphql",
             json={"query": query, "variables": dict(variables)},
             timeout=settings.request_timeout_seconds,

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,11 +104,19 @@ def run(
     settings = get_settings()
     preflight(settings, lambda line: console.print(line, soft_wrap=True))
     stopping = threading.Event()
-    with _interruptible(stopping):
+    with _interruptible(stopping), ExitStack() as held:
         try:
             figures = _materialise_everything(
-                settings, console, events=events, seed=seed, weeks=weeks, extra=extra
+                settings,
+                console,
+                held,
+                events=events,
+                seed=seed,
+                weeks=weeks,
+                extra=extra,
             )
+            if not once:
+                held.close()
             _show(settings, console, figures, staying=not once)
             if not once:
                 _stay(settings, console, stopping, seed=seed, rate=rate)
@@ -145,41 +153,54 @@ def _connected(settings: Settings, sources: str) -> tuple[str, ...]:
 def _materialise_everything(
     settings: Settings,
     console: Console,
+    held: ExitStack,
     *,
     events: int,
     seed: int,
     weeks: float,
     extra: tuple[str, ...],
 ) -> Figures:
+    """Servers, history, stream, gold, report; ``held`` lets go what would wait for all of them."""
     from platform_assets.cli import tour
     from platform_assets.cli.servers import Progress
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.simulate.history import simulate_history
     from platform_assets.contracts.load import load_contracts
     from platform_assets.gold.project import FULL_GOLD_JOB, ensure_manifest
-    from platform_assets.local import servers, supervise
+    from platform_assets.local import postgres, servers, supervise
+    from platform_assets.local.starting import Work
 
     figures = tour.Figures()
 
     def say(text: str) -> None:
         console.print(text, style="dim", soft_wrap=True)
 
+    def hold(_cancelled: threading.Event) -> None:
+        held.enter_context(tour.lease(settings))
+
+    def simulate(cancelled: threading.Event) -> None:
+        if not _is_empty(settings):
+            say(
+                "the lake already holds data and is reused (for a fresh one, remove the folder "
+                f"{settings.home})"
+            )
+            return
+        with figures.stage("simulate", say), suppress(_CancelledError):
+            ensure_topics(settings, load_contracts().values())
+            sent = _counter(console, "records sent", cancelled)
+            simulate_history(settings, seed, events, weeks, progress=sent)
+
     with figures.stage("servers", say):
         ensure_manifest()
         progress = Progress()
         with progress:
-            supervise.start(settings, (*servers.DEFAULT, *extra), progress.report, progress.fetched)
-    if _is_empty(settings):
-        with figures.stage("simulate", say):
-            ensure_topics(settings, load_contracts().values())
-            simulate_history(
-                settings, seed, events, weeks, progress=_counter(console, "records sent")
+            supervise.start(
+                settings,
+                (*servers.DEFAULT, *extra),
+                progress.report,
+                progress.fetched,
+                beside=(Work((postgres.NAME,), hold), Work(servers.STORES, simulate)),
             )
-    else:
-        say(
-            "the lake already holds data and is reused (for a fresh one, remove the folder "
-            f"{settings.home})"
-        )
     with figures.stage("stream", say):
         waiting = _counter(console, "records published")
         tour.wait_for_stream(settings, waiting)
@@ -235,11 +256,19 @@ def _fresh(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _counter(console: Console, what: str) -> Callable[[int, int], None]:
-    """Progress for people: a line whenever a tenth more is done."""
+class _CancelledError(Exception):
+    """The servers do not come up, or Ctrl-C: nothing more is sent."""
+
+
+def _counter(
+    console: Console, what: str, cancelled: threading.Event | None = None
+) -> Callable[[int, int], None]:
+    """Progress for people: a line whenever a tenth more is done; ends what is cancelled."""
     last = [-1]
 
     def show(done: int, total: int) -> None:
+        if cancelled is not None and cancelled.is_set():
+            raise _CancelledError
         tenth = done * 10 // max(1, total)
         if tenth != last[0]:
             last[0] = tenth

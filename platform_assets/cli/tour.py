@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, TopicKind
 from platform_assets.core.errors import WeirError
-from platform_assets.core.naming import TableName
+from platform_assets.core.naming import TOUR_LEASE, TableName
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from platform_assets.core.naming import TopicName
+    from platform_assets.streaming.locks import Lease
     from platform_assets.streaming.plan import Broker
     from platform_assets.streaming.topics import StreamRow
 
@@ -79,6 +81,13 @@ class Figures:
         for name, seconds in parts.items():
             self.seconds[f"{stage}, {name}"] = seconds
             say(f"  {name}: {seconds:.1f} s")
+
+
+def lease(settings: Settings) -> Lease:
+    """What the command holds while it makes a lake: fresh gold and the watch begin after it."""
+    from platform_assets.streaming.locks import Lease
+
+    return Lease(settings, TOUR_LEASE, f"weir run, pid {os.getpid()}", "")
 
 
 def wait_for_stream(settings: Settings, say: Callable[[int, int], None]) -> None:

@@ -13,6 +13,8 @@ HISTORY_SUFFIX = "_history"
 DEAD_LETTER_SUFFIX = ".dlq"
 STREAM_LEASE = "stream"
 """What the one stream run that is alive holds."""
+TOUR_LEASE = "tour"
+"""What ``weir run`` holds while it makes a lake with a full build of gold."""
 
 _OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
 OWNER_RULE = "expected an e-mail address or team:name, as Dagster asks of an owner"

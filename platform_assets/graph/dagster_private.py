@@ -6,7 +6,8 @@ a test that names the version they were checked with.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import multiprocessing
+from typing import TYPE_CHECKING, Any
 
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
@@ -28,6 +29,7 @@ __all__ = [
     "RawMetadataValue",
     "UnsupportedStorageError",
     "disown",
+    "forking_code_server",
 ]
 
 CHECKED_WITH = "1.13.27"
@@ -66,3 +68,21 @@ def disown(instance: DagsterInstance, records: Sequence[EventLogRecord]) -> None
                 .where(table.c.id == record.storage_id)
                 .values(run_id=RUNLESS_RUN_ID, event=serialize_value(entry))
             )
+
+
+def forking_code_server() -> None:
+    """Dagster's command ``api grpc``, whose server forks its runs from this process' fork server.
+
+    Its own always starts a new interpreter for a run.
+    """
+    from dagster._cli.api import grpc_command
+    from dagster._grpc import server
+
+    class ForkingApiServer(server.DagsterApiServer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            forking: Any = multiprocessing.get_context("forkserver")
+            self._mp_ctx = forking
+
+    server.DagsterApiServer = ForkingApiServer  # type: ignore[misc]
+    grpc_command()

@@ -12,7 +12,6 @@ import dagster as dg
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
-    DbtCliResource,
     DbtProject,
     dbt_assets,
 )
@@ -29,11 +28,15 @@ from platform_assets.gold.project import (
     lend_parse,
     load_manifest,
 )
+from platform_assets.graph.dbt_process import Dbt, events
 from platform_assets.graph.priority import step_back
 from platform_assets.graph.retries import backing_off
 
 POOL = "dbt"
 """Dagster pool of the full builds: one at a time, they share tables and a small Trino."""
+
+GOLD_SUITES = "gold_suites"
+"""The step with the suites of all tables, where a run has one (:mod:`.checks.gold_assets`)."""
 
 _STAGING = "staging"
 _NICENESS = 10
@@ -156,11 +159,10 @@ def build_gold_assets(
         retry_policy=backing_off(10),
         pool=POOL,
     )
-    def gold(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, config: GoldConfig
-    ) -> Iterator[Any]:
+    def gold(context: dg.AssetExecutionContext, dbt: Dbt, config: GoldConfig) -> Iterator[Any]:
         from platform_assets.contracts.load import load_contracts
         from platform_assets.gold.bootstrap import bootstrap
+        from platform_assets.quality.gx import warm
         from platform_assets.streaming.whole import require_published
 
         step_back(_NICENESS)
@@ -173,13 +175,16 @@ def build_gold_assets(
         context.log.info(f"tables known to Trino: {time.monotonic() - began:.1f} s")
         began, target = time.monotonic(), build_target(settings)
         lend_parse(settings, target)
-        invocation = dbt.cli(
+        invocation = dbt.begin(
             build_arguments(config.changed_dates, full_refresh=config.full_refresh),
-            context=context,
-            target_path=target,
+            context,
+            target,
         )
+        if GOLD_SUITES in {node.name for node in context.job_def.nodes}:
+            # While dbt starts, in this thread: imports in two at once may see half of a module.
+            warm()
         try:
-            yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+            yield from events(invocation)
         except DagsterDbtCliRuntimeError as error:
             raise WeirError(*cause_of(str(error))) from error
         keep_parse(settings, target)
@@ -219,9 +224,9 @@ def build_target(settings: Settings) -> Path:
     return target
 
 
-def build_dbt_resource() -> DbtCliResource:
+def build_dbt_resource() -> Dbt:
     """The resource ``dbt`` of :func:`build_gold_assets`; reads no secret."""
-    return DbtCliResource(
+    return Dbt(
         project_dir=str(PROJECT),
         profiles_dir=str(PROJECT),
         global_config_flags=["--no-use-colors", "--no-version-check"],

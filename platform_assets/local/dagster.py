@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from platform_assets.core.files import write_file
+from platform_assets.core.http import client
 from platform_assets.core.settings import LOOPBACK, REPOSITORY, Settings
 from platform_assets.local.kafka import NAME as KAFKA
 from platform_assets.local.model import Server, config_dir
@@ -22,6 +23,7 @@ from platform_assets.local.trino import NAME as TRINO
 CODE, WEBSERVER, DAEMON = "dagster-code", "dagster-webserver", "dagster-daemon"
 DEFINITIONS = "platform_assets.definitions"
 GATED = "platform_assets.graph.webserver"
+FORKING = "platform_assets.graph.codeserver"
 
 _HEARTBEAT_SECONDS = 90
 
@@ -71,14 +73,14 @@ def servers(settings: Settings) -> tuple[Server, ...]:
         entry(
             CODE,
             (
-                *("dagster", "api", "grpc", "-m", module, *host, "-p", str(code)),
+                *("python", "-m", FORKING, "-m", module, *host, "-p", str(code)),
                 *("-d", str(REPOSITORY), "--location-name", "weir", "--max-workers", "8"),
                 *("--use-python-environment-entry-point", "--log-level", "warning"),
             ),
             (code,),
             350,
         ),
-        # Dagster's web server behind our gate; started by name, for graph is above this room.
+        # Dagster's web server behind our gate. Both are named: graph is above this room.
         entry(WEBSERVER, ("python", "-m", GATED, *at, *host, "-p", str(web)), (web,), 250),
         entry(DAEMON, ("dagster-daemon", "run", *at), (), 250),
     )
@@ -110,9 +112,7 @@ def _code_answers(settings: Settings) -> bool:
 
 
 def _web_answers(settings: Settings) -> bool:
-    import httpx
-
-    answer = httpx.get(f"{settings.dagster_url}/server_info", timeout=5)
+    answer = client().get(f"{settings.dagster_url}/server_info", timeout=5)
     return answer.status_code == 200
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 
+from platform_assets.core.http import client
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.model import Server
 from platform_assets.local.postgres import NAME as POSTGRES
@@ -34,8 +35,6 @@ def server(settings: Settings) -> Server:
 
 
 def _answers(settings: Settings) -> bool:
-    import httpx
-
     # Ready without any model too; one that cannot be loaded must not keep the others down.
     address = f"http://127.0.0.1:{settings.models_port}/ready"
-    return bool(httpx.get(address, timeout=5).json()["followed"])
+    return bool(client().get(address, timeout=5).json()["followed"])

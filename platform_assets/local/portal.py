@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 
+from platform_assets.core.http import client
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.model import Server
 from platform_assets.local.postgres import NAME as POSTGRES
@@ -31,7 +32,5 @@ def server(settings: Settings) -> Server:
 
 
 def _answers(settings: Settings) -> bool:
-    import httpx
-
     address = f"http://127.0.0.1:{settings.portal_port}/login"
-    return httpx.get(address, timeout=5).status_code == 200
+    return client().get(address, timeout=5).status_code == 200

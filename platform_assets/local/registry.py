@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from platform_assets.core.http import client
 from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
@@ -72,16 +73,12 @@ def _plain(value: str) -> str:
 
 
 def _answers(settings: Settings) -> bool:
-    import httpx
-
-    return httpx.get(f"{settings.registry_url}/subjects", timeout=5).status_code == 200
+    return client().get(f"{settings.registry_url}/subjects", timeout=5).status_code == 200
 
 
 def _refuse_incompatible(settings: Settings) -> None:
     """Make BACKWARD the rule for every subject; Apicurio's own default is none at all."""
-    import httpx
-
-    answer = httpx.put(
+    answer = client().put(
         f"{settings.registry_url}/config",
         json={"compatibility": "BACKWARD"},
         timeout=settings.request_timeout_seconds,

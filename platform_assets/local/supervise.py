@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import http.client
-import re
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import Faults
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.locks import file_lock
 from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings
 from platform_assets.local import disk, fetch, processes, supervisord
-from platform_assets.local.model import Server, log_dir, run_dir
+from platform_assets.local.model import Server, run_dir
 from platform_assets.local.private import close_home
 from platform_assets.local.servers import DEFAULT, catalogue, with_needs
-from platform_assets.local.wait import WaitTimeoutError, wait_until
-
-Report = Callable[[str, str], None]
-"""Called with a server's name and what it is doing now."""
-
-LOCK_SECONDS = 5.0
-_TELLING = re.compile(
-    r"\b(error|fatal|cannot|failed|unrecognized|invalid|denied|in use)\b|Exception|^\d+\) ",
-    re.IGNORECASE,
+from platform_assets.local.starting import (
+    PROBED_WITH,
+    Report,
+    Work,
+    bring_all_up,
+    bring_up,
+    last_words,
 )
 
-
-class ServerDiedError(WeirError):
-    """A server ended while it was starting."""
+LOCK_SECONDS = 5.0
 
 
 class LeftBehindError(WeirError):
@@ -73,10 +66,6 @@ class Status:
         return asdict(self)
 
 
-_PROBED_WITH = ("psycopg", "httpx", "grpc", "confluent_kafka.admin")
-"""What probes import; they run in threads."""
-
-
 def _silent(_name: str, _what: str) -> None:
     pass
 
@@ -86,8 +75,9 @@ def start(
     names: Iterable[str] = DEFAULT,
     report: Report | None = None,
     progress: fetch.Progress | None = None,
+    beside: Sequence[Work] = (),
 ) -> list[Status]:
-    """Start servers and what they need; returns when every one of them is ready.
+    """Start servers and what they need; returns when all are ready and the work beside is done.
 
     A server that runs already is left alone. On any failure, Ctrl-C included, what this
     call started is stopped again before the error goes on.
@@ -111,7 +101,7 @@ def start(
             supervisord.boot(settings, list(catalogue(settings).values()))
         started: list[Server] = []
         try:
-            _start_all(settings, wanted, started, tell)
+            bring_all_up(settings, wanted, started, tell, beside)
         except BaseException:
             tell("", "stopping what was started")
             if fresh:
@@ -121,109 +111,6 @@ def start(
                     _stop_one(settings, server)
             raise
     return status(settings, [server.name for server in wanted])
-
-
-def _start_all(
-    settings: Settings, wanted: list[Server], started: list[Server], tell: Report
-) -> None:
-    """Start each server as soon as those it needs are ready, side by side."""
-    cancelled = threading.Event()
-    ready = {server.name: threading.Event() for server in wanted}
-
-    def bring_up(server: Server) -> None:
-        for need in server.needs:
-            while not ready[need].wait(0.1):
-                if cancelled.is_set():
-                    return
-        if cancelled.is_set():
-            return
-        _bring_up(settings, server, started, tell, cancelled)
-        ready[server.name].set()
-
-    preload(_PROBED_WITH)
-    with ThreadPoolExecutor(len(wanted), thread_name_prefix="weir-start") as pool:
-        futures: list[Future[None]] = [pool.submit(bring_up, server) for server in wanted]
-        try:
-            pending = set(futures)
-            while pending:
-                # A short timeout keeps the main thread open to Ctrl-C.
-                done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-        finally:
-            cancelled.set()
-
-
-def _bring_up(
-    settings: Settings,
-    server: Server,
-    started: list[Server],
-    tell: Report,
-    cancelled: threading.Event,
-) -> None:
-    began = time.monotonic()
-    if _info(settings, server.name)["statename"] != "RUNNING":
-        processes.require_ports(server)
-        tell(server.name, "preparing")
-        server.prepare()
-        tell(server.name, "starting")
-        started.append(server)
-        try:
-            supervisord.client(settings).startProcess(server.name, False)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode == Faults.BAD_NAME:
-                raise WeirError(
-                    f"the running supervisor is of an earlier release and knows no {server.name}",
-                    "run `weir down`, then `weir up`",
-                ) from fault
-            raise ServerDiedError(
-                f"{server.name} could not be started: {fault.faultString}",
-                f"see {log_dir(settings) / 'supervisord.log'}",
-            ) from fault
-    _await_ready(settings, server, cancelled)
-    if not cancelled.is_set():
-        server.settle()
-        tell(server.name, f"ready in {time.monotonic() - began:.1f} s")
-
-
-def _await_ready(settings: Settings, server: Server, cancelled: threading.Event) -> None:
-    first: list[int] = []
-    log = log_dir(settings) / f"{server.name}.log"
-    since = log.stat().st_size if log.exists() else 0
-
-    def ready() -> bool:
-        info = _info(settings, server.name)
-        if info["pid"]:
-            first.append(info["pid"])
-        state = info["statename"]
-        replaced = bool(first) and info["pid"] not in {0, first[0]}
-        if replaced or state in {"BACKOFF", "FATAL", "EXITED"}:
-            raise ServerDiedError(
-                f"{server.name} ended while it was starting: "
-                f"{_last_words(settings, server.name, since)}",
-                f"see `weir logs {server.name}`",
-            )
-        return state == "RUNNING" and server.probe()
-
-    try:
-        wait_until(
-            ready,
-            what=f"{server.name} answering at {server.address or 'its probe'}",
-            timeout=server.timeout,
-            every=0.2,
-            cancelled=cancelled,
-        )
-    except WaitTimeoutError as error:
-        if not cancelled.is_set():
-            raise WeirError(error.message, f"see `weir logs {server.name}`") from None
-
-
-def _last_words(settings: Settings, name: str, since: int = 0) -> str:
-    """The telling lines at the end of a log, of those written after ``since`` bytes."""
-    lines = processes.log_tail(log_dir(settings) / f"{name}.log", 40, since)
-    spoken = [line.strip() for line in lines if line.strip()]
-    telling = [line for line in spoken if _TELLING.search(line)]
-    return " | ".join((telling or spoken or ["it said nothing"])[-3:])[:600]
 
 
 def stop(settings: Settings, report: Report | None = None) -> int:
@@ -287,7 +174,7 @@ def _stop_in_order(settings: Settings, tell: Report) -> None:
 
 
 def _is_up(settings: Settings, name: str) -> bool:
-    return _info(settings, name)["statename"] not in {"STOPPED", "EXITED", "FATAL"}
+    return supervisord.info(settings, name)["statename"] not in {"STOPPED", "EXITED", "FATAL"}
 
 
 def _stop_one(settings: Settings, server: Server) -> None:
@@ -322,7 +209,7 @@ def restart(settings: Settings, name: str, report: Report | None = None) -> None
         tell = report or _silent
         tell(name, "stopping")
         _stop_one(settings, server)
-        _bring_up(settings, server, [], tell, threading.Event())
+        bring_up(settings, server, [], tell, threading.Event())
 
 
 def is_running(settings: Settings) -> bool:
@@ -335,7 +222,7 @@ def status(settings: Settings, names: Iterable[str] | None = None) -> list[Statu
     known = catalogue(settings)
     up = is_running(settings)
     chosen = [known[name] for name in names] if names is not None else list(known.values())
-    preload(_PROBED_WITH)
+    preload(PROBED_WITH)
     with ThreadPoolExecutor(len(chosen) or 1) as pool:
         return list(pool.map(lambda server: _status(settings, server, up), chosen))
 
@@ -343,7 +230,7 @@ def status(settings: Settings, names: Iterable[str] | None = None) -> list[Statu
 def _status(settings: Settings, server: Server, up: bool) -> Status:
     info: dict[str, Any] = {"statename": "STOPPED", "pid": 0}
     if up:
-        info = _info(settings, server.name)
+        info = supervisord.info(settings, server.name)
     pid = info["pid"] or None
     memory, health, uptime = 0, "stopped", 0.0
     if pid is not None:
@@ -353,7 +240,7 @@ def _status(settings: Settings, server: Server, up: bool) -> Status:
             uptime = time.time() - process.create_time()
         health = _health(server)
     elif info["statename"] not in {"STOPPED", "EXITED"}:
-        health = f"not ready: {_last_words(settings, server.name)}"
+        health = f"not ready: {last_words(settings, server.name)}"
     return Status(
         name=server.name,
         state=info["statename"],
@@ -371,21 +258,6 @@ def _health(server: Server) -> str:
         return "ready" if server.probe() else "not ready: still starting"
     except Exception as error:  # noqa: BLE001 - whatever a probe raises is the answer
         return f"not ready: {type(error).__name__}: {' '.join(str(error).split())[:120]}"
-
-
-def _info(settings: Settings, name: str) -> dict[str, Any]:
-    try:
-        info: dict[str, Any] = supervisord.client(settings).getProcessInfo(name)
-    except (OSError, http.client.HTTPException) as error:
-        raise WeirError(
-            f"the supervisor stopped answering ({error})", "run `weir down`, then `weir up`"
-        ) from error
-    except xmlrpc.client.Fault as fault:
-        if fault.faultCode != Faults.BAD_NAME:
-            raise
-        # It was started by an earlier release, which did not have this server.
-        return {"statename": "STOPPED", "pid": 0}
-    return info
 
 
 def _locked(settings: Settings, what: str) -> Any:

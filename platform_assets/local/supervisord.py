@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from supervisor.xmlrpc import Faults
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.files import write_file
@@ -61,6 +62,26 @@ def pid(settings: Settings) -> int | None:
         return int(client(settings, 5.0).getPID())
     except (OSError, http.client.HTTPException, xmlrpc.client.Error):
         return None
+
+
+def info(settings: Settings, name: str) -> dict[str, Any]:
+    """What the supervisor knows of a server: ``statename`` and ``pid`` (0: none).
+
+    Raises:
+        WeirError: the supervisor does not answer.
+    """
+    try:
+        found: dict[str, Any] = client(settings).getProcessInfo(name)
+    except (OSError, http.client.HTTPException) as error:
+        raise WeirError(
+            f"the supervisor stopped answering ({error})", "run `weir down`, then `weir up`"
+        ) from error
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != Faults.BAD_NAME:
+            raise
+        # It was started by an earlier release, which did not have this server.
+        return {"statename": "STOPPED", "pid": 0}
+    return found
 
 
 def configuration(settings: Settings, servers: list[Server]) -> str:

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 from platform_assets.core.files import write_file
+from platform_assets.core.http import client
 from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
@@ -108,8 +109,6 @@ def _prepare(settings: Settings, etc: Path) -> None:
 
 
 def _answers(settings: Settings) -> bool:
-    import httpx
-
     url = f"http://{settings.trino_host}:{settings.trino_port}/v1/info"
-    answer = httpx.get(url, timeout=5)
+    answer = client().get(url, timeout=5)
     return answer.status_code == 200 and answer.json()["starting"] is False

@@ -40,9 +40,9 @@ class Ticks:
     lease_name: str
     held: ExitStack
 
-    def tick(self) -> dg.RunRequest | str:
+    def tick(self, waits_for: str = "") -> dg.RunRequest | str:
         """What the sensor asks for, or why it does not."""
-        sensor = keep_alive(LongLived("lasting", self.lease_name))
+        sensor = keep_alive(LongLived("lasting", self.lease_name, waits_for=waits_for))
         definitions = dg.Definitions(jobs=[lasting], sensors=[sensor])
         with dg.build_sensor_context(instance=self.instance, definitions=definitions) as context:
             data = sensor.evaluate_tick(context)
@@ -88,6 +88,13 @@ def test_where_none_runs_one_is_started(ticks: Ticks) -> None:
     again = ticks.tick()
     assert isinstance(again, dg.RunRequest)
     assert again.run_key != request.run_key, "a run key used twice would start nothing"
+
+
+def test_while_the_lease_that_it_waits_for_is_held_none_is_started(ticks: Ticks) -> None:
+    other = f"tour-{uuid.uuid4().hex[:8]}"
+    with Lease(ticks.settings, other, "weir run", ""):
+        assert ticks.tick(other) == "waits for weir run"
+    assert isinstance(ticks.tick(other), dg.RunRequest)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
-from platform_assets.local import fetch, processes, supervise, supervisord
+from platform_assets.local import fetch, processes, starting, supervise, supervisord
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.model import run_dir
 from platform_assets.local.servers import catalogue
@@ -183,7 +183,7 @@ def test_a_server_that_cannot_start_shows_its_last_words(own_home):
     (own_home.home / "data" / "postgres" / "postgresql.conf").write_text(
         "include 'weir.conf'\nno = sense\n"
     )
-    with pytest.raises(supervise.ServerDiedError) as caught:
+    with pytest.raises(starting.ServerDiedError) as caught:
         supervise.start(own_home, ["postgres"])
     assert "postgres ended while it was starting" in caught.value.message
     assert 'unrecognized configuration parameter "no"' in caught.value.message

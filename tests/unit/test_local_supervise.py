@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from platform_assets.core.errors import DatabaseAwayError, WeirError
 from platform_assets.core.locks import LockedError, file_lock
 from platform_assets.core.settings import Settings
-from platform_assets.local import doctor, processes, supervisord
+from platform_assets.local import doctor, processes, starting, supervisord
 from platform_assets.local.model import socket_path, write_secret
 from platform_assets.local.servers import DEFAULT, catalogue, with_needs
 from platform_assets.local.wait import WaitTimeoutError, wait_until
@@ -29,6 +30,46 @@ def settings(tmp_path, monkeypatch) -> Settings:
 def test_servers_start_after_what_they_need(settings):
     names = [server.name for server in with_needs(settings, ["dagster-daemon"])]
     assert names == ["postgres", "kafka", "dagster-code", "dagster-daemon"]
+
+
+def test_work_begins_once_the_servers_it_needs_are_ready(settings, monkeypatch):
+    done: list[str] = []
+    begun = threading.Event()
+
+    def bring_up(_settings, server, *_):
+        if server.name == "trino":
+            assert begun.wait(30), "the work waits for a server that it does not need"
+        done.append(server.name)
+
+    def work(_cancelled):
+        assert "postgres" in done
+        begun.set()
+
+    monkeypatch.setattr(starting, "bring_up", bring_up)
+    wanted = with_needs(settings, ["trino"])
+    starting.bring_all_up(
+        settings, wanted, [], lambda *_: None, [starting.Work(("postgres",), work)]
+    )
+    assert done == ["postgres", "trino"]
+
+
+def test_work_that_fails_ends_the_start_and_one_under_way_is_told(settings, monkeypatch):
+    told = threading.Event()
+
+    def fails(_cancelled):
+        raise WeirError("no topic")
+
+    def lasts(cancelled):
+        if cancelled.wait(30):
+            told.set()
+
+    monkeypatch.setattr(starting, "bring_up", lambda *_: None)
+    beside = [starting.Work(("postgres",), lasts), starting.Work(("postgres",), fails)]
+    with pytest.raises(WeirError, match="no topic"):
+        starting.bring_all_up(
+            settings, with_needs(settings, ["postgres"]), [], lambda *_: None, beside
+        )
+    assert told.is_set()
 
 
 def test_an_unknown_server_lists_the_known_ones(settings):

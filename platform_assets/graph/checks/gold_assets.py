@@ -23,7 +23,7 @@ from platform_assets.graph.checks.gold import (
     gold_models,
     gold_suite_check,
 )
-from platform_assets.graph.gold import model_keys
+from platform_assets.graph.gold import GOLD_SUITES, model_keys
 
 
 def known_models() -> tuple[tuple[GoldModel, ...], BrokenFile | None]:
@@ -43,7 +43,7 @@ def build_gold_checks() -> AssetChecksDefinition:
     models, fault = known_models()
     specs = [*gold_check_specs(models), *kept_fresh_specs()]
 
-    @multi_asset_check(specs=specs, name="gold_suites", can_subset=True)
+    @multi_asset_check(specs=specs, name=GOLD_SUITES, can_subset=True)
     def gold_suites(context: AssetCheckExecutionContext) -> Iterable[AssetCheckResult]:
         settings = get_settings()
         selected = context.selected_asset_check_keys

@@ -22,7 +22,7 @@ from dagster import (
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.errors import WeirError
-from platform_assets.core.naming import TopicName
+from platform_assets.core.naming import TOUR_LEASE, TopicName
 from platform_assets.core.settings import get_settings
 from platform_assets.graph.checks.gold import KEPT_FRESH
 from platform_assets.graph.runs.host import GOLD_CODE, Host, LongLived, hosted
@@ -30,7 +30,8 @@ from platform_assets.graph.runs.host import GOLD_CODE, Host, LongLived, hosted
 if TYPE_CHECKING:
     from platform_assets.gold.follow import Turn
 
-RUN = LongLived(job="fresh_gold", lease="fresh_gold", code=GOLD_CODE)
+# Not beside `weir run` on a new lake: its full build makes the same tables.
+RUN = LongLived(job="fresh_gold", lease="fresh_gold", code=GOLD_CODE, waits_for=TOUR_LEASE)
 FULL_BUILD_PATIENCE_SECONDS = 600.0
 """How long the first step waits for a full build at most."""
 

@@ -41,12 +41,14 @@ class LongLived:
         lease: name of the lease that its process holds while it is alive.
         code: what it is made of; a deploy that changes any of it replaces the run.
         niceness: how far it steps back for the others when the cores are short (0 to 19).
+        waits_for: name of a lease; while somebody holds it, no run is started.
     """
 
     job: str
     lease: str
     code: Code = LAKE_CODE
     niceness: int = 0
+    waits_for: str = ""
 
     @property
     def deploy_version(self) -> str:
