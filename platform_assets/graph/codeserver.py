@@ -41,10 +41,10 @@ def serve_forks() -> int:
     It outlives a SIGTERM to the process group, so that this process learns how its draining runs
     end; it goes when this process and all runs have gone.
     """
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     forkserver.set_forkserver_preload([])
     resource_tracker.ensure_running()
-    address = connection.arbitrary_address("AF_UNIX")
+    address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
