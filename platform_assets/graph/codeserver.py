@@ -18,17 +18,25 @@ from contextlib import suppress
 from multiprocessing import connection, forkserver, resource_tracker
 from typing import Any
 
+THREADED = ("polars", "pyarrow", "deltalake", "torch", "confluent_kafka")
+"""Modules that start threads when they are imported, which a fork would lack."""
+
 
 def main() -> None:
-    """Dagster's command ``api grpc`` with its options; ``-m`` names the definitions."""
+    """Dagster's command ``api grpc`` with its options; ``-m`` names the definitions.
+
+    Definitions that have imported one of :data:`THREADED` get runs as Dagster starts them.
+    """
     module = sys.argv[sys.argv.index("-m") + 1]
     # What cannot be imported is told by the server, which tries again.
     with suppress(Exception):
         importlib.import_module(module).defs.get_repository_def().get_all_jobs()
-    serve_forks()
-    from platform_assets.graph.dagster_private import forking_code_server
+    forking = sys.modules.keys().isdisjoint(THREADED)
+    if forking:
+        serve_forks()
+    from platform_assets.graph.dagster_private import code_server
 
-    forking_code_server()
+    code_server(forking=forking)
 
 
 def serve_forks() -> int:

@@ -29,7 +29,7 @@ __all__ = [
     "RawMetadataValue",
     "UnsupportedStorageError",
     "disown",
-    "forking_code_server",
+    "code_server",
 ]
 
 CHECKED_WITH = "1.13.27"
@@ -70,10 +70,12 @@ def disown(instance: DagsterInstance, records: Sequence[EventLogRecord]) -> None
             )
 
 
-def forking_code_server() -> None:
-    """Dagster's command ``api grpc``, whose server forks its runs from this process' fork server.
+def code_server(*, forking: bool) -> None:
+    """Dagster's command ``api grpc``.
 
-    Its own always starts a new interpreter for a run.
+    Args:
+        forking: runs are forked from this process' fork server; each is a new interpreter
+            otherwise.
     """
     from dagster._cli.api import grpc_command
     from dagster._grpc import server
@@ -84,5 +86,6 @@ def forking_code_server() -> None:
             forking: Any = multiprocessing.get_context("forkserver")
             self._mp_ctx = forking
 
-    server.DagsterApiServer = ForkingApiServer  # type: ignore[misc]
+    if forking:
+        server.DagsterApiServer = ForkingApiServer  # type: ignore[misc]
     grpc_command()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Cursor = Mapping[str, Any]
 """Where a stream's next read begins: plain JSON, of whatever shape its connector chooses."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.core.secrets import read_secret
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _ORIGINS = ("column", "constant", "expression")
 
@@ -79,6 +81,8 @@ def compiled(rule: Rule, schema: Mapping[str, Any], *, loose: bool = False) -> p
     Raises:
         ConnectorError: it names a column that the page lacks, or is no expression.
     """
+    import polars as pl
+
     expression = _origin(rule, schema, loose=loose)
     if rule.path is not None:
         expression = expression.cast(pl.String).str.json_path_match(rule.path)
@@ -99,6 +103,8 @@ def compiled(rule: Rule, schema: Mapping[str, Any], *, loose: bool = False) -> p
 
 
 def _origin(rule: Rule, schema: Mapping[str, Any], *, loose: bool) -> pl.Expr:
+    import polars as pl
+
     if rule.expression is not None:
         try:
             return pl.sql_expr(rule.expression)
@@ -129,6 +135,8 @@ def _origin(rule: Rule, schema: Mapping[str, Any], *, loose: bool) -> pl.Expr:
 
 def _parsed(expression: pl.Expr, rule: Rule) -> pl.Expr:
     """Text as a moment in UTC; what does not fit stays text, and is refused by its type."""
+    import polars as pl
+
     text = expression.cast(pl.String)
     has_time = any(part in str(rule.parse) for part in ("%H", "%I", "%s", "%T", "%R"))
     if not has_time:
@@ -141,6 +149,8 @@ def _parsed(expression: pl.Expr, rule: Rule) -> pl.Expr:
 
 
 def _digests(values: pl.Series, key: bytes) -> pl.Series:
+    import polars as pl
+
     unique = values.drop_nulls().unique().to_list()
     known = {one: hmac.new(key, one.encode(), hashlib.sha256).hexdigest() for one in unique}
     return values.replace_strict(known, default=None, return_dtype=pl.String)
