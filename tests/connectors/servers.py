@@ -6,6 +6,8 @@ server needs.
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -30,18 +32,21 @@ class Server:
     def start(self, timeout: float = 60) -> None:
         """Start it and wait until it listens."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, start_new_session=True
+            )
         wait_until(self._listens, what=f"{self.command[0]} to listen", timeout=timeout)
 
     def stop(self) -> None:
         """End it, as a crash would where it does not end by itself."""
         if self._process is None:
             return
-        self._process.terminate()
+        # A server that a script starts is a child of it.
+        os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(20)
         self._process = None
 

@@ -16,10 +16,11 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
+from platform_assets.connectors.kinds.kafka import KafkaReader
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.pull import open_reader
-from platform_assets.connectors.seam.reader import ConnectorError, SourceAwayError
-from platform_assets.connectors.seam.types import Maturity
+from platform_assets.connectors.seam.reader import ConnectorError, Context, SourceAwayError
+from platform_assets.connectors.seam.types import Maturity, connector_type
 from platform_assets.core.settings import Settings
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.reading import read_until
@@ -200,3 +201,17 @@ def test_a_topic_that_is_not_there_and_a_cluster_that_is_away(
         options={**peer.options, "format": "avro"}, fields=FIELDS,
     ) as made:  # fmt: skip
         list(open_reader(stack, made.source).read("rows", None))
+
+
+def test_event_hubs_are_kafka_with_a_connection_string(
+    stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBS", "Endpoint=sb://shop;SharedAccessKey=k")
+    kind = connector_type("azure_event_hubs")
+    config = kind.config(namespace="shop.servicebus.windows.net", connection_string="HUBS")
+    reader = kind.open(config, Context(stack, "hubs"))
+    assert isinstance(reader, KafkaReader)
+    assert reader._client["bootstrap.servers"] == "shop.servicebus.windows.net:9093"
+    assert reader._client["security.protocol"] == "sasl_ssl"
+    assert reader._client["sasl.username"] == "$ConnectionString"
+    assert reader._client["sasl.password"].endswith("SharedAccessKey=k")

@@ -18,6 +18,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka import Message as Record
+from pydantic import Field
 
 from platform_assets.connectors.kafka import may_pass
 from platform_assets.connectors.messages.asking import Verdict, asking
@@ -63,7 +64,7 @@ class KafkaConfig(Options):
     security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
     """How it is spoken to."""
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    """Of SASL. Azure Event Hubs: `sasl_ssl`, `PLAIN`, user `$ConnectionString`."""
+    """Of SASL."""
     user: str = ""
     """Of SASL."""
     password: str = ""
@@ -76,6 +77,15 @@ class KafkaConfig(Options):
     """User of the registry."""
     registry_password: str = ""
     """Name of the secret."""
+
+
+class EventHubsConfig(Options):
+    """A namespace of Azure Event Hubs; its hubs are topics of Kafka's protocol."""
+
+    namespace: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
+    """Its host: `shop.servicebus.windows.net`."""
+    connection_string: str
+    """Name of the secret: the connection string of a policy that may listen."""
 
 
 class KafkaStream(Paged):
@@ -328,7 +338,30 @@ def _judge(error: BaseException) -> Verdict | None:
     return Verdict.AWAY if may_pass(error) else Verdict.WRONG
 
 
+def _event_hubs(config: EventHubsConfig, context: Context) -> KafkaReader:
+    return KafkaReader(
+        KafkaConfig(
+            bootstrap=f"{config.namespace}:9093",
+            security="sasl_ssl",
+            user="$ConnectionString",
+            password=config.connection_string,
+        ),
+        context,
+    )
+
+
 TYPES = (
+    ConnectorType(
+        name="azure_event_hubs",
+        title="Event hubs of Azure, by Kafka's protocol",
+        kind=Kind.STREAM,
+        maturity=Maturity.CONFIGURED,
+        config=EventHubsConfig,
+        open=_event_hubs,
+        stream=KafkaStream,
+        loose=True,
+        live=True,
+    ),
     ConnectorType(
         name="kafka",
         title="Topics of another Kafka",

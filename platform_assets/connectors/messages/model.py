@@ -15,13 +15,13 @@ class Message:
 
     Attributes:
         body: the payload: bytes that are decoded, or fields that the source itself has.
-        id: what the source calls it, the same each time it is delivered.
+        id: what the source calls it, the same each time it is delivered; None: it has no name.
         place: where it stands, for people: ``orders, partition 2, offset 17``.
         fields: further columns of its row; their names begin with ``_``.
     """
 
     body: bytes | Mapping[str, Any]
-    id: str
+    id: str | None
     place: str
     fields: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,0 +1,138 @@
+"""Subscriptions of Google Pub/Sub, over its REST interface: acknowledged when in the log."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from platform_assets.connectors.http.client import HttpClient, HttpConfig
+from platform_assets.connectors.messages.decode import decoder
+from platform_assets.connectors.messages.live import IDLE_SECONDS
+from platform_assets.connectors.messages.model import Message, MessageStream
+from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
+from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+_JSON = {"Content-Type": "application/json"}
+
+
+class PubsubConfig(HttpConfig):
+    """The project, and who asks: a service account is ``auth`` of kind ``jwt_bearer``."""
+
+    base_url: str = "https://pubsub.googleapis.com/v1"
+    project: str = Field(pattern=r"^[a-z0-9:.-]+$", description="Its id.")
+
+
+class PubsubStream(MessageStream):
+    """A subscription of kind pull. Its deadline must be longer than a page takes."""
+
+    subscription: str = Field(pattern=r"^[A-Za-z0-9._~+%-]+$")
+    """Its name."""
+    page_messages: int = Field(default=500, ge=1, le=1000)
+    """Messages that are committed together, at most."""
+
+
+class PubsubReader:
+    """Reads subscriptions of one project."""
+
+    def __init__(self, config: PubsubConfig, context: Context) -> None:
+        self._context, self._project = context, config.project
+        self._where = f"source {context.source}"
+        self._http = HttpClient(config, context)
+
+    def check(self) -> str:
+        """See :class:`~..seam.reader.Reader`."""
+        return f"Pub/Sub, project {self._project}: {len(self._names())} subscriptions"
+
+    def discover(self) -> list[Stream]:
+        """The subscriptions; their fields are in the messages."""
+        schema = pa.schema(list(_OWN.items()))
+        return [Stream(name, schema, ("_id",)) for name in self._names()]
+
+    def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
+        """See :class:`~..seam.reader.Reader`; the subscription keeps its own place."""
+        del cursor
+        options: PubsubStream = self._context.streams[stream]
+        path = f"projects/{self._project}/subscriptions/{options.subscription}"
+        decode = decoder(options.format)
+        while not self._context.stop.is_set():
+            # Without `returnImmediately` an idle request would outlast a stop.
+            asked = {"maxMessages": options.page_messages, "returnImmediately": True}
+            answer = self._post(f"{path}:pull", asked).json(f"{self._where}, stream {stream}")
+            received = answer.get("receivedMessages", [])
+            if not received:
+                self._context.stop.wait(IDLE_SECONDS)
+                continue
+            yield page_of(
+                [_message(options.subscription, one["message"]) for one in received],
+                decode,
+                acknowledge=partial(self._acknowledge, path, [one["ackId"] for one in received]),
+            )
+
+    def close(self) -> None:
+        """See :class:`~..seam.reader.Reader`."""
+        self._http.close()
+
+    def _acknowledge(self, path: str, ids: list[str]) -> None:
+        self._post(f"{path}:acknowledge", {"ackIds": ids})
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        text = json.dumps(body).encode()
+        return self._http.ask(path, method="POST", body=text, headers=_JSON)
+
+    def _names(self) -> list[str]:
+        found: list[str] = []
+        params: dict[str, Any] = {}
+        while True:
+            path = f"projects/{self._project}/subscriptions"
+            answer = self._http.ask(path, params=params).json(self._where)
+            if not isinstance(answer, dict):
+                raise ConnectorError(f"{self._where}: no list of subscriptions")
+            found += [one["name"].rpartition("/")[2] for one in answer.get("subscriptions", [])]
+            if not answer.get("nextPageToken"):
+                return sorted(found)
+            params = {"pageToken": answer["nextPageToken"]}
+
+
+def _message(subscription: str, one: dict[str, Any]) -> Message:
+    attributes = one.get("attributes")
+    published = one.get("publishTime")
+    return Message(
+        base64.b64decode(one.get("data", "")),
+        one["messageId"],
+        f"{subscription}, message {one['messageId']}",
+        {
+            "_key": one.get("orderingKey"),
+            "_at": datetime.fromisoformat(published) if published else None,
+            "_headers": json.dumps(attributes) if attributes else None,
+        },
+    )
+
+
+_OWN = {
+    "_id": pa.string(),
+    "_key": pa.string(),
+    "_at": pa.timestamp("us", "UTC"),
+    "_headers": pa.string(),
+}
+
+TYPES = (
+    ConnectorType(
+        name="google_pubsub",
+        title="Subscriptions of Google Pub/Sub",
+        kind=Kind.STREAM,
+        maturity=Maturity.CONFIGURED,
+        config=PubsubConfig,
+        open=PubsubReader,
+        stream=PubsubStream,
+        loose=True,
+        live=True,
+    ),
+)
