@@ -36,14 +36,19 @@ def table() -> str:
 
 
 def _delivery(name: str) -> str:
-    """What the tests of a type hold it to; a test module says it for each by ``EXACT`` where its
-    behaviour suites do not."""
-    for module in _modules():
-        if name not in getattr(module, "PROVES", {}):
-            continue
+    """What the tests of a type hold it to.
+
+    A test module says it by ``EXACT``: type -> whether exactly once; else its behaviour suites do,
+    for the types that it proves.
+    """
+    modules = _modules()
+    for module in modules:
         exact = getattr(module, "EXACT", {})
         if name in exact:
             return _words(exact=exact[name])
+    for module in modules:
+        if name not in getattr(module, "PROVES", {}):
+            continue
         suites = [
             one
             for one in vars(module).values()

@@ -23,6 +23,9 @@ from tests.connectors.reading import read_until
 from tests.connectors.scene import new_source
 
 
+EXACT = {"google_pubsub": False}
+
+
 class Subscription(ThreadingHTTPServer):
     """Messages by their ids; those that were not acknowledged are given again."""
 

@@ -27,6 +27,7 @@ from tests.connectors.reading import read_until
 from tests.connectors.scene import Scene, new_source
 
 PROVES = {"kafka": Maturity.REAL}
+EXACT = {"kafka": True, "azure_event_hubs": True}
 
 
 class Topic:

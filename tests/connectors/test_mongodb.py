@@ -22,6 +22,8 @@ from platform_assets.connectors.seam.reader import SourceAwayError
 from platform_assets.core.settings import Settings
 from tests.connectors.scene import Scene, new_source
 
+EXACT = {"mongodb": True}
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FIELDS = {"id": "string", "n": "integer", "city": "string", "total": "number"}
 COLUMNS = {"id": "_id", "n": "n", "city": "address.city", "total": "total"}

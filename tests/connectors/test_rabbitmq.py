@@ -32,6 +32,8 @@ from tests.connectors.scene import new_source
 from tests.connectors.servers import Server
 from tests.ports import free_port_base
 
+EXACT = {"rabbitmq": False}
+
 # The script behind Debian's own, which would give up root and leave the server to itself.
 BINARY = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 

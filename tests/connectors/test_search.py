@@ -22,6 +22,9 @@ from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.scene import new_source
 
 
+EXACT = {"elasticsearch": False, "opensearch": False}
+
+
 class _Handler(BaseHTTPRequestHandler):
     documents: ClassVar[list[dict[str, Any]]]
     failed: ClassVar[int] = 0
