@@ -22,7 +22,6 @@ from tests.connectors.behaviour import FIELDS
 from tests.connectors.reading import read_until
 from tests.connectors.scene import new_source
 
-
 EXACT = {"google_pubsub": False}
 
 

@@ -21,7 +21,6 @@ from platform_assets.core.settings import Settings
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.scene import new_source
 
-
 EXACT = {"elasticsearch": False, "opensearch": False}
 
 
