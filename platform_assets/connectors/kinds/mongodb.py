@@ -71,7 +71,7 @@ class MongoReader:
         self._context = context
         self._where = f"source {context.source}: MongoDB at {config.url}"
         millis = int(config.timeout_seconds * 1000)
-        login = {}
+        login: dict[str, Any] = {}
         if config.user:
             login = {"username": config.user, "password": read_secret(config.password)}
         self._client: Any = pymongo.MongoClient(
