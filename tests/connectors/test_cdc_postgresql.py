@@ -303,6 +303,12 @@ def test_check_says_what_is_amiss(
             (outcome,) = pull(scene.settings, scene.source)
             assert "refuses" in str(outcome.error)
             assert shop.password not in str(outcome.error)
+        definition = tmp_path / scene.name / "defs.yaml"
+        before = definition.read_text()
+        definition.write_text(before.replace("stream: public.keys", "stream: public.checked"))
+        (outcome,) = pull(scene.settings, scene.source)
+        assert "public.checked: added to a source that is being read" in str(outcome.error)
+        definition.write_text(before)
         dropped = drop_source(scene.settings, scene.source)
         assert dropped[0] == "connector"
         assert any(one.startswith("topic _weir_cdc.") for one in dropped)

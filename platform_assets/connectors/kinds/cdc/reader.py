@@ -164,7 +164,8 @@ class CdcReader:
                 for table in self._tables.values()
             )
             raw.ensure(self._settings, topics, self._config.keep_hours)
-            if not self._worker.register(self._properties()) and self._worker.state().failed:
+            registered = self._worker.register(self._properties(), self._dialect.tables)
+            if not registered and self._worker.state().failed:
                 self._worker.restart()
 
     def _look(self) -> None:

@@ -117,16 +117,29 @@ class Worker:
         found = connect.secrets_dir(self._settings).glob(f"{self._source}.*.properties")
         return sorted((int(path.name.split(".")[1]), path) for path in found)
 
-    def register(self, properties: Mapping[str, str]) -> bool:
+    def register(self, properties: Mapping[str, str], tables: str) -> bool:
         """Have the connector run with this configuration; whether anything was changed.
+
+        Args:
+            properties: the whole configuration.
+            tables: which of them lists the tables.
 
         Raises:
             SourceRefusedError, SourceAwayError: as the database answers Debezium.
-            ConnectorError: the configuration cannot be; names each entry.
+            ConnectorError: the configuration cannot be; names each entry. Or it has tables that
+                the running one has not: a snapshot is taken at the beginning alone, so the rows
+                that such a table holds by now would be missing.
         """
         there = self._ask("GET", f"/connectors/{self._source}/config", absent={})
         if there == properties:
             return False
+        if there and (new := _listed(properties[tables]) - _listed(there.get(tables, ""))):
+            names = ", ".join(sorted(new)).replace("\\", "")
+            raise ConnectorError(
+                f"source {self._source}: {names}: added to a source that is being read; the rows "
+                "that it holds by now would be missing",
+                "make a second source for it, or drop the source's connector to read all anew",
+            )
         self.validate(properties)
         self._ask("PUT", f"/connectors/{self._source}/config", dict(properties))
         for _, path in self._secret_files()[:-1]:
@@ -224,6 +237,10 @@ class Worker:
             return _RETRY.on((_PassingError, httpx.TransportError))(once)
         except (_PassingError, httpx.TransportError) as error:
             raise self._away(error) from error
+
+
+def _listed(tables: str) -> set[str]:
+    return set(filter(None, tables.split(",")))
 
 
 def _words(answer: httpx.Response) -> str:
