@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     portal_port: int = 0
     portal_url: str = ""
     """Address of the portal as readers see it: what a number in a PDF links to."""
+    portal_sources: bool = False
+    """Whether administrators may add sources in the portal: what they try there reaches whatever
+    this machine reaches, with its secrets. The local profile allows it."""
     portal_oidc_issuer: str = ""
     """OpenID provider; empty: the portal's own users (argon2)."""
     portal_oidc_client_id: str = ""
@@ -189,6 +192,7 @@ class Settings(BaseSettings):
             "reports_root": str(home / "reports"),
             "portal_port": base + 9,
             "portal_url": f"http://{LOOPBACK}:{base + 9}",
+            "portal_sources": True,
             "models_root": str(home / "models"),
             "models_port": base + 10,
             "webhook_port": base + 13,

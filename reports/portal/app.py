@@ -18,7 +18,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
-from reports.portal import charts, evidence, login, models, reading
+from reports.portal import charts, evidence, login, models, reading, sources
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
@@ -71,7 +71,7 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.portal = portal
-    for room in (login, reading, evidence, models):
+    for room in (login, reading, evidence, models, sources):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

@@ -21,6 +21,7 @@ class Action(StrEnum):
     FACT = "fact"
     EXPORT = "export"
     PDF = "pdf"
+    SOURCE = "source"
     REFUSED = "refused"
 
 

@@ -21,11 +21,14 @@ from platform_assets.connectors.operate.draft import (
     draft_definition,
     draft_stream,
 )
+from platform_assets.connectors.seam.definition import KIND, read_source
+from platform_assets.connectors.seam.pull import preview
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Reader, Stream
 from platform_assets.connectors.seam.types import ConnectorType
-from platform_assets.contracts.load import contract_files
+from platform_assets.contracts.load import contract_files, load_contract
 from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
 from platform_assets.core.settings import Settings
+from platform_assets.core.yaml_lines import read_all
 from platform_assets.sources import definition_files, roots
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -128,6 +131,32 @@ def drafted(
         "defs.yaml": draft_definition(kind, name, owner, config, [made]),
         f"{topic}.yaml": draft_contract(shown, topic, owner),
     }
+
+
+def tried(
+    settings: Settings, name: str, topic: TopicName, files: Mapping[str, str], rows: int = 10
+) -> list[tuple[dict[str, Any], str | None]]:
+    """The first rows of a drafted source, and why each cannot be mapped; nothing is kept.
+
+    Args:
+        settings: of the installation.
+        name: of the source.
+        topic: that its one stream feeds.
+        files: as :func:`drafted` made them.
+        rows: how many.
+
+    Raises:
+        WeirError: the drafts cannot be used, or the source cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root) / name
+        folder.mkdir()
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        (document,) = read_all(folder / "defs.yaml", ConnectorError, KIND)
+        source = read_source(document)
+        contract = load_contract(folder / f"{topic}.yaml")
+        return list(preview(settings, source, source.fields.streams[0].stream, rows, contract))
 
 
 def write_source(name: str, owner: str, files: Mapping[str, str]) -> Path:

@@ -232,15 +232,21 @@ def _ledger(
 
 
 def preview(
-    settings: Settings, source: SourceDefinition, stream: str, rows: int = 10
+    settings: Settings,
+    source: SourceDefinition,
+    stream: str,
+    rows: int = 10,
+    contract: Contract | None = None,
 ) -> Iterator[tuple[dict[str, Any], str | None]]:
     """The first rows of a stream, and why each cannot be mapped; nothing is sent or committed.
+
+    ``contract`` is given where its topic is not known yet.
 
     Raises:
         ConnectorError: as :func:`pull`.
     """
     one = source.stream(stream)
-    contract = contract_of(source, one)
+    contract = contract or contract_of(source, one)
     mapping = mapping_of(source, one, contract, 1)
     stop = threading.Event()
     left = rows
