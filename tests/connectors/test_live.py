@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from platform_assets.connectors.seam import definition
+from platform_assets.connectors.seam import pull as pull_module
 from platform_assets.connectors.seam.definition import SourceDefinition, load_sources
-from platform_assets.connectors.seam.pull import pull
+from platform_assets.connectors.seam.pull import preview, pull
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page
 from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity, NoOptions
@@ -68,3 +70,20 @@ def test_both_streams_are_read_at_once(stack: Settings, source: SourceDefinition
 def test_one_read_has_one_live_stream(stack: Settings, source: SourceDefinition) -> None:
     with pytest.raises(ConnectorError, match="2 streams of a live source in one read"):
         pull(stack, source)
+
+
+class _Quiet(_Endless):
+    """Gives nothing until it is stopped."""
+
+    def read(self, stream: str, _: Cursor | None) -> Iterator[Page]:
+        assert self._stop.wait(30), "nobody stopped it"
+        yield from ()
+
+
+def test_a_preview_of_a_source_that_gives_nothing_ends(
+    stack: Settings, source: SourceDefinition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull_module, "PREVIEW_SECONDS", 0.2)
+    quiet: Any = _Quiet
+    silent = replace(source, type=replace(source.type, open=quiet))
+    assert list(preview(stack, silent, "a")) == []

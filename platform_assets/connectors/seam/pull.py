@@ -40,6 +40,8 @@ TYPES_HEADER = "types"
 OP_HEADER = "op"
 """Of a dead letter that is a row of a source of changes: what happened."""
 
+PREVIEW_SECONDS = 20.0
+
 _LARGEST_DEAD_LETTER = 512 * 1024
 _LONGEST_REASON = 2000
 _SHOWN_REASONS = 5
@@ -178,7 +180,7 @@ def pull(
     if source.type.live and len(wanted) > 1:
         raise ConnectorError(
             f"source {source.name}: {len(wanted)} streams of a live source in one read",
-            "read each of them in a thread",
+            f"name one of them: {', '.join(one.stream for one in wanted)}",
         )
     contracts = {one.stream: contract_of(source, one) for one in wanted}
     ids = ensure_topics(settings, {c.topic: c for c in contracts.values()}.values())
@@ -240,7 +242,8 @@ def preview(
 ) -> Iterator[tuple[dict[str, Any], str | None]]:
     """The first rows of a stream, and why each cannot be mapped; nothing is sent or committed.
 
-    ``contract`` is given where its topic is not known yet.
+    Ends after :data:`PREVIEW_SECONDS`: a live source may give nothing for hours. ``contract`` is
+    given where its topic is not known yet.
 
     Raises:
         ConnectorError: as :func:`pull`.
@@ -250,16 +253,22 @@ def preview(
     mapping = mapping_of(source, one, contract, 1)
     stop = threading.Event()
     left = rows
-    with closing(open_reader(settings, source, stop)) as reader:
-        for page in reader.read(stream, None):
-            some = Page(page.rows.slice(0, left), None, ops=page.ops[:left])
-            refused = mapping.map(some).refused
-            for number, row in enumerate(json_rows(some)):
-                yield row, refused.get(number)
-            left -= some.rows.num_rows
-            if left <= 0:
-                stop.set()
-                return
+    clock = threading.Timer(PREVIEW_SECONDS, stop.set)
+    clock.daemon = True
+    clock.start()
+    try:
+        with closing(open_reader(settings, source, stop)) as reader:
+            for page in reader.read(stream, None):
+                some = Page(page.rows.slice(0, left), None, ops=page.ops[:left])
+                refused = mapping.map(some).refused
+                for number, row in enumerate(json_rows(some)):
+                    yield row, refused.get(number)
+                left -= some.rows.num_rows
+                if left <= 0:
+                    stop.set()
+                    return
+    finally:
+        clock.cancel()
 
 
 def _commit(
