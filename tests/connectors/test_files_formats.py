@@ -257,7 +257,7 @@ def test_fixed_width(tmp_path: Path) -> None:
     assert [one.place for one in pages[0].refused] == ["a.dat, line 3"]
 
 
-INVOICE = """<?xml version="1.0"?>{doctype}
+INVOICE = """<?xml version="1.0"?>{doctype}<?style x?><!-- an invoice -->
 <Invoice xmlns="urn:a" xmlns:cbc="urn:b"><cbc:ID>R-1</cbc:ID>
 <InvoiceLine><cbc:ID>1</cbc:ID><Price><cbc:Amount currency="EUR">2.50</cbc:Amount></Price>
 </InvoiceLine>
@@ -362,6 +362,10 @@ def test_the_cursor_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     grown.put("6.csv", b"id\n6\n")
     assert [row["id"] for row in grown.values()] == ["6"]
     with pytest.raises(ConnectorError, match="append_only"):
+        Shelf(tmp_path).pages()
+    monkeypatch.setattr(progress, "_MOST", 5000)
+    monkeypatch.setattr(progress, "_LARGEST", 300)
+    with pytest.raises(ConnectorError, match="more than a cursor holds"):
         Shelf(tmp_path).pages()
 
 

@@ -30,15 +30,22 @@ class Peer:
 
     def __init__(self, kind: str, config: dict[str, Any]) -> None:
         self.kind, self.config = kind, config
+        self.readers: list[Any] = []
 
     def put(self, name: str, content: bytes) -> None:
         raise NotImplementedError
+
+    def close(self) -> None:
+        for reader in self.readers:
+            reader.close()
 
     def reader(self, folder: Path, **changes: Any) -> Any:
         kind = connector_type(self.kind)
         options = FileStream(names="**/*.csv", settled_seconds=0, page_rows=100)
         context = Context(get_settings(), "place", folder, {"rows": options}, threading.Event())
-        return kind.open(kind.config.model_validate({**self.config, **changes}), context)
+        made = kind.open(kind.config.model_validate({**self.config, **changes}), context)
+        self.readers.append(made)
+        return made
 
 
 @pytest.fixture
@@ -105,7 +112,7 @@ def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
 
-    yield Server(
+    peer = Server(
         "sftp",
         {
             "host": "127.0.0.1", "port": server.get_port(), "user": "weir", "folder": "/till",
@@ -113,7 +120,17 @@ def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
             "host_key": host_key.export_public_key().decode().strip(),
         },
     )  # fmt: skip
-    loop.call_soon_threadsafe(server.close)
+    yield peer
+    peer.close()
+
+    async def end() -> None:
+        server.close()
+        left = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+        for one in left:
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(end(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
 
@@ -171,6 +188,9 @@ def test_files_of_a_place_come_once(
     found = [row["id"] for page in rest for row in page.rows.to_pylist()]
     assert found == [str(n) for n in range(100, 251)]
     assert list(peer.reader(tmp_path).read("rows", rest[-1].cursor)) == []
+    peer.put("c.csv", b"id,city\n250,Ulm\n251,Ulm\n")
+    (page,) = peer.reader(tmp_path).read("rows", rest[-1].cursor)
+    assert page.rows["id"].to_pylist() == ["250", "251"]
 
 
 @pytest.mark.parametrize("place", ["sftp", "web"])

@@ -8,6 +8,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
@@ -68,7 +69,9 @@ class Place:
         """
         with self.asking():
             listed = _RETRY.on(_may_pass)(self._listed, deep="/" in pattern)
-        found = [one for one in listed if _matches(one.name, pattern)]
+            found = [one for one in listed if _matches(one.name, pattern)]
+            # A web server's listing says nothing of a file; one that changes must be seen to.
+            found = [self._asked(one) if one.size is None else one for one in found]
         return sorted(found, key=lambda one: one.name)
 
     def opener(self, one: Found) -> Callable[[], IO[bytes]]:
@@ -112,6 +115,7 @@ class Place:
 
     def close(self) -> None:
         """Give connections back."""
+        # A session of SFTP ends with the last reference to it.
         self._made = None
 
     @contextmanager
@@ -140,6 +144,10 @@ class Place:
             self._made = self._connect()
         return self._made
 
+    def _asked(self, one: Found) -> Found:
+        info = _RETRY.on(_may_pass)(self._filesystem().info, one.path)
+        return replace(one, size=info.get("size"), modified=_moment(info), version=_version(info))
+
     def _listed(self, *, deep: bool) -> list[Found]:
         filesystem = self._filesystem()
         filesystem.invalidate_cache()
@@ -158,7 +166,7 @@ class Place:
                 path=info["name"],
                 size=info.get("size"),
                 modified=_moment(info),
-                version=str(info.get("ETag") or info.get("etag") or ""),
+                version=_version(info),
             )
             for info in infos
             if info["type"] == "file" and info["name"][start:]
@@ -207,6 +215,10 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) or (
         pattern.startswith("**/") and fnmatch.fnmatchcase(PurePosixPath(name).name, pattern[3:])
     )
+
+
+def _version(info: dict[str, Any]) -> str:
+    return str(info.get("ETag") or info.get("etag") or "")
 
 
 def _moment(info: dict[str, Any]) -> float | None:

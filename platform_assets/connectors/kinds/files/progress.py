@@ -16,6 +16,9 @@ from platform_assets.connectors.seam.reader import ConnectorError, Cursor
 
 _RECENT = 500
 _MOST = 5000
+_LARGEST = 600_000
+"""Characters of all names and tags: a cursor is one record."""
+_TAGS = 80
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,18 @@ class Progress:
             for name in sorted(self._done)[:-_RECENT]:
                 self._mark = max(self._mark, name)
                 del self._done[name]
-        elif len(self._done) > _MOST:
+        elif self._full():
             there = {found.name for found in listed}
             self._done = {name: tag for name, tag in self._done.items() if name in there}
-            if len(self._done) > _MOST:
+            if self._full():
                 raise ConnectorError(
-                    f"source {self._source}: more than {_MOST:,} files are done and still there",
+                    f"source {self._source}: {len(self._done):,} files are done and still there, "
+                    "more than a cursor holds",
                     "say `append_only: true` where their names grow, or move old ones away",
                 )
         return {"done": self._done, "mark": self._mark}
+
+    def _full(self) -> bool:
+        if len(self._done) > _MOST:
+            return True
+        return sum(len(name) for name in self._done) + _TAGS * len(self._done) > _LARGEST

@@ -63,16 +63,15 @@ def _events(content: Content) -> Iterator[tuple[str, Any, str]]:
         path: list[str] = []
         events = etree.iterparse(
             stream,
-            events=("start", "end", "comment", "pi"),
+            events=("start", "end"),
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
             remove_comments=True,
+            remove_pis=True,
             huge_tree=False,
         )
         for event, element in events:
-            if event not in ("start", "end"):
-                continue
             if event == "start":
                 if not path:
                     _refuse_entities(element, content.name)
