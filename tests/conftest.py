@@ -76,9 +76,12 @@ TOGETHER = {
     "test_portal_trino.py": "Trino",
     "test_report_facts.py": "Trino",
     "test_report_make.py": "Trino",
+    "test_cdc_postgresql.py": "Connect",
+    "test_cdc_mariadb.py": "Connect",
+    "test_docs_database_changes.py": "Connect",
 }
-"""Files that one worker runs: two of Dagster's daemons starve each other on two cores, and a
-second Spark session or Trino costs half a minute."""
+"""Files that one worker runs: two of Dagster's daemons starve each other on two cores, a second
+Spark session or Trino costs half a minute, and a second Kafka Connect half a gigabyte."""
 
 
 @pytest.hookimpl(trylast=True)

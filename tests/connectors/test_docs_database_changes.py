@@ -39,17 +39,20 @@ def scene(stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         connection.execute("insert into orders values (1, 9.5, 'Ulm')")
         connection.execute(statements.replace("choose one", password).replace("weir_reader", role))
     blocks = fenced(PAGE, "yaml")
-    for path in saved(PAGE):
-        (text,) = [block for block in blocks if path in block.splitlines()[0]]
+    for place in saved(PAGE):
+        (text,) = [block for block in blocks if place in block.splitlines()[0]]
         text = text.replace("port: 5432", f"port: {stack.postgres_port}")
         text = text.replace("weir_reader", role).replace("database: shop", f"database: {name}")
+        # A topic of this test's own.
+        text = text.replace("shop.orders", f"shop.{name}").replace("name: orders", f"name: {name}")
+        path = place.replace("shop.orders", f"shop.{name}")
         target = tmp_path / Path(path).relative_to("platform_assets/sources")
         target.parent.mkdir(exist_ok=True)
         target.write_text(text)
     monkeypatch.setenv("SHOP_PASSWORD", password)
     monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
     load_contracts.cache_clear()
-    made = Scene(stack, "shop_orders", TopicName("shop", "orders"))
+    made = Scene(stack, "shop_orders", TopicName("shop", name))
     yield made
     drop_source(stack, made.source)
     monkeypatch.undo()

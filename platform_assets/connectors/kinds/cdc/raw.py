@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from platform_assets.connectors.kafka import admin, client_config, may_pass, unreachable
+from platform_assets.connectors.kafka import admin, client_config, may_pass, metadata, unreachable
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.core.settings import Settings
 
@@ -39,10 +39,16 @@ def ensure(settings: Settings, topics: Iterator[str], keep_hours: float) -> None
                 raise _explained(settings, topic, error) from error
 
 
-def delete(settings: Settings, prefix: str) -> list[str]:
-    """Delete all topics whose name begins so; their names."""
+def delete(settings: Settings, prefix: str, *names: str) -> list[str]:
+    """Delete the topics whose name begins so, or is one of these; their names.
+
+    Raises:
+        BrokerUnreachableError, BrokerRefusedError: as the broker answers.
+        ConnectorError: it refuses one.
+    """
     client = admin(settings)
-    found = [name for name in client.list_topics(timeout=10).topics if name.startswith(prefix)]
+    there = metadata(client, settings).topics
+    found = [name for name in there if name.startswith(prefix) or name in names]
     if not found:
         return []
     seconds = settings.request_timeout_seconds

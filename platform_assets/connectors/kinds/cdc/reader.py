@@ -110,8 +110,9 @@ class CdcReader:
         """
         self._worker.ensure_up()
         dropped = ["connector"] if self._worker.delete() else []
-        prefix = f"{PREFIX}.{self._source}."
-        dropped += [f"topic {name}" for name in raw.delete(self._settings, prefix)]
+        prefix = f"{PREFIX}.{self._source}"
+        gone = raw.delete(self._settings, f"{prefix}.", f"{PREFIX}_heartbeat.{prefix}")
+        dropped += [f"topic {name}" for name in gone]
         if self._dialect.name == _POSTGRESQL:
             ours = "" if self._config.publication else self._publication
             dropped += self._database().drop(self._slot, ours)
