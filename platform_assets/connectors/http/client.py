@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -113,11 +113,13 @@ class Answer:
         url: without its query, for people.
         headers: names in lower case.
         body: its bytes.
+        status: of HTTP.
     """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    status: int = 200
 
     def json(self, where: str) -> Any:
         """Its body as JSON.
@@ -136,6 +138,10 @@ class Answer:
                 f"{where}: {self.url}: the answer is no JSON ({kind}): {error}",
                 "is it the right address, and does the answer need a header such as Accept?",
             ) from None
+
+
+Good = Callable[[int, Mapping[str, str], bytes], bool]
+"""Tells by status, headers (names in lower case) and body whether an answer is good."""
 
 
 class HttpClient:
@@ -200,6 +206,7 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        good: Good | None = None,
     ) -> Answer:
         """Ask until there is a good answer.
 
@@ -209,6 +216,7 @@ class HttpClient:
             params: added to the query.
             body: bytes.
             headers: beside those of every request.
+            good: tells answers that are good beside those of 2xx.
 
         Raises:
             SourceAwayError: it fails or asks for pauses, again and again.
@@ -221,11 +229,16 @@ class HttpClient:
         if params:
             url = url.copy_merge_params({name: _text(value) for name, value in params.items()})
         retrying = self._retry.on(PassingError).copy(sleep=self._pause)
-        found: Answer = retrying(self._ask, url, method, body, dict(headers or {}))
+        found: Answer = retrying(self._ask, url, method, body, dict(headers or {}), good)
         return found
 
     def _ask(
-        self, url: httpx.URL, method: str, body: bytes | None, headers: dict[str, str]
+        self,
+        url: httpx.URL,
+        method: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        good: Good | None,
     ) -> Answer:
         renewed = False
         for _ in range(_REDIRECTS + 1):
@@ -245,8 +258,8 @@ class HttpClient:
                 renewed = True
                 continue
             shown = _shown(url)
-            if 200 <= status < 300:
-                return Answer(shown, heard, content)
+            if 200 <= status < 300 or (good and good(status, heard, content)):
+                return Answer(shown, heard, content, status)
             raise self._judged(shown, status, heard, content)
         raise ConnectorError(
             f"source {self._source}: {_shown(url)}: more than {_REDIRECTS} redirects",
