@@ -12,7 +12,7 @@ import psutil
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import EngineName, Profile, Settings
-from platform_assets.local import disk, fetch, processes, supervise
+from platform_assets.local import connect, disk, fetch, processes, supervise
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.java import java, java_major, package_folder, spark_java_home
 from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
@@ -175,12 +175,18 @@ def _bundles(settings: Settings) -> list[Finding]:
                 f"{name} in the cache",
                 ready,
                 str(fetch.folder_of(name, cache=settings.cache)) if ready else "not fetched yet",
-                f"weir up{' --with spark' if name in OPTIONAL else ''}   (fetches {size:.0f} MB)",
+                f"{_fetched_by(name)}   (fetches {size:.0f} MB)",
                 # `weir up` fetches by itself, so a missing bundle stops nobody.
                 needed=False,
             )
         )
     return findings
+
+
+def _fetched_by(bundle: str) -> str:
+    """The command that fetches a bundle."""
+    server = connect.NAME if bundle in connect.PLUGINS else bundle
+    return f"weir up --with {server}" if server in OPTIONAL else "weir up"
 
 
 def _ports(settings: Settings) -> list[Finding]:
