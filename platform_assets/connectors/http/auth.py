@@ -16,6 +16,7 @@ from platform_assets.core.secrets import read_secret
 
 _LEEWAY_SECONDS = 30.0
 _TOKEN_SECONDS = 3600.0
+_CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -81,9 +82,10 @@ class RefreshToken(_OAuth):
 
 
 class JwtBearer(_OAuth):
-    """OAuth 2.0, a signed assertion (RFC 7523)."""
+    """OAuth 2.0, a signed assertion (RFC 7523): as the grant, or in place of a client's secret."""
 
     kind: Literal["jwt_bearer"]
+    use: Literal["grant", "client"] = "grant"
     issuer: str
     key: str = Field(description="Name of the secret: a private key in PEM.")
     key_id: str = ""
@@ -235,7 +237,14 @@ class Credentials:
             held = self._tokens.refresh or read_secret(auth.refresh_token)
             return {"grant_type": "refresh_token", "refresh_token": held}
         if isinstance(auth, JwtBearer):
-            return {"grant_type": _JWT_BEARER, "assertion": self._assertion(auth)}
+            signed = self._assertion(auth)
+            if auth.use == "grant":
+                return {"grant_type": _JWT_BEARER, "assertion": signed}
+            return {
+                "grant_type": "client_credentials",
+                "client_assertion_type": _CLIENT_ASSERTION,
+                "client_assertion": signed,
+            }
         return {"grant_type": "client_credentials"}
 
     def _assertion(self, auth: JwtBearer) -> str:

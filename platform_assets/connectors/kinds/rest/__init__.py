@@ -6,6 +6,8 @@ other protocols share (``connectors.http``).
 """
 
 from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
+from platform_assets.connectors.kinds.rest.preset_type import preset_type
+from platform_assets.connectors.kinds.rest.presets import PRESETS
 from platform_assets.connectors.kinds.rest.reader import RestReader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
@@ -20,4 +22,5 @@ TYPES = (
         stream=RestStream,
         loose=True,
     ),
+    *(preset_type(preset) for preset in PRESETS),
 )

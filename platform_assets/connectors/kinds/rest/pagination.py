@@ -74,16 +74,22 @@ class _Sized(_Pagination):
     size: int | None = Field(default=None, ge=1, description="Records a page.")
     size_param: str = Field(default="", description="Parameter that asks for the size.")
     more: str = Field(default="", description="Path of a flag: whether more pages follow.")
+    end: str = Field(default="", description="Or: path of a flag: whether this is the last page.")
     total: str = Field(default="", description="Path of the number of records or pages in all.")
 
     def _size(self) -> dict[str, Any]:
         return {self.size_param: self.size} if self.size_param and self.size else {}
 
-    def _ends(self, got: Got) -> bool:
-        if not got.records:
-            return True
+    def _says_end(self, got: Got) -> bool:
         if self.more:
             return not at(got.body, self.more)
+        return bool(self.end and at(got.body, self.end))
+
+    def _ends(self, got: Got) -> bool:
+        if not got.records or self._says_end(got):
+            return True
+        if self.more or self.end:
+            return False
         return self.size is not None and len(got.records) < self.size and not self.total
 
 
@@ -146,7 +152,7 @@ class BodyCursor(_Sized):
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""
-        if self.more and not at(got.body, self.more):
+        if self._says_end(got):
             return None
         if self.record:
             if self._ends(got):
@@ -171,7 +177,7 @@ class BodyLink(_Sized):
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""
-        if self.more and not at(got.body, self.more):
+        if self._says_end(got):
             return None
         found = at(got.body, self.path)
         return {"url": str(found)} if found else None
@@ -191,6 +197,8 @@ class HeaderLink(_Sized):
         """See the base."""
         for url, parameters in _LINK.findall(got.headers.get("link", "")):
             found = _REL.search(parameters)
+            if 'results="false"' in parameters:
+                continue  # Sentry names a next page after the last one too
             if found and self.rel in (found[1] or found[2] or "").split():
                 return {"url": url}
         return None

@@ -1,0 +1,125 @@
+"""A preset as a connector type: a small configuration, filled in to the REST engine's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from platform_assets.connectors.http.increments import Incremental
+from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
+from platform_assets.connectors.kinds.rest.pagination import Pagination
+from platform_assets.connectors.kinds.rest.presets import Preset
+from platform_assets.connectors.kinds.rest.reader import RestReader
+from platform_assets.connectors.seam.reader import Context
+from platform_assets.connectors.seam.types import ConnectorType
+
+_NAMED = re.compile(r"\{(account|user|secret|client_id|client_secret|refresh_token|key|key_id)\}")
+_SECRETS = ("secret", "client_secret", "refresh_token", "key")
+
+
+class PresetConfig(BaseModel):
+    """What every preset takes beside its own entries.
+
+    Attributes:
+        base_url: of a sandbox, instead of the API's own.
+        token_url: of a sandbox, where tokens are fetched.
+        requests_per_second: other than the API allows by default.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str = ""
+    token_url: str = ""
+    requests_per_second: float | None = Field(default=None, gt=0, le=10_000)
+
+
+class PresetStream(BaseModel):
+    """A list of records; what is left out is the preset's.
+
+    Attributes:
+        path: below the API's address.
+        method, params, body, records, pagination, incremental: as of the REST engine.
+        start: where the first read begins.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str
+    method: str = Field(default="", pattern="^(GET|POST)?$")
+    params: Mapping[str, Any] = Field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    records: str | None = None
+    pagination: Pagination | None = None
+    incremental: Incremental | None = None
+    start: str | int | None = None
+
+
+def preset_type(preset: Preset) -> ConnectorType:
+    """The type of connector that a preset makes."""
+    needed = sorted(set(_NAMED.findall(json.dumps([preset.base_url, preset.auth]))))
+    fields: dict[str, Any] = {}
+    for name in needed:
+        told = preset.account if name == "account" else ""
+        told = f"Name of the secret: {name}." if name in _SECRETS else told
+        fields[name] = (str, Field(pattern=r"^[\w.@+-]+$", description=told or None))
+    config = create_model(f"{preset.name}_config", __base__=PresetConfig, **fields)
+    return ConnectorType(
+        name=preset.name,
+        title=preset.title,
+        kind=preset.kind,
+        maturity=preset.maturity,
+        config=config,
+        open=partial(_opened, preset),
+        stream=PresetStream,
+        loose=True,
+    )
+
+
+def _opened(preset: Preset, config: PresetConfig, context: Context) -> RestReader:
+    given = {name: str(value) for name, value in config.model_dump().items() if value is not None}
+    auth = _filled(preset.auth, given)
+    if config.token_url:
+        auth["token_url"] = config.token_url
+    whole = RestConfig.model_validate(
+        {
+            "base_url": config.base_url or _filled(preset.base_url, given),
+            "auth": auth,
+            "headers": preset.headers,
+            "requests_per_second": config.requests_per_second or preset.per_second,
+        }
+    )
+    streams = {name: rest_stream(preset, one) for name, one in context.streams.items()}
+    made = Context(context.settings, context.source, context.folder, streams, context.stop)
+    return RestReader(whole, made)
+
+
+def rest_stream(preset: Preset, stream: PresetStream) -> RestStream:
+    """A preset's stream as the engine takes it."""
+    given = {name: getattr(stream, name) for name in stream.model_fields_set if name != "start"}
+    stem = stream.path.partition("?")[0].rstrip("/").rpartition("/")[2].removesuffix(".json")
+    incremental = stream.incremental
+    if incremental is None and preset.incremental:
+        incremental = Incremental.model_validate(preset.incremental)
+    if incremental and stream.start is not None:
+        incremental = incremental.model_copy(update={"start": stream.start})
+    return RestStream.model_validate(
+        {
+            "method": preset.method,
+            "pagination": preset.pagination,
+            **given,
+            "records": given.get("records", preset.records.replace("{path}", stem.lower())),
+            "params": {**preset.params, **stream.params},
+            "incremental": incremental,
+        }
+    )
+
+
+def _filled(value: Any, given: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _NAMED.sub(lambda found: given[found[1]], value)
+    return {name: _filled(one, given) for name, one in value.items()}
