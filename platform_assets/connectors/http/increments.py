@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platform_assets.connectors.http.client import StatusError
@@ -83,12 +84,14 @@ class Fetched:
         records: of JSON.
         following: the next page; None: this is the last one.
         cursor: instead of ``since``, where the source itself says how to go on (a delta link).
+        gone: of a source of changes: the keys of deleted records.
     """
 
     where: str
     records: list[Any]
     following: Place | None
     cursor: Cursor | None = None
+    gone: tuple[Mapping[str, Any], ...] = ()
 
 
 Fetch = Callable[[Any, Place | None], Fetched]
@@ -142,13 +145,37 @@ def read(
             following = dict(got.cursor)
         elif highest is not None:
             following = {"since": highest}
-        rows, places, refused = table(got.records, got.where)
+        page = _page(got, following)
         # An empty last page after pages of rows still moves the cursor on.
-        if rows.num_rows or refused or following != state:
-            yield Page(rows, following, places=places, refused=tuple(refused))
+        if page.rows.num_rows or page.refused or following != state:
+            yield page
             state = following
         if place is None:
             return
+
+
+def _page(got: Fetched, following: Cursor) -> Page:
+    rows, places, refused = table(got.records, got.where)
+    if not got.gone:
+        return Page(rows, following, places=places, refused=tuple(refused))
+    # Deleted records are rows of nulls now, and their keys before.
+    count, gone = rows.num_rows, len(got.gone)
+    before, _, _ = table([*({} for _ in range(count)), *got.gone], got.where)
+    names = dict.fromkeys([*rows.schema.names, *before.schema.names])
+    empty = {name: pa.nulls(gone, _type(rows, before, name)) for name in names}
+    now = pa.concat_tables([rows, pa.table(empty)], promote_options="default")
+    return Page(
+        now,
+        following,
+        places=(*places, *(f"{got.where}, deleted record {n}" for n in range(1, gone + 1))),
+        refused=tuple(refused),
+        ops=("u",) * count + ("d",) * gone,
+        before=before,
+    )
+
+
+def _type(rows: pa.Table, before: pa.Table, name: str) -> pa.DataType:
+    return (rows if name in rows.schema.names else before).schema.field(name).type
 
 
 def _later(highest: Any, value: Any, what: str) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
+from platform_assets.connectors.http.account import PresetConfig, config_model, filled
 from platform_assets.connectors.http.increments import Incremental
 from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
 from platform_assets.connectors.kinds.rest.pagination import Pagination
@@ -17,25 +16,6 @@ from platform_assets.connectors.kinds.rest.presets import Preset
 from platform_assets.connectors.kinds.rest.reader import RestReader
 from platform_assets.connectors.seam.reader import Context
 from platform_assets.connectors.seam.types import ConnectorType
-
-_NAMED = re.compile(r"\{(account|user|secret|client_id|client_secret|refresh_token|key|key_id)\}")
-_SECRETS = ("secret", "client_secret", "refresh_token", "key")
-
-
-class PresetConfig(BaseModel):
-    """What every preset takes beside its own entries.
-
-    Attributes:
-        base_url: of a sandbox, instead of the API's own.
-        token_url: of a sandbox, where tokens are fetched.
-        requests_per_second: other than the API allows by default.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    base_url: str = ""
-    token_url: str = ""
-    requests_per_second: float | None = Field(default=None, gt=0, le=10_000)
 
 
 class PresetStream(BaseModel):
@@ -61,13 +41,8 @@ class PresetStream(BaseModel):
 
 def preset_type(preset: Preset) -> ConnectorType:
     """The type of connector that a preset makes."""
-    needed = sorted(set(_NAMED.findall(json.dumps([preset.base_url, preset.auth]))))
-    fields: dict[str, Any] = {}
-    for name in needed:
-        told = preset.account if name == "account" else ""
-        told = f"Name of the secret: {name}." if name in _SECRETS else told
-        fields[name] = (str, Field(pattern=r"^[\w.@+-]+$", description=told or None))
-    config = create_model(f"{preset.name}_config", __base__=PresetConfig, **fields)
+    template = [preset.base_url, preset.auth]
+    config = config_model(preset.name, template, preset.account)
     return ConnectorType(
         name=preset.name,
         title=preset.title,
@@ -81,14 +56,9 @@ def preset_type(preset: Preset) -> ConnectorType:
 
 
 def _opened(preset: Preset, config: PresetConfig, context: Context) -> RestReader:
-    given = {name: str(value) for name, value in config.model_dump().items() if value is not None}
-    auth = _filled(preset.auth, given)
-    if config.token_url:
-        auth["token_url"] = config.token_url
     whole = RestConfig.model_validate(
         {
-            "base_url": config.base_url or _filled(preset.base_url, given),
-            "auth": auth,
+            **filled(config, preset.base_url, preset.auth),
             "headers": preset.headers,
             "requests_per_second": config.requests_per_second or preset.per_second,
         }
@@ -117,9 +87,3 @@ def rest_stream(preset: Preset, stream: PresetStream) -> RestStream:
             "incremental": incremental,
         }
     )
-
-
-def _filled(value: Any, given: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return _NAMED.sub(lambda found: given[found[1]], value)
-    return {name: _filled(one, given) for name, one in value.items()}

@@ -1,0 +1,297 @@
+"""The reader of OData services."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from platform_assets.connectors.http import increments
+from platform_assets.connectors.http.client import Answer, HttpClient, HttpConfig, StatusError
+from platform_assets.connectors.http.increments import Fetched, Incremental, Place
+from platform_assets.connectors.http.rows import records_at
+from platform_assets.connectors.kinds.odata.metadata import EntitySet, entity_sets
+from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
+
+_EXPIRED = (400, 404, 410)
+_DATE = re.compile(r"^/Date\((-?\d+)([+-]\d{1,4})?\)/$")
+_PART = re.compile(r"(?:(\w+)=)?('(?:[^']|'')*'|[^,']+)")
+
+DELTA = "_delta"
+"""Column of a stream that is read by delta links: which read a change came with. With the key it
+names an event: ``identity: [ID, _delta]``."""
+
+
+class ODataConfig(HttpConfig):
+    """A service.
+
+    Attributes:
+        version: of OData.
+    """
+
+    version: Literal["4", "2"] = "4"
+
+
+class ODataStream(BaseModel):
+    """An entity set.
+
+    Attributes:
+        entity: its name.
+        select, expand, filter: as OData has them.
+        page_rows: records that the service is asked to put on a page.
+        cursor: property that grows with each change.
+        start: its first value.
+        overlap_seconds: how much earlier each read begins, where the cursor is a moment.
+        delta: read by delta links instead: changes and deletions since the last read.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    entity: str = Field(min_length=1)
+    select: Sequence[str] = ()
+    expand: str = ""
+    filter: str = ""
+    page_rows: int = Field(default=1000, ge=1, le=100_000)
+    cursor: str = ""
+    start: str | int | None = None
+    overlap_seconds: float = Field(default=0, ge=0)
+    delta: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ODataStream:
+        if self.delta and self.cursor:
+            raise ValueError("expected either `cursor` or `delta`")
+        return self
+
+
+class ODataReader:
+    """Reads one service."""
+
+    def __init__(self, config: ODataConfig, context: Context) -> None:
+        self._config, self._source, self._streams = config, context.source, context.streams
+        self._client = HttpClient(config, context)
+        self._sets: dict[str, EntitySet] | None = None
+
+    def check(self) -> str:
+        """See :class:`~..seam.reader.Reader`."""
+        return f"{self._config.base_url}: {len(self._known())} entity sets"
+
+    def discover(self) -> list[Stream]:
+        """The service's entity sets."""
+        return [
+            Stream(one.name, one.schema, one.key, one.moments) for one in self._known().values()
+        ]
+
+    def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
+        """See :class:`~..seam.reader.Reader`."""
+        options: ODataStream = self._streams[stream]
+        where = f"source {self._source}, stream {stream}"
+        grows = None
+        if options.cursor:
+            grows = Incremental(field=options.cursor, start=options.start)
+        yield from increments.read(where, partial(self._fetch, stream), cursor, grows)
+
+    def close(self) -> None:
+        """See :class:`~..seam.reader.Reader`."""
+        self._client.close()
+
+    def _fetch(self, stream: str, since: Any, place: Place | None) -> Fetched:
+        options: ODataStream = self._streams[stream]
+        where = f"source {self._source}, stream {stream}"
+        answer, since = self._asked(options, since, place)
+        body = answer.json(where)
+        two = self._config.version == "2"
+        inner = body.get("d") if two and isinstance(body, Mapping) else body
+        records = records_at(inner, "" if isinstance(inner, list) else _list(two), where)
+        names = ("__next", "__delta") if two else ("@odata.nextLink", "@odata.deltaLink")
+        following, later = (
+            self._link(answer, inner.get(name)) if isinstance(inner, Mapping) else None
+            for name in names
+        )
+        if options.delta and following is None and later is None:
+            raise ConnectorError(
+                f"{where}: {answer.url}: the last page has no delta link",
+                "the service does not track changes of this set: use `cursor`",
+            )
+        rows, gone = [], []
+        mark = hashlib.sha256(str(since or "").encode()).hexdigest()[:16] if since else ""
+        for one in records:
+            if isinstance(one, Mapping) and _removed(one):
+                gone.append({**self._key(options, one, where), DELTA: mark})
+            else:
+                rows.append(_row(one, mark) if options.delta else _row(one))
+        return Fetched(
+            answer.url,
+            rows,
+            {"url": following} if following else None,
+            {"since": later} if later and options.delta else None,
+            tuple(gone),
+        )
+
+    def _asked(self, options: ODataStream, since: Any, place: Place | None) -> tuple[Answer, Any]:
+        """The page, and since when its changes are."""
+        if place is not None:
+            return self._get(place["url"], options), since
+        if options.delta and since:
+            try:
+                return self._get(since, options), since
+            except StatusError as error:
+                if error.status not in _EXPIRED:
+                    raise
+                since = None  # the service forgot it: everything is read again
+        return self._get(options.entity, options, self._query(options, since)), since
+
+    def _get(
+        self, path: str, options: ODataStream, params: Mapping[str, Any] | None = None
+    ) -> Answer:
+        version = self._config.version
+        prefer = [f"odata.maxpagesize={options.page_rows}"]
+        if options.delta:
+            prefer.insert(0, "odata.track-changes")
+        headers = {"Prefer": ", ".join(prefer), "Accept": "application/json"}
+        if version == "4":
+            headers |= {"OData-Version": "4.0", "OData-MaxVersion": "4.01"}
+        else:
+            headers |= {"DataServiceVersion": "2.0", "MaxDataServiceVersion": "2.0"}
+        return self._client.ask(path, params=params, headers=headers)
+
+    def _query(self, options: ODataStream, since: Any) -> dict[str, str]:
+        query = {}
+        if self._config.version == "2":
+            query["$format"] = "json"
+        if options.select:
+            query["$select"] = ",".join(options.select)
+        if options.expand:
+            query["$expand"] = options.expand
+        conditions = [f"({options.filter})"] if options.filter else []
+        if options.cursor:
+            query["$orderby"] = f"{options.cursor} asc"
+            if since is not None:
+                compare = "ge" if options.overlap_seconds else "gt"
+                literal = self._literal(options, since)
+                conditions.append(f"{options.cursor} {compare} {literal}")
+        if conditions:
+            query["$filter"] = " and ".join(conditions)
+        return query
+
+    def _literal(self, options: ODataStream, since: Any) -> str:
+        """The cursor's value as the type of its property is written."""
+        kind = self._set(options.entity).properties.get(options.cursor, "")
+        if not kind:
+            raise ConnectorError(
+                f"source {self._source}: {options.entity} has no property {options.cursor!r}",
+                f"it has: {', '.join(self._set(options.entity).properties)}",
+            )
+        if kind in ("Edm.DateTimeOffset", "Edm.DateTime"):
+            moment = datetime.fromisoformat(str(since))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = moment.astimezone(UTC) - timedelta(seconds=options.overlap_seconds)
+            written = moment.isoformat().removesuffix("+00:00")
+            if self._config.version == "4":
+                return f"{written}Z"
+            return (
+                f"datetime'{written}'" if kind == "Edm.DateTime" else f"datetimeoffset'{written}Z'"
+            )
+        if kind == "Edm.String":
+            return "'" + str(since).replace("'", "''") + "'"
+        if kind == "Edm.Guid" and self._config.version == "2":
+            return f"guid'{since}'"
+        suffix = {"Edm.Int64": "L", "Edm.Decimal": "M"}.get(kind, "")
+        return f"{since}{suffix if self._config.version == '2' else ''}"
+
+    def _link(self, answer: Answer, link: Any) -> str | None:
+        if not link:
+            return None
+        whole = self._client.url(answer.url).join(str(link))
+        return self._client.without_secrets(str(whole))
+
+    def _key(self, options: ODataStream, one: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """The key of a deleted entity: among its fields, or in its address."""
+        names = self._set(options.entity).key
+        address = str(one.get("@odata.id") or one.get("@id") or one.get("id") or "")
+        # A slash within a key is %2F.
+        address = unquote(address.rpartition("/")[2])
+        made: dict[str, Any] = {}
+        if address.endswith(")"):
+            inside = address.partition("(")[2][:-1]
+            parts = [(name, _value(text)) for name, text in _PART.findall(inside)]
+            made = {
+                name or first: value for (name, value), first in zip(parts, names, strict=False)
+            }
+        elif all(name in one for name in names):
+            made = {name: one[name] for name in names}
+        elif address and len(names) == 1:
+            made = {names[0]: address}  # Dataverse gives the bare key
+        if not names or set(made) != set(names):
+            raise ConnectorError(
+                f"{where}: a deleted record without its key {', '.join(names)}: {dict(one)}"
+            )
+        return made
+
+    def _set(self, entity: str) -> EntitySet:
+        known = self._known()
+        if entity not in known:
+            raise ConnectorError(
+                f"source {self._source}: no entity set {entity!r}",
+                f"it has: {', '.join(sorted(known)[:30])}",
+            )
+        return known[entity]
+
+    def _known(self) -> dict[str, EntitySet]:
+        if self._sets is None:
+            answer = self._client.ask("$metadata", headers={"Accept": "application/xml"})
+            self._sets = entity_sets(answer.body, f"source {self._source}: {answer.url}")
+        return self._sets
+
+
+def _list(two: bool) -> str:
+    return "results" if two else "value"
+
+
+def _removed(one: Mapping[str, Any]) -> bool:
+    return (
+        "@removed" in one
+        or "@odata.removed" in one
+        or str(one.get("@odata.context", "")).endswith("/$deletedEntity")
+        or str(one.get("@context", "")).endswith("/$deletedEntity")
+    )
+
+
+def _row(one: Any, mark: str | None = None) -> Any:
+    """A record without what is not data; dates of version 2 as ISO."""
+    if not isinstance(one, Mapping):
+        return one
+    row = {
+        name: _plain(value)
+        for name, value in one.items()
+        if "@" not in name and name != "__metadata" and not _deferred(value)
+    }
+    return row if mark is None else {**row, DELTA: mark}
+
+
+def _deferred(value: Any) -> bool:
+    return isinstance(value, Mapping) and "__deferred" in value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str) and (found := _DATE.match(value)):
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(found[1]))
+        return moment.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        if isinstance(value.get("results"), list):
+            return [_row(one) for one in value["results"]]
+        return _row(value)
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+def _value(text: str) -> Any:
+    text = text.strip()
+    if text.startswith("'"):
+        return text[1:-1].replace("''", "'")
+    return int(text) if re.fullmatch(r"-?\d+", text) else text

@@ -1,0 +1,277 @@
+"""The connector ``odata`` against a small service of either version, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from platform_assets.connectors.kinds.odata.metadata import entity_sets
+from platform_assets.connectors.seam.pull import pull
+from platform_assets.connectors.seam.reader import ConnectorError
+from platform_assets.connectors.seam.types import Maturity
+from platform_assets.core.settings import Settings
+from tests.connectors.api_peer import Source, loopback
+from tests.connectors.behaviour import FIELDS, Behaviour
+from tests.connectors.odata_peer import METADATA, Service
+from tests.connectors.scene import new_source
+from tests.peer import Answer, Peer, Request
+
+PROVES = {"odata": Maturity.EMULATOR, "dynamics": Maturity.RECORDED}
+
+BY_SEQ = {"entity": "Rows", "cursor": "seq"}
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service().serving() as made:
+        yield made
+
+
+@pytest.fixture
+def two() -> Iterator[Service]:
+    with Service("2").serving() as made:
+        yield made
+
+
+def source(service: Service, options: dict[str, Any], **config: Any) -> Source:
+    base = {"base_url": service.url, "version": service.version, "attempts": 2}
+    return Source("odata", {**base, **config}, options)
+
+
+def names(range_: range) -> list[str]:
+    return [str(n) for n in range_]
+
+
+def test_pages_are_followed_and_read_on_by_the_cursor(service: Service) -> None:
+    service.add(range(1, 26))
+    one = source(service, {**BY_SEQ, "filter": "city ne 'Bonn'", "select": ["id", "seq"]})
+    assert one.ids(pages=1) == names(range(1, 11))
+    assert one.ids() == names(range(11, 26))
+    service.add(range(26, 29))
+    assert one.rows()[0] == {
+        "id": "26", "city": "Ulm", "seq": 26, "changed": "2026-03-01T12:00:26Z"
+    }  # fmt: skip
+    assert one.cursor == {"since": 28}
+    assert service.queries[0]["$filter"] == "(city ne 'Bonn')"
+    assert service.queries[-1] == {
+        "$select": "id,seq", "$orderby": "seq asc", "$filter": "(city ne 'Bonn') and seq gt 25"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("overlap", [0, 2])
+def test_a_moment_is_written_as_its_version_has_it(
+    service: Service, two: Service, overlap: int
+) -> None:
+    written = {
+        ("4", 0): "changed gt 2026-03-01T12:00:05Z",
+        ("4", 2): "changed ge 2026-03-01T12:00:03Z",
+        ("2", 0): "changed gt datetime'2026-03-01T12:00:05'",
+        ("2", 2): "changed ge datetime'2026-03-01T12:00:03'",
+    }
+    for peer in (service, two):
+        peer.add(range(1, 6))
+        one = source(peer, {"entity": "Rows", "cursor": "changed", "overlap_seconds": overlap})
+        assert one.ids() == names(range(1, 6))
+        peer.add(range(6, 8))
+        assert one.ids() == names(range(3, 8) if overlap else range(6, 8))
+        assert peer.queries[-1]["$filter"] == written[peer.version, overlap]
+
+
+def test_version_2_is_read_as_plain_rows(two: Service) -> None:
+    two.add(range(1, 13))
+    rows = source(two, {"entity": "Rows"}).rows()
+    assert len(rows) == 12
+    assert rows[0] == {"id": "1", "city": "Ulm", "seq": "1", "changed": "2026-03-01T12:00:01Z"}
+
+
+def test_delta_links_give_changes_and_deletions(service: Service) -> None:
+    service.add(range(1, 14))
+    one = source(service, {"entity": "Rows", "delta": True})
+    first = one.rows()
+    assert [row["id"] for row in first] == names(range(1, 14))
+    assert {row["_delta"] for row in first} == {""}
+    assert one.cursor == {"since": f"{service.url}/Rows?$deltatoken=13"}
+    assert one.rows() == []
+    service.put("3", "Bonn")
+    service.drop("5")
+    service.put("14", "Köln")
+    before = one.cursor
+    (page,) = one.pages()
+    assert page.ops == ("u", "u", "d")
+    mark = page.rows.to_pylist()[0]["_delta"]
+    assert mark
+    rows = page.rows.to_pylist()
+    assert [(row["id"], row["city"]) for row in rows] == [
+        ("3", "Bonn"),
+        ("14", "Köln"),
+        (None, None),
+    ]
+    assert page.before is not None
+    assert page.before.to_pylist()[2] == {"id": "5", "_delta": mark}
+    assert page.before.to_pylist()[0] == {"id": None, "_delta": None}
+    # Read again from the same place: the same events.
+    after, one.cursor = one.cursor, before
+    assert [page.rows.to_pylist()[0]["_delta"] for page in one.pages()] == [mark]
+    assert one.cursor == after
+
+
+@pytest.mark.parametrize(
+    ("removed", "key"),
+    [
+        ({"@removed": {"reason": "deleted"}, "row": "a", "no": 1}, {"row": "a", "no": 1}),
+        ({"@removed": {}, "@id": "Parts(row='it''s, a',no=2)"}, {"row": "it's, a", "no": 2}),
+        (
+            {"@odata.context": "x#Parts/$deletedEntity", "id": "http://x/Parts(row='a%2Fb',no=3)"},
+            {"row": "a/b", "no": 3},
+        ),
+    ],
+)
+def test_the_key_of_a_deletion_is_found(
+    service: Service, removed: dict[str, Any], key: dict[str, Any]
+) -> None:
+    body = {"value": [removed], "@odata.deltaLink": "Parts?$deltatoken=2"}
+    service.before = lambda r: None if "metadata" in r.path else Answer(body=body)
+    (page,) = source(service, {"entity": "Parts", "delta": True}).pages()
+    assert page.before is not None
+    assert page.before.to_pylist() == [{**key, "_delta": ""}]
+
+
+def test_a_delta_link_that_is_forgotten_means_everything_again(service: Service) -> None:
+    service.add(range(1, 4))
+    one = source(service, {"entity": "Rows", "delta": True})
+    assert len(one.rows()) == 3
+    service.before = lambda r: Answer(410, {"error": {}}) if "deltatoken" in r.path else None
+    service.add(range(4, 6))
+    assert one.ids() == names(range(1, 6))
+
+
+def test_a_service_without_delta_links_is_named(service: Service) -> None:
+    service.before = lambda r: None if "metadata" in r.path else Answer(body={"value": []})
+    with pytest.raises(ConnectorError, match="does not track changes of this set"):
+        source(service, {"entity": "Rows", "delta": True}).rows()
+
+
+def test_unknown_sets_and_columns_are_named(service: Service) -> None:
+    one = source(service, {"entity": "Rows", "cursor": "nothing", "start": 1})
+    with pytest.raises(ConnectorError, match="no property 'nothing'; it has: id, city"):
+        one.rows()
+    one = source(service, {"entity": "Nothing", "cursor": "seq", "start": 1})
+    with pytest.raises(ConnectorError, match="no entity set 'Nothing'; it has: Parts, Rows"):
+        one.rows()
+
+
+def test_check_and_discover_say_what_is_there(service: Service) -> None:
+    reader = source(service, BY_SEQ).reader()
+    assert "2 entity sets" in reader.check()
+    rows, parts = reader.discover()
+    assert (rows.name, rows.primary_key, rows.cursor_fields) == ("Rows", ("id",), ("changed",))
+    assert rows.schema.names == ["id", "city", "seq", "changed"]
+    assert parts.primary_key == ("row", "no")
+    reader.close()
+
+
+def test_metadata_that_is_hostile_or_none_is_refused() -> None:
+    bomb = METADATA.replace(
+        "<edmx:Edmx",
+        '<!DOCTYPE x [<!ENTITY a "Rows"><!ENTITY f SYSTEM "file:///etc/passwd">]><edmx:Edmx',
+    ).format(properties="&f;")
+    found = entity_sets(bomb.encode(), "here")
+    assert set(found) == {"Rows", "Parts"}
+    assert "root" not in str(found)
+    with pytest.raises(ConnectorError, match=r"here: \$metadata is no XML"):
+        entity_sets(b"<html", "here")
+    with pytest.raises(ConnectorError, match="names no entity set"):
+        entity_sets(b"<html/>", "here")
+
+
+def test_dynamics_in_its_documented_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_SECRET", "s3cret")
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/token":
+            assert request.form()["scope"] == "https://weir.crm.dynamics.com/.default"
+            return Answer(body={"access_token": "t1", "expires_in": 3599, "token_type": "Bearer"})
+        assert request.headers["authorization"] == "Bearer t1"
+        if "skiptoken" in request.path:
+            return Answer(
+                body={
+                    "@odata.context": "x#accounts",
+                    "value": [{"@odata.etag": "W/2", "accountid": "b", "revenue": 10.5}],
+                    "@odata.deltaLink": f"{peer.url}/accounts?$deltatoken=919042",
+                }
+            )
+        return Answer(
+            body={
+                "@odata.context": "x#accounts",
+                "value": [
+                    {"@odata.etag": "W/1", "accountid": "a", "revenue": None},
+                    {"@odata.context": "x#accounts/$deletedEntity", "id": "c", "accountid": "c"},
+                ][: 2 if "deltatoken" in request.path else 1],
+                "@odata.nextLink": f"{peer.url}/accounts?$skiptoken=2",
+            }
+        )
+
+    peer = Peer(answer)
+    config = {
+        "account": "weir", "tenant": "t", "client_id": "c", "client_secret": "API_SECRET",
+        "base_url": peer.url, "token_url": f"{peer.url}/token",
+    }  # fmt: skip
+    with peer.serving():
+        one = Source("dynamics", config, {"entity": "accounts", "delta": True})
+        assert [row["accountid"] for row in one.rows()] == ["a", "b"]
+    assert "odata.track-changes" in peer.requests[1].headers["prefer"]
+    assert one.cursor["since"].endswith("$deltatoken=919042")
+
+
+class _Rows:
+    """The peer of the suite."""
+
+    connector = "odata"
+    stream = "rows"
+    options: ClassVar[dict[str, Any]] = BY_SEQ
+    entry: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, service: Service) -> None:
+        self.config = {"base_url": service.url, "attempts": 3}
+        self.service, self.add, self.spoil = service, service.add, service.spoil
+
+
+class TestBehaviour(Behaviour):
+    @pytest.fixture
+    def stack(self, stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+        with loopback(stack, monkeypatch) as settings:
+            yield settings
+
+    @pytest.fixture
+    def peer(self, service: Service) -> _Rows:
+        return _Rows(service)
+
+
+class TestDeltas:
+    """Changes and deletions in the log."""
+
+    def test_a_deletion_is_an_event_with_what_was_before(
+        self, stack: Settings, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service.add(range(1, 4))
+        with (
+            loopback(stack, monkeypatch) as settings,
+            new_source(
+                settings, tmp_path, "odata", config={"base_url": service.url},
+                options={"entity": "Rows", "delta": True}, fields=FIELDS, identity=["id", "_delta"],
+            ) as scene,
+        ):  # fmt: skip
+            (outcome,) = pull(settings, scene.source)
+            assert (outcome.records, outcome.error) == (3, None)
+            service.put("2", "Bonn")
+            service.drop("3")
+            (outcome,) = pull(settings, scene.source)
+            assert (outcome.records, outcome.dead_letters, outcome.error) == (2, 0, None)
+            changed, gone = scene.events()[-2:]
+        assert (changed["op"], changed["after"]) == ("u", {"id": 2, "city": "Bonn"})
+        assert (gone["op"], gone["after"]) == ("d", None)
+        assert gone["before"]["id"] == 3
+        assert len({changed["event_id"], gone["event_id"]}) == 2
