@@ -1,0 +1,158 @@
+"""GraphQL APIs: a query whose variables are the page and what is new, answered in connections."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from platform_assets.connectors.http import increments
+from platform_assets.connectors.http.client import HttpClient, HttpConfig
+from platform_assets.connectors.http.increments import Fetched, Incremental, Place
+from platform_assets.connectors.http.rows import at, records_at, table
+from platform_assets.connectors.seam.reader import (
+    ConnectorError,
+    Context,
+    Cursor,
+    Page,
+    SourceAwayError,
+    SourceRefusedError,
+    Stream,
+)
+from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+_BUSY = ("THROTTLED", "RATE_LIMITED", "RATELIMITED", "TOO_MANY_REQUESTS")
+_REFUSED = ("UNAUTHENTICATED", "FORBIDDEN", "ACCESS_DENIED", "UNAUTHORIZED")
+
+
+class GraphqlStream(BaseModel):
+    """A query.
+
+    Attributes:
+        query: in GraphQL; its variables are those below.
+        variables: with fixed values.
+        records: path of the records in the answer: ``data.orders.edges[*].node``.
+        page_info: path of the connection's ``pageInfo``; by default beside the records; ``none``:
+            there is one page.
+        after: variable of the page's cursor.
+        size, size_variable: records a page, and the variable that asks for them.
+        incremental: by which field only what is new is read; ``param`` is the variable.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1)
+    variables: Mapping[str, Any] = Field(default_factory=dict)
+    records: str = Field(min_length=1)
+    page_info: str = ""
+    after: str = "after"
+    size: int = Field(default=100, ge=1)
+    size_variable: str = "first"
+    incremental: Incremental | None = None
+
+    @property
+    def info(self) -> str:
+        """Path of ``pageInfo``."""
+        if self.page_info:
+            return "" if self.page_info == "none" else self.page_info
+        connection = self.records.partition("[*]")[0].rpartition(".")[0]
+        return f"{connection}.pageInfo"
+
+
+class GraphqlReader:
+    """Reads one API."""
+
+    def __init__(self, config: HttpConfig, context: Context) -> None:
+        self._source, self._streams = context.source, context.streams
+        self._client = HttpClient(config, context)
+
+    def check(self) -> str:
+        """See :class:`~..seam.reader.Reader`."""
+        url, body = self._ask("check", "{ __typename }", {})
+        return f"{url} answers as {at(body, 'data.__typename')}"
+
+    def discover(self) -> list[Stream]:
+        """The streams of its ``defs.yaml``, with the fields of their first pages."""
+        found = []
+        for name, options in self._streams.items():
+            start = options.incremental.start if options.incremental else None
+            got = self._fetch(name, start, None)
+            rows, _, _ = table(got.records, got.where)
+            key = ("id",) if "id" in rows.schema.names else ()
+            grows = (options.incremental.field,) if options.incremental else ()
+            found.append(Stream(name, rows.schema, key, grows))
+        return found
+
+    def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
+        """See :class:`~..seam.reader.Reader`."""
+        where = f"source {self._source}, stream {stream}"
+        options: GraphqlStream = self._streams[stream]
+        yield from increments.read(where, partial(self._fetch, stream), cursor, options.incremental)
+
+    def close(self) -> None:
+        """See :class:`~..seam.reader.Reader`."""
+        self._client.close()
+
+    def _fetch(self, stream: str, since: Any, place: Place | None) -> Fetched:
+        options: GraphqlStream = self._streams[stream]
+        variables = {**options.variables, options.size_variable: options.size}
+        if place is not None:
+            variables[options.after] = place["after"]
+        if options.incremental and options.incremental.param:
+            value = options.incremental.asked(since)
+            if value is not None:
+                variables[options.incremental.param] = value
+        where = f"source {self._source}, stream {stream}"
+        url, body = self._ask(stream, options.query, variables)
+        records = records_at(body, options.records, f"{where}: {url}")
+        following = None
+        if options.info:
+            info = at(body, options.info)
+            if not isinstance(info, Mapping) or "hasNextPage" not in info:
+                raise ConnectorError(
+                    f"{where}: {url}: no hasNextPage at {options.info!r}",
+                    "ask for `pageInfo { hasNextPage endCursor }`, or set `page_info`",
+                )
+            if info["hasNextPage"]:
+                following = {"after": info.get("endCursor")}
+        return Fetched(url, records, following)
+
+    def _ask(self, stream: str, query: str, variables: Mapping[str, Any]) -> tuple[str, Any]:
+        content = json.dumps({"query": query, "variables": variables}).encode()
+        headers = {"Content-Type": "application/json"}
+        where = f"source {self._source}, stream {stream}"
+        answer = self._client.ask("", method="POST", body=content, headers=headers)
+        body = answer.json(where)
+        errors = body.get("errors") if isinstance(body, Mapping) else None
+        if errors:
+            # With errors, what is there of the data is not all of it.
+            raise _explained(f"{where}: {answer.url}", errors)
+        return answer.url, body
+
+
+def _explained(where: str, errors: Any) -> ConnectorError:
+    found = [one for one in errors if isinstance(one, Mapping)] if isinstance(errors, list) else []
+    codes = {str(at(one, "extensions.code") or one.get("type") or "").upper() for one in found}
+    said = "; ".join(str(one.get("message")) for one in found[:3]) or "errors without a message"
+    if codes & set(_BUSY):
+        return SourceAwayError(f"{where}: {said}", "it is tried again at the next read")
+    if codes & set(_REFUSED):
+        return SourceRefusedError(f"{where}: {said}", "check the credentials and their rights")
+    return ConnectorError(f"{where}: {said}", "see `query`")
+
+
+TYPES = (
+    ConnectorType(
+        name="graphql",
+        title="GraphQL API",
+        kind=Kind.API,
+        maturity=Maturity.EMULATOR,
+        config=HttpConfig,
+        open=GraphqlReader,
+        stream=GraphqlStream,
+        loose=True,
+    ),
+)
