@@ -17,9 +17,9 @@ from tests.connectors.api_peer import Source, loopback
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.odata_peer import METADATA, Service
 from tests.connectors.scene import new_source
-from tests.peer import Answer, Peer, Request
+from tests.peer import Answer
 
-PROVES = {"odata": Maturity.EMULATOR, "dynamics": Maturity.RECORDED}
+PROVES = {"odata": Maturity.EMULATOR}
 
 BY_SEQ = {"entity": "Rows", "cursor": "seq"}
 
@@ -185,45 +185,6 @@ def test_metadata_that_is_hostile_or_none_is_refused() -> None:
         entity_sets(b"<html", "here")
     with pytest.raises(ConnectorError, match="names no entity set"):
         entity_sets(b"<html/>", "here")
-
-
-def test_dynamics_in_its_documented_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_SECRET", "s3cret")
-
-    def answer(request: Request) -> Answer:
-        if request.path == "/token":
-            assert request.form()["scope"] == "https://weir.crm.dynamics.com/.default"
-            return Answer(body={"access_token": "t1", "expires_in": 3599, "token_type": "Bearer"})
-        assert request.headers["authorization"] == "Bearer t1"
-        if "skiptoken" in request.path:
-            return Answer(
-                body={
-                    "@odata.context": "x#accounts",
-                    "value": [{"@odata.etag": "W/2", "accountid": "b", "revenue": 10.5}],
-                    "@odata.deltaLink": f"{peer.url}/accounts?$deltatoken=919042",
-                }
-            )
-        return Answer(
-            body={
-                "@odata.context": "x#accounts",
-                "value": [
-                    {"@odata.etag": "W/1", "accountid": "a", "revenue": None},
-                    {"@odata.context": "x#accounts/$deletedEntity", "id": "c", "accountid": "c"},
-                ][: 2 if "deltatoken" in request.path else 1],
-                "@odata.nextLink": f"{peer.url}/accounts?$skiptoken=2",
-            }
-        )
-
-    peer = Peer(answer)
-    config = {
-        "account": "weir", "tenant": "t", "client_id": "c", "client_secret": "API_SECRET",
-        "base_url": peer.url, "token_url": f"{peer.url}/token",
-    }  # fmt: skip
-    with peer.serving():
-        one = Source("dynamics", config, {"entity": "accounts", "delta": True})
-        assert [row["accountid"] for row in one.rows()] == ["a", "b"]
-    assert "odata.track-changes" in peer.requests[1].headers["prefer"]
-    assert one.cursor["since"].endswith("$deltatoken=919042")
 
 
 class _Rows:
