@@ -44,6 +44,7 @@ BENCHES: dict[str, str] = {
     "predict": "predict:run",
     "webhook": "webhook:run",
     "mqtt": "mqtt:run",
+    "rest": "rest:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -54,6 +54,27 @@ def test_a_read_goes_on_with_the_page_that_comes_next(api: Api, kind: str) -> No
     assert one.ids() == list(range(21, 26))
 
 
+@pytest.mark.parametrize("kind", ["page", "page with a total", "offset", "cursor", "link"])
+def test_pages_that_are_asked_for_ahead_come_in_their_order(api: Api, kind: str) -> None:
+    api.add(range(1, 96))
+    options = {**PAGINATIONS[kind], "incremental": BY_SEQ, "parallel": 4}
+    one = source(api, options)
+    assert one.ids(pages=3) == list(range(1, 31))
+    assert one.ids() == list(range(31, 96))
+    assert one.cursor == {"since": 95}
+
+
+def test_a_fault_ahead_is_told_in_its_turn(api: Api) -> None:
+    api.add(range(1, 96))
+    api.before = lambda request: Answer(400) if "page=4&" in f"{request.path}&" else None
+    one = source(api, {**STREAM, "parallel": 8})
+    with pytest.raises(ConnectorError, match="answers 400"):
+        one.ids()
+    assert one.cursor["place"] == {"page": 4}
+    api.before = lambda _: None
+    assert one.ids() == list(range(31, 96))
+
+
 def test_a_page_that_is_gone_is_asked_for_from_its_beginning(api: Api) -> None:
     api.add(range(1, 26))
     one = source(api, {**PAGINATIONS["cursor"], "incremental": BY_SEQ})

@@ -48,6 +48,9 @@ NAMES = [
     "drift_delay",
     "purchase",
     "predict",
+    "webhook",
+    "mqtt",
+    "rest",
 ]
 
 

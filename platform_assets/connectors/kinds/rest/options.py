@@ -35,6 +35,8 @@ class RestStream(BaseModel):
         records: path of the list in the answer, e.g. ``data.items``; empty: the answer itself.
         pagination: how one page leads to the next.
         incremental: by which field only what is new is read; none: every read gives everything.
+        parallel: requests at the same time. Pages by number or offset are asked for ahead; of the
+            other ways the next page is, while one is committed.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,6 +48,7 @@ class RestStream(BaseModel):
     records: str = ""
     pagination: Pagination = OnePage()
     incremental: Incremental | None = None
+    parallel: int = Field(default=1, ge=1, le=32)
 
     @model_validator(mode="after")
     def _body_is_posted(self) -> RestStream:

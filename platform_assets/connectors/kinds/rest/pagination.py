@@ -55,6 +55,10 @@ class _Pagination(BaseModel):
         """The page after this one; None: there is none."""
         raise NotImplementedError
 
+    def guess(self, place: Place, count: int) -> Sequence[Place]:  # noqa: ARG002
+        """So many pages after this one, where they can be named without asking."""
+        return ()
+
 
 class OnePage(_Pagination):
     """All records in one answer."""
@@ -114,6 +118,10 @@ class PageNumber(_Sized):
             return None
         return {"page": number + 1}
 
+    def guess(self, place: Place, count: int) -> Sequence[Place]:
+        """See the base."""
+        return [{"page": place["page"] + step} for step in range(1, count + 1)]
+
 
 class Offset(_Sized):
     """Pages by the number of records before them."""
@@ -135,6 +143,12 @@ class Offset(_Sized):
         if self.total and offset - self.first >= _number(at(got.body, self.total)):
             return None
         return {"offset": offset}
+
+    def guess(self, place: Place, count: int) -> Sequence[Place]:
+        """See the base."""
+        size = self.size or 0
+        steps = range(1, count + 1) if size else ()
+        return [{"offset": place["offset"] + step * size} for step in steps]
 
 
 class BodyCursor(_Sized):

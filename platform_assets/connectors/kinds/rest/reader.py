@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from platform_assets.connectors.http import increments
+from platform_assets.connectors.http.ahead import Ahead
 from platform_assets.connectors.http.client import Answer, HttpClient
 from platform_assets.connectors.http.increments import Fetched, Place
 from platform_assets.connectors.http.rows import records_at, table
@@ -48,7 +49,11 @@ class RestReader:
         where = f"source {self._source}, stream {stream}"
         options: RestStream = self._streams[stream]
         fetch = partial(self._fetch, stream)
-        yield from increments.read(where, fetch, cursor, options.incremental)
+        if options.parallel == 1:
+            yield from increments.read(where, fetch, cursor, options.incremental)
+            return
+        with Ahead(fetch, options.pagination.guess, options.parallel) as ahead:
+            yield from increments.read(where, ahead, cursor, options.incremental)
 
     def close(self) -> None:
         """See :class:`~..seam.reader.Reader`."""
