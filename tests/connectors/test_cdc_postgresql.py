@@ -85,6 +85,17 @@ def reader_of(scene: Scene) -> CdcReader:
     return reader
 
 
+def as_change_topic(folder: Path, scene: Scene) -> None:
+    """Make the scene's contract one of changes, its key the first field."""
+    path = folder / scene.name / f"{scene.topic}.yaml"
+    text = yaml.safe_load(path.read_text())
+    text["customProperties"][0]["value"] = "change"
+    properties = text["schema"][0]["properties"]
+    properties[0].pop("primaryKey")
+    properties[1]["primaryKey"] = True
+    path.write_text(yaml.safe_dump(text, sort_keys=False))
+
+
 @contextmanager
 def changes(
     shop: Shop, folder: Path, table: str, *, settings: dict[str, Any] | None = None,
@@ -96,13 +107,7 @@ def changes(
         shop.settings, folder, "postgresql_cdc", config=config, options=options,
         stream=f"public.{table}", fields=fields, columns=columns, **CHANGE,
     ) as scene:  # fmt: skip
-        path = folder / scene.name / f"{scene.topic}.yaml"
-        text = yaml.safe_load(path.read_text())
-        text["customProperties"][0]["value"] = "change"
-        properties = text["schema"][0]["properties"]
-        properties[0].pop("primaryKey")
-        properties[1]["primaryKey"] = True
-        path.write_text(yaml.safe_dump(text, sort_keys=False))
+        as_change_topic(folder, scene)
         try:
             yield scene
         finally:

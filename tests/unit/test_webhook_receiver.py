@@ -127,6 +127,9 @@ def test_what_nobody_signed_is_refused_and_counted(
     assert sender.send(client, ONE, "d3", now=time.time() - 400).status_code == 401
     assert client.post(sender.url, json=ONE).status_code == 401
     assert log.endpoint.counted("unsigned") == before + 3
+    metrics = client.get(sender.url.partition("/hooks")[0] + "/metrics").text
+    line = 'weir_webhook_deliveries_total{result="unsigned",source="shop",stream="standard"}'
+    assert f"{line} {before + 3}.0" in metrics
     assert not log.taken
 
 

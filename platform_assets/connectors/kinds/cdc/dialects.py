@@ -152,6 +152,7 @@ DIALECTS = (
         connector="io.debezium.connector.mariadb.MariaDbConnector",
         port=3306,
         position=("file", "pos", "row"),
+        maturity=Maturity.REAL,
         properties=_BINLOG,
         history=True,
     ),

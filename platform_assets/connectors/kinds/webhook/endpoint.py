@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import Counter
+from prometheus_client import CollectorRegistry, Counter
 
 from platform_assets.connectors.kinds.webhook.signatures import Scheme
 
+REGISTRY = CollectorRegistry()
+"""What the receiver tells at ``GET /metrics``."""
 DELIVERIES = Counter(
     "weir_webhook_deliveries",
     "Deliveries by what became of them: accepted, repeated, unsigned, refused or turned_away.",
     ("source", "stream", "result"),
+    registry=REGISTRY,
 )
 _REMEMBERED = 50_000
 _REMEMBERED_SECONDS = 3600.0

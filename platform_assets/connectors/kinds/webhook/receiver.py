@@ -1,5 +1,7 @@
 """The HTTP server of all webhook sources of this process: ``POST /hooks/<source>/<stream>``.
 
+``GET /metrics`` counts deliveries for Prometheus, for who asks under a name of this machine.
+
 It answers 2xx only when Kafka has the delivery. A sender who is told 503 sends again: under the
 same id, so that it is one event. Plain ASGI: each request is one path, one header check, one body.
 """
@@ -15,8 +17,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from platform_assets.connectors.kinds.webhook.endpoint import BUSY, Delivery, Endpoint
+from platform_assets.connectors.kinds.webhook.endpoint import (
+    BUSY,
+    REGISTRY,
+    Delivery,
+    Endpoint,
+)
 from platform_assets.connectors.kinds.webhook.signatures import Headers, SignatureError
 from platform_assets.connectors.seam.documents import WIDEST
 from platform_assets.connectors.seam.reader import ConnectorError, SourceAwayError
@@ -138,6 +146,8 @@ class Receiver:
     ) -> tuple[int, bytes]:
         if refused := self._gate.refusal(scope):
             raise _RefusedError(refused.status, refused.message, refused.hint)
+        if scope["path"] == "/metrics" and _addressed_locally(scope):
+            return 200, generate_latest(REGISTRY)
         if endpoint is None:
             raise _RefusedError(404, "no webhook has this address", "see `weir sources`")
         if scope["method"] != "POST":
@@ -288,9 +298,16 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
+def _addressed_locally(scope: Scope) -> bool:
+    """Whether it was asked under a name of this machine, so by no proxy for others."""
+    host = _headers(scope).get("host", "")
+    return host.rpartition(":")[0] in LOCAL_HOSTS
+
+
 async def _reply(send: Send, status: int, body: bytes) -> None:
+    kind = _JSON if body.startswith(b"{") else CONTENT_TYPE_LATEST
     headers = [
-        (b"content-type", _JSON.encode()),
+        (b"content-type", kind.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
     if status == BUSY:
