@@ -241,11 +241,13 @@ def _make(
 
 
 def _is_empty(settings: Settings) -> bool:
-    from platform_assets.contracts.load import load_contracts
+    """Whether nothing was simulated yet; live sources may already have sent."""
+    from platform_assets.connectors.simulate import DEFAULT_TOPICS
+    from platform_assets.core.naming import TopicName
     from platform_assets.streaming.ledger import Ledger
 
     ledger = Ledger(settings)
-    return not any(ledger.totals(topic).records for topic in load_contracts())
+    return not any(ledger.totals(TopicName.parse(topic)).records for topic in DEFAULT_TOPICS)
 
 
 def _fresh(home: Path) -> None:
