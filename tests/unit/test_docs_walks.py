@@ -13,8 +13,8 @@ WALKS = {
 }
 
 
-def test_three_people_walk():
-    assert len(WALKS) == 3
+def test_there_are_four_walks():
+    assert len(WALKS) == 4
 
 
 @pytest.mark.parametrize("walk", sorted(WALKS))
