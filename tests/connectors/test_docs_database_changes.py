@@ -29,7 +29,7 @@ def scene(stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     """What the page says to run and to save; names of databases are of the whole server."""
     name, password = f"shop_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     role = f"weir_{name}"
-    (statements,) = fenced(PAGE, "sql")
+    (statements,) = fenced(PAGE, "postgresql")
     with psycopg.connect(stack.postgres_dsn("postgres"), autocommit=True) as connection:
         connection.execute(f"create database {name}")
     with psycopg.connect(stack.postgres_dsn(name), autocommit=True) as connection:

@@ -35,7 +35,7 @@ from tests.documents import (
     shell_blocks,
 )
 
-LANGUAGES = {"sh", "console", "sql", "yaml", "json", "python", "mermaid", "text"}
+LANGUAGES = {"sh", "console", "sql", "postgresql", "yaml", "json", "python", "mermaid", "text"}
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 by_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
