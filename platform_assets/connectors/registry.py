@@ -118,7 +118,14 @@ class SchemaRegistry:
         except SchemaRegistryError as error:
             if error.http_status_code != _NOT_FOUND:
                 raise
-        self._client.set_config(subject, ServerConfig(compatibility=_LEVEL))
+        try:
+            self._client.set_config(subject, ServerConfig(compatibility=_LEVEL))
+        except SchemaRegistryError as error:
+            # Another thread or process has set it at this very moment: Apicurio calls that a
+            # conflict, by the code of a schema that is not compatible.
+            level = self._client.get_config(subject).compatibility_level
+            if error.http_status_code != _INCOMPATIBLE or level != COMPATIBILITY:
+                raise
 
     def _changes(self, contract: Contract) -> str:
         """Which payload fields have another type than in the registered schema, in words."""

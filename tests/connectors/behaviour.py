@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,12 @@ import pytest
 
 from platform_assets.connectors.seam.pull import open_reader, pull
 from platform_assets.core.settings import REPOSITORY, Settings
+from platform_assets.local.wait import WaitTimeoutError, wait_until
 from tests.connectors.scene import Scene, new_source
+
+QUIET_SECONDS = 3.0
+PATIENCE_SECONDS = 90.0
+"""A queue gives what a killed reader held back again after a while."""
 
 FIELDS = {"id": "integer", "city": "string"}
 
@@ -88,23 +94,33 @@ class Behaviour:
             self.folder = tmp_path / "sources"
             yield made
 
-    def read(self, scene: Scene) -> Any:
-        """Read to the end; a live source until it has been quiet for a moment."""
+    def read(self, scene: Scene, wanted: int = 0) -> Any:
+        """Read to the end; a live source until so many rows and dead letters are in the log.
+
+        Without a number a live source is read for a moment.
+        """
         if not scene.source.type.live:
             (outcome,) = pull(scene.settings, scene.source)
             return outcome
         stop = threading.Event()
-        quiet = threading.Timer(6.0, stop.set)
-        quiet.start()
 
-        def told(_: Any) -> None:
-            nonlocal quiet
-            quiet.cancel()
-            quiet = threading.Timer(2.0, stop.set)
-            quiet.start()
+        def there() -> bool:
+            return len(self.ids(scene)) + len(scene.letters()) >= wanted
 
-        (outcome,) = pull(scene.settings, scene.source, stop=stop, told=told)
-        quiet.cancel()
+        def watch() -> None:
+            if not wanted:
+                stop.wait(QUIET_SECONDS)
+            with suppress(WaitTimeoutError):
+                wait_until(
+                    there, what="all rows", timeout=PATIENCE_SECONDS, every=0.3, cancelled=stop
+                )
+            stop.set()
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        (outcome,) = pull(scene.settings, scene.source, stop=stop)
+        stop.set()
+        watcher.join(PATIENCE_SECONDS)
         return outcome
 
     def ids(self, scene: Scene) -> list[int]:
@@ -120,11 +136,11 @@ class Behaviour:
 
     def test_each_row_comes_once_and_later_ones_later(self, scene: Scene, peer: Peer) -> None:
         peer.add(range(1, 26))
-        outcome = self.read(scene)
+        outcome = self.read(scene, 25)
         assert (outcome.records, outcome.error) == (25, None)
         assert self.ids(scene) == list(range(1, 26))
         peer.add(range(26, 31))
-        assert self.read(scene).error is None
+        assert self.read(scene, 30).error is None
         assert self.ids(scene) == list(range(1, 31))
 
     def test_a_row_that_cannot_be_mapped_is_a_dead_letter(self, scene: Scene, peer: Peer) -> None:
@@ -133,7 +149,7 @@ class Behaviour:
         peer.add(range(1, 4))
         peer.spoil(4)
         peer.add(range(5, 7))
-        outcome = self.read(scene)
+        outcome = self.read(scene, 6)
         assert (outcome.records, outcome.dead_letters, outcome.error) == (5, 1, None)
         assert "4x" in outcome.reasons[0]
         assert "not a valid whole number" in outcome.reasons[0]
@@ -156,7 +172,7 @@ class Behaviour:
         child.send_signal(signal.SIGKILL)
         child.wait(30)
         assert all(seen), "the child read nothing"
-        outcome = self.read(scene)
+        outcome = self.read(scene, 100)
         assert outcome.error is None, outcome.error
         assert self.ids(scene) == list(range(1, 101))
 
@@ -166,7 +182,7 @@ class Behaviour:
         (outcome,) = pull(scene.settings, scene.source, stop=stop, told=lambda _: stop.set())
         assert 0 < outcome.records < 100
         assert outcome.error is None, outcome.error
-        assert self.read(scene).error is None
+        assert self.read(scene, 100).error is None
         assert self.ids(scene) == list(range(1, 101))
 
     def test_check_reaches_it(self, scene: Scene) -> None:

@@ -390,7 +390,7 @@ class TestBehaviour(Behaviour):
         with closing(reader_of(scene)) as reader:
             reader.drop()
 
-    def read(self, scene: Scene) -> StreamOutcome:
+    def read(self, scene: Scene, wanted: int = 0) -> StreamOutcome:
         """Until all that the table was given is in the log."""
         begun = any(source == scene.name for source, _ in cursors.read(scene.settings))
         left = self._peer.given - (len(scene.events()) if begun else 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -109,6 +111,20 @@ def test_refused_schema_leaves_the_topic_alone(stack: Settings) -> None:
     with pytest.raises(SchemaRefusedError):
         ensure_topics(stack, [bad])
     assert topics.ensure(stack, [good]) == []
+
+
+def test_many_register_one_schema_at_the_same_moment(stack: Settings) -> None:
+    for number in range(5):
+        one = contract(f"at_once_{number}_{uuid.uuid4().hex[:6]}")
+        together = threading.Barrier(8)
+
+        def register(one: Contract = one, together: threading.Barrier = together) -> int:
+            together.wait(30)
+            return SchemaRegistry(stack).register(one)
+
+        with ThreadPoolExecutor(8) as pool:
+            ids = [future.result() for future in [pool.submit(register) for _ in range(8)]]
+        assert len(set(ids)) == 1
 
 
 def test_unknown_schema_is_none(stack: Settings) -> None:
