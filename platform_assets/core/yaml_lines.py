@@ -142,6 +142,18 @@ def read_all(
         raise refuse(f"{name}: {malformed}: {str(error).splitlines()[0]}") from error
 
 
+def value_of(text: str) -> Any:
+    """The plain value of a text that is no file, e.g. of a form's field.
+
+    Raises:
+        YamlError: it is not YAML, or gives a key twice.
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a safe loader's child
+    except yaml.YAMLError as error:
+        raise YamlError(f"not YAML: {text[:80]!r}") from error
+
+
 def line_of(node: yaml.Node, place: tuple[Any, ...]) -> int:
     """The line of a value, or of the nearest thing around it that is there.
 

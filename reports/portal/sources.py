@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-import yaml
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as PathValue
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
+from platform_assets.core.yaml_lines import YamlError, value_of
 from reports.portal.access import CurrentVisit, Visit
 from reports.portal.audit import Action
 from reports.portal.render import page
@@ -205,8 +205,8 @@ def _given(model: type[BaseModel], prefix: str, form: Mapping[str, str]) -> dict
             continue
         plain = field.type == "text" or (field.choices and field.type != _TRUE_OR_FALSE)
         try:
-            found[field.label] = field.value if plain else yaml.safe_load(field.value)
-        except yaml.YAMLError:
+            found[field.label] = field.value if plain else value_of(field.value)
+        except YamlError:
             raise ValueError(f"{field.label}: expected a {field.type}, as YAML has it") from None
     return found
 

@@ -14,13 +14,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 _PLACES = {
-    "account": "",
-    "user": "",
-    "client_id": "",
-    "key_id": "",
-    "tenant": "",
-    "environment": "",
-    "company": "",
+    "account": "Name of the account, as it stands in the API's address.",
+    "user": "User name, or the first part of an API key.",
+    "client_id": "Id of the application that was registered for Weir.",
+    "key_id": "Id of the key, as the API gave it.",
+    "tenant": "Id of the tenant (the directory) that the application is in.",
+    "environment": "Name of the environment, e.g. production.",
+    "company": "Id of the company.",
     "secret": "Name of the secret.",
     "client_secret": "Name of the secret.",
     "refresh_token": "Name of the secret.",
@@ -55,9 +55,9 @@ def config_model(name: str, template: Any, account: str = "") -> type[PresetConf
     """
     fields: dict[str, Any] = {}
     for place in sorted(set(_NAMED.findall(json.dumps(template)))):
-        told = (account if place == "account" else "") or _PLACES[place]
+        told = account if account and place == "account" else _PLACES[place]
         # They become parts of addresses: no slash, no second host.
-        fields[place] = (str, Field(pattern=r"^[\w.@+-]+$", description=told or None))
+        fields[place] = (str, Field(pattern=r"^[\w.@+-]+$", description=told))
     return create_model(f"{name}_config", __base__=PresetConfig, **fields)
 
 

@@ -54,9 +54,10 @@ class SoapStream(BaseModel):
         operation: its name.
         arguments: as the WSDL has them.
         records: path of the list in the result; empty: the result itself.
-        page: argument that is given the number of the page; ``first`` is the first one's.
-        token: argument that is given the token of the next page, which is at ``next`` in the
-            result.
+        page: argument that is given the number of the page.
+        first: number of the first page.
+        token: argument that is given the token of the next page.
+        next: path of that token in the result.
         more: path of a flag in the result: whether more pages follow.
         incremental: by which field only what is new is read; ``param`` is the argument.
     """

@@ -11,7 +11,8 @@ from platform_assets.core.settings import Settings
 NAME = "outside"
 
 _TABLE = """
-create table if not exists orders (
+drop table if exists orders;
+create table orders (
     id bigint primary key,
     email text not null,
     city text not null,
@@ -21,7 +22,6 @@ create table if not exists orders (
 );
 -- Change data capture sees whole rows as they were before.
 alter table orders replica identity full;
-truncate orders;
 """
 _UPSERT = """
 insert into orders (id, email, city, amount, status, changed_at)
