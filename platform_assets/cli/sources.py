@@ -219,9 +219,10 @@ def _not_read_by_the_run(settings: Settings, name: str) -> None:
     Raises:
         WeirError: the sources run reads it.
     """
+    from platform_assets.core.naming import SOURCES_LEASE
     from platform_assets.streaming.locks import read_lease
 
-    lease = read_lease(settings, "sources")
+    lease = read_lease(settings, SOURCES_LEASE)
     with source_states() as states:
         if lease and lease.held and name not in states.pauses():
             raise WeirError(

@@ -13,6 +13,8 @@ HISTORY_SUFFIX = "_history"
 DEAD_LETTER_SUFFIX = ".dlq"
 STREAM_LEASE = "stream"
 """What the one stream run that is alive holds."""
+SOURCES_LEASE = "sources"
+"""What the one sources run that is alive holds."""
 TOUR_LEASE = "tour"
 """What ``weir run`` holds while it makes a lake with a full build of gold."""
 

@@ -72,14 +72,14 @@ Form = Annotated[dict[str, str], Depends(_form)]
 @router.get("/sources")
 def list_sources(request: Request, visit: CurrentVisit) -> Response:
     """All sources with their health, and the types that can be added."""
-    from platform_assets.connectors.operate.health import all_streams, summed
+    from platform_assets.connectors.operate.health import ILL, all_streams, summed
     from platform_assets.connectors.seam.types import connector_types
 
     _admin(visit)
     visit.record(Action.SOURCE, detail="list")
     found = summed(all_streams(visit.portal.settings))
     addable = connector_types().values() if visit.portal.settings.portal_sources else ()
-    return page(request, "sources.html", sources=found, connectors=list(addable))
+    return page(request, "sources.html", sources=found, ill=ILL, connectors=list(addable))
 
 
 @router.get("/sources/new/{connector}")

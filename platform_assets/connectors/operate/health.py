@@ -46,6 +46,10 @@ class Health(StrEnum):
     MANUAL = "on demand"
 
 
+ILL = frozenset({Health.BROKEN, Health.FAILING, Health.DIRTY, Health.LATE})
+"""What somebody has to look at."""
+
+
 @dataclass(frozen=True)
 class StreamHealth:
     """How one stream of a source fares.

@@ -16,6 +16,7 @@ from dagster import (
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
+from platform_assets.graph.checks.evaluation import evaluation
 from platform_assets.graph.lineage import source_key
 
 if TYPE_CHECKING:
@@ -38,13 +39,9 @@ def healthy_spec(source: str) -> AssetCheckSpec:
 
 def healthy_result(streams: Sequence[StreamHealth]) -> AssetCheckResult:
     """The check's result for the streams of one source."""
-    from platform_assets.connectors.operate.health import FAILURES, Health
+    from platform_assets.connectors.operate.health import FAILURES, ILL
 
-    bad = [
-        one
-        for one in streams
-        if one.health in (Health.FAILING, Health.DIRTY, Health.LATE, Health.BROKEN)
-    ]
+    bad = [one for one in streams if one.health in ILL]
     lasting = any(one.failures >= FAILURES for one in bad)
     records = sum(one.records for one in streams)
     dead = sum(one.dead_letters for one in streams)
@@ -103,11 +100,4 @@ class SourceChecks:
             state = (result.passed, result.severity, *(one.health for one in streams))
             if self._told.get(name) != state:
                 self._told[name] = state
-                yield AssetCheckEvaluation(
-                    asset_key=source_key(name),
-                    check_name=HEALTHY,
-                    passed=result.passed,
-                    metadata=result.metadata,
-                    severity=result.severity,
-                    description=result.description,
-                )
+                yield evaluation(source_key(name), result)

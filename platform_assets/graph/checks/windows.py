@@ -19,6 +19,7 @@ from dagster import (
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import get_settings
+from platform_assets.graph.checks.evaluation import evaluation
 from platform_assets.graph.checks.silver import window_suite_result
 
 JOB = "window_checks"
@@ -55,13 +56,8 @@ def check_windows(
             batches[-1].id,
             settings.home,
         )
-        yield AssetCheckEvaluation(
-            asset_key=AssetKey(topic.silver.asset_key),
-            check_name=str(result.check_name),
-            passed=result.passed,
-            metadata=result.metadata,
-            severity=result.severity,
-            description=f"window {key}: {result.description}",
+        yield evaluation(
+            AssetKey(topic.silver.asset_key), result, f"window {key}: {result.description}"
         )
         rows = ledger.totals(topic, key).published
         SuiteTimings(settings).record(topic, rows, time.monotonic() - started)

@@ -15,6 +15,7 @@ from dagster import (
     op,
 )
 
+from platform_assets.core.naming import SOURCES_LEASE
 from platform_assets.core.settings import get_settings
 from platform_assets.graph.checks.sources import SourceChecks
 from platform_assets.graph.lineage import source_key
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 RUN = LongLived(
     job="sources",
-    lease="sources",
+    lease=SOURCES_LEASE,
     code=(*LAKE_CODE, *((str(root), "*.*") for root in roots())),
 )
 STOP_POLL_SECONDS = 1.0

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckEvaluation,
-    AssetCheckResult,
     AssetKey,
     AssetMaterialization,
     Nothing,
@@ -23,6 +22,7 @@ from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import STREAM_LEASE, TopicName
 from platform_assets.core.settings import Settings, get_settings
 from platform_assets.engines.base import BatchCounts
+from platform_assets.graph.checks.evaluation import evaluation
 from platform_assets.graph.checks.silver import balance_result
 from platform_assets.graph.runs.host import LongLived, hosted
 from platform_assets.graph.silver import table_metadata, table_rows
@@ -78,7 +78,7 @@ def run_stream(context: OpExecutionContext) -> Iterator[StreamEvent]:
             if step is not None:
                 reporter.add(step)
                 if (found := suites.check(step)) is not None:
-                    yield evaluation(step.contract, found)
+                    yield evaluation(AssetKey(step.contract.topic.silver.asset_key), found)
             yield from reporter.due()
             if host.too_old:
                 context.log.info("draining: handing over to a fresh run keeps each log short")
@@ -240,16 +240,7 @@ class Reporter:
                     **span,
                 },
             )
-        yield evaluation(contract, balance_result(contract, gathered.batches, gathered.recorded))
-
-
-def evaluation(contract: Contract, result: AssetCheckResult) -> AssetCheckEvaluation:
-    """A check's result as an event of a run that materialises many partitions."""
-    return AssetCheckEvaluation(
-        asset_key=AssetKey(contract.topic.silver.asset_key),
-        check_name=str(result.check_name),
-        passed=result.passed,
-        metadata=result.metadata,
-        severity=result.severity,
-        description=result.description,
-    )
+        yield evaluation(
+            AssetKey(contract.topic.silver.asset_key),
+            balance_result(contract, gathered.batches, gathered.recorded),
+        )
