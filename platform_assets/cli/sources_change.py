@@ -118,15 +118,16 @@ def add(
     from platform_assets.core.settings import get_settings
 
     kind = connector_type(connector)
+    hint = f"see `weir connectors show {connector}`"
     files = drafted(
         get_settings(),
         kind,
         name,
         owner,
         topic=topic_named(topic or f"{name}.events"),
-        config=parsed(config),
+        config=parsed(config, "--config", hint),
         stream=stream,
-        options=parsed(options),
+        options=parsed(options, "--options", hint),
     )
     folder = write_source(name, owner, files)
     for file in files:

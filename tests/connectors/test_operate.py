@@ -211,6 +211,8 @@ def test_a_source_is_added_with_what_its_database_says(
         assert (outcome["records"], outcome["dead_letters"], outcome["error"]) == (3, 0, None)
         with pytest.raises(WeirError, match="is there already"):
             weir(*arguments)
+        with pytest.raises(WeirError, match="--config '3': expected a JSON object"):
+            weir(*arguments, "--config", "3")
     finally:
         load_contracts.cache_clear()
 

@@ -39,8 +39,15 @@ class Reset:
         return f"weir sources reset {self.source} {self.stream}{to} --yes"
 
 
-def parsed(text: str) -> dict[str, Any]:
-    """A cursor that a person wrote.
+def parsed(
+    text: str, what: str = "cursor", hint: str = "see the old one with --dry-run"
+) -> dict[str, Any]:
+    """A cursor that a person wrote, or another JSON object.
+
+    Args:
+        text: as it was given.
+        what: it is, for the error.
+        hint: where a good one is seen.
 
     Raises:
         ConnectorError: it is no JSON object.
@@ -48,13 +55,9 @@ def parsed(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ConnectorError(
-            f"cursor {text!r} is no JSON: {error}", "see the old one with --dry-run"
-        ) from None
+        raise ConnectorError(f"{what} {text!r} is no JSON: {error}", hint) from None
     if not isinstance(found, dict):
-        raise ConnectorError(
-            f"cursor {text!r}: expected a JSON object", "see the old one with --dry-run"
-        )
+        raise ConnectorError(f"{what} {text!r}: expected a JSON object", hint)
     return found
 
 
