@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,15 +67,10 @@ def topic_named(text: str) -> TopicName:
         raise WeirError(str(error)) from error
 
 
-@contextmanager
-def source_states() -> Iterator[SourceStates]:
+def source_states() -> closing[SourceStates]:
     """The states of all sources, for the length of a command."""
     from platform_assets.connectors.seam.state import SourceStates
     from platform_assets.core.databases import SHORT
     from platform_assets.core.settings import get_settings
 
-    states = SourceStates(get_settings(), SHORT)
-    try:
-        yield states
-    finally:
-        states.close()
+    return closing(SourceStates(get_settings(), SHORT))

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -110,12 +111,12 @@ class Source(Component):
                 streams=config.streams,
                 told=lambda one: context.log.info(f"{one.stream}: {one.records} records"),
             )
-            states = SourceStates(settings)
-            for outcome in outcomes:
-                states.add(source.name, outcome)
-            known = {(one.source, one.stream): one for one in states.streams()}
-            health = healthy_result(of_source(source, known, states.pauses().get(source.name)))
-            states.close()
+            with closing(SourceStates(settings)) as states:
+                for outcome in outcomes:
+                    states.add(source.name, outcome)
+                known = {(one.source, one.stream): one for one in states.streams()}
+                pause = states.pauses().get(source.name)
+            health = healthy_result(of_source(source, known, pause))
             failed = [f"{one.stream}: {one.error}" for one in outcomes if one.error]
             if failed:
                 raise Failure("; ".join(failed), metadata=read_metadata(outcomes))

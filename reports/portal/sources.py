@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -103,8 +104,6 @@ def act(request: Request, visit: CurrentVisit, connector: Connector, form: Form)
 
 
 def _done(request: Request, visit: Visit, kind: ConnectorType, form: dict[str, str]) -> Response:
-    from contextlib import closing
-
     from platform_assets.connectors.operate.begin import drafted, probe, tried, write_source
     from platform_assets.connectors.seam.state import SourceStates
     from platform_assets.core.databases import SHORT
@@ -128,9 +127,8 @@ def _done(request: Request, visit: Visit, kind: ConnectorType, form: dict[str, s
     if action != "save":
         raise ValueError("no such button")
     folder = write_source(name, owner, files)
-    states = SourceStates(settings, SHORT)
-    states.note(name, "add", f"connector {kind.name}, by {visit.user.name} in the portal")
-    states.close()
+    with closing(SourceStates(settings, SHORT)) as states:
+        states.note(name, "add", f"connector {kind.name}, by {visit.user.name} in the portal")
     told = f"Saved in {folder}. Look at both files, then: weir restart dagster-code"
     return _shown(request, kind, form, told=told, files=files)
 

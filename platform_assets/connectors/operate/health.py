@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -94,12 +95,9 @@ def all_streams(settings: Settings) -> list[StreamHealth]:
         DatabaseError: PostgreSQL does not answer.
     """
     sources = load_sources()
-    states = SourceStates(settings, SHORT)
-    try:
+    with closing(SourceStates(settings, SHORT)) as states:
         known = {(one.source, one.stream): one for one in states.streams()}
         pauses = states.pauses()
-    finally:
-        states.close()
     found = [
         stream
         for source in sources.values()

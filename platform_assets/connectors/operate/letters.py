@@ -9,7 +9,9 @@ from __future__ import annotations
 import getpass
 import itertools
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -148,9 +150,8 @@ def replay(
             _, why = mappings.records(letter)
             yield Replayed(letter, why)
         return
-    states = SourceStates(settings)
     sent = 0
-    try:
+    with closing(SourceStates(settings)) as states:
         # A transactional id of its own: a replay ends no read.
         with SourceLog(settings, f"{source.name}-letters") as log:
             while some := list(itertools.islice(waiting, _TOGETHER)):
@@ -158,14 +159,12 @@ def replay(
                 good = [(letter, records) for letter, records, why in made if why is None]
                 if good:
                     log.commit([one for letter, made in good for one in (*made, _mark(letter))], [])
-                for stream, rows in _count(letter for letter, _ in good).items():
+                for stream, rows in Counter(letter.stream for letter, _ in good).items():
                     states.mended(source.name, stream, rows)
                 sent += len(good)
                 yield from (Replayed(letter, why) for letter, _, why in made)
         if sent:
             states.note(source.name, "replay", f"{sent} dead letters")
-    finally:
-        states.close()
 
 
 class _Mappings:
@@ -201,13 +200,6 @@ class _Mappings:
             schema = ensure_topics(self._settings, [contract])[contract.topic]
             self._known[stream] = mapping_of(self._source, fields, contract, schema)
         return self._known[stream]
-
-
-def _count(some: Iterable[Letter]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for one in some:
-        found[one.stream] = found.get(one.stream, 0) + 1
-    return found
 
 
 def _mark(letter: Letter) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from platform_assets.connectors.seam.definition import SourceDefinition
@@ -32,20 +33,17 @@ def read_once(
     Raises:
         WeirError: see :func:`..seam.pull.pull`.
     """
-    states = SourceStates(settings)
     before: dict[str, StreamOutcome] = {}
+    with closing(SourceStates(settings)) as states:
 
-    def keep(outcome: StreamOutcome) -> None:
-        # Page by page: what ends this process does not end what is known.
-        states.add(source.name, since(outcome, before.get(outcome.stream)))
-        before[outcome.stream] = replace(outcome, reasons=list(outcome.reasons))
-        told(outcome)
+        def keep(outcome: StreamOutcome) -> None:
+            # Page by page: what ends this process does not end what is known.
+            states.add(source.name, since(outcome, before.get(outcome.stream)))
+            before[outcome.stream] = replace(outcome, reasons=list(outcome.reasons))
+            told(outcome)
 
-    try:
         states.note(source.name, "read", ", ".join(streams))
         outcomes = pull(settings, source, streams=streams, stop=stop, told=keep)
         for outcome in outcomes:
             states.add(source.name, since(outcome, before.get(outcome.stream)))
-    finally:
-        states.close()
     return outcomes

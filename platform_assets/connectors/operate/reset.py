@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +96,7 @@ def reset(
         DatabaseError: PostgreSQL does not answer; nothing was changed.
     """
     source.stream(stream)
-    states = SourceStates(settings)
-    try:
+    with closing(SourceStates(settings)) as states:
         states.pauses()
         with SourceLog(settings, writer_of(source, stream)) as log:
             # Read after the fence: what was under way is committed or aborted by now.
@@ -104,6 +104,4 @@ def reset(
             log.commit([], [Place(source.name, stream, after)])
         detail = f"{stream}: from {as_text(done.before)} to {as_text(after)}"
         states.note(source.name, "reset", detail)
-    finally:
-        states.close()
     return done

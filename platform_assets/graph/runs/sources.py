@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from dagster import (
@@ -51,8 +52,8 @@ def run_sources(context: OpExecutionContext) -> Iterator[SourceEvent]:
     settings, found = get_settings(), load_sources()
     reported = _Reported(settings.materialisation_every_seconds)
     failing: set[tuple[str, str]] = set()
-    with hosted(context, settings, RUN) as host:
-        loop, checks = SourceLoop(settings, found), SourceChecks(settings, found)
+    with hosted(context, settings, RUN) as host, closing(SourceChecks(settings, found)) as checks:
+        loop = SourceLoop(settings, found)
         context.log.info(f"reading {len(found)} sources: {', '.join(found)}")
         for told in loop.steps(STOP_POLL_SECONDS):
             if told is not None:
@@ -69,7 +70,6 @@ def run_sources(context: OpExecutionContext) -> Iterator[SourceEvent]:
             if not host.may_go_on():
                 loop.stop()
         yield from reported.due(everything=True)
-        checks.close()
     yield Output(None)
 
 
