@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from platform_assets.core.files import write_file
+from platform_assets.core.http import client
 from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
@@ -120,7 +121,5 @@ def _prepare(settings: Settings, config: Path) -> None:
 
 
 def _answers(settings: Settings) -> bool:
-    import httpx
-
     # Answered by the group's leader only when it has read its topics.
-    return httpx.get(f"{settings.connect_url}/connectors", timeout=5).status_code == 200
+    return client().get(f"{settings.connect_url}/connectors", timeout=5).status_code == 200
