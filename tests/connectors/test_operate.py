@@ -25,23 +25,20 @@ from platform_assets.connectors.seam.transaction import FencedError
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.wait import wait_until
-from tests.connectors.scene import Scene, new_source
-from tests.connectors.test_sql import FIELDS, NOON, Shop
+from tests.connectors.scene import Scene
+from tests.connectors.test_sql import NOON, Shop, orders_of
 
 
 @pytest.fixture
 def shop(stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setenv("SHOP_PASSWORD", stack.postgres_password())
-    return Shop(stack, stack.postgres_password())
+    made = Shop(stack)
+    monkeypatch.setenv("SHOP_PASSWORD", made.password)
+    return made
 
 
 @pytest.fixture
-def scene(stack: Settings, shop: Shop, tmp_path: Path) -> Iterator[Scene]:
-    options = {"table": "orders", "cursor": "changed", "key": ["id"], "page_rows": 10}
-    with new_source(
-        stack, tmp_path, "sql", config=shop.config, options=options, fields=FIELDS,
-        identity=["id", "changed"], occurred_at="changed",
-    ) as made:  # fmt: skip
+def scene(shop: Shop, tmp_path: Path) -> Iterator[Scene]:
+    with orders_of(shop, tmp_path) as made:
         yield made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -28,9 +29,9 @@ FIELDS = {"id": "integer", "amount": "number", "city": "string", "paid": "boolea
 class Shop:
     """A database with a table of orders."""
 
-    def __init__(self, settings: Settings, password: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.name = f"shop_{uuid.uuid4().hex[:8]}"
-        self.settings, self.password = settings, password
+        self.settings, self.password = settings, settings.postgres_password()
         with self._connect("postgres") as connection:
             connection.execute(f"create database {self.name}")
         with self._connect(self.name) as connection:
@@ -61,22 +62,25 @@ class Shop:
         return {"url": url, "password": "SHOP_PASSWORD"}
 
 
+def orders_of(shop: Shop, folder: Path) -> AbstractContextManager[Scene]:
+    """A source of the shop's orders, in pages of ten."""
+    options = {"table": "orders", "cursor": "changed", "key": ["id"], "page_rows": 10}
+    return new_source(
+        shop.settings, folder, "sql", config=shop.config, options=options, fields=FIELDS,
+        identity=["id", "changed"], occurred_at="changed",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def shop(stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    from sqlalchemy import make_url
-
-    password = make_url(stack.postgres_dsn("ledger", driver="psycopg")).password or ""
-    monkeypatch.setenv("SHOP_PASSWORD", password)
-    return Shop(stack, password)
+    made = Shop(stack)
+    monkeypatch.setenv("SHOP_PASSWORD", made.password)
+    return made
 
 
 @pytest.fixture
-def scene(stack: Settings, shop: Shop, tmp_path: Path) -> Iterator[Scene]:
-    options = {"table": "orders", "cursor": "changed", "key": ["id"], "page_rows": 10}
-    with new_source(
-        stack, tmp_path, "sql", config=shop.config, options=options, fields=FIELDS,
-        identity=["id", "changed"], occurred_at="changed",
-    ) as made:  # fmt: skip
+def scene(shop: Shop, tmp_path: Path) -> Iterator[Scene]:
+    with orders_of(shop, tmp_path) as made:
         yield made
 
 
