@@ -61,13 +61,26 @@ def config_model(name: str, template: Any, account: str = "") -> type[PresetConf
     return create_model(f"{name}_config", __base__=PresetConfig, **fields)
 
 
-def filled(config: PresetConfig, base_url: str, auth: Mapping[str, Any]) -> dict[str, Any]:
-    """Address, credentials and rate as :class:`.client.HttpConfig` has them."""
+def filled(
+    config: PresetConfig, base_url: str, auth: Mapping[str, Any], per_second: float | None = None
+) -> dict[str, Any]:
+    """Address, credentials and rate as :class:`.client.HttpConfig` has them.
+
+    Args:
+        config: of the source.
+        base_url: template of the address.
+        auth: template of the credentials.
+        per_second: requests at most, where the source does not say.
+    """
     given = {name: str(value) for name, value in config.model_dump().items() if value is not None}
     made = _filled(auth, given)
     if config.token_url:
         made["token_url"] = config.token_url
-    return {"base_url": config.base_url or _filled(base_url, given), "auth": made}
+    return {
+        "base_url": config.base_url or _filled(base_url, given),
+        "auth": made,
+        "requests_per_second": config.requests_per_second or per_second,
+    }
 
 
 def _filled(value: Any, given: Mapping[str, str]) -> Any:

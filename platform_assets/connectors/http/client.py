@@ -150,16 +150,15 @@ class HttpClient:
     Args:
         config: where, who, how fast.
         context: of the reader.
-        base: of all requests, where it is not the configuration's.
     """
 
-    def __init__(self, config: HttpConfig, context: Context, base: str = "") -> None:
+    def __init__(self, config: HttpConfig, context: Context) -> None:
         import httpx
 
         from platform_assets.connectors.http.address import GuardedTransport, networks
 
         self._config, self._source, self._stop = config, context.source, context.stop
-        self.base = httpx.URL(base or config.base_url)
+        self.base = httpx.URL(config.base_url)
         self._known = _known(context.source, config)
         self._credentials = Credentials(
             context.source, config.auth, self._known.tokens, self._post_form
@@ -191,12 +190,11 @@ class HttpClient:
         except httpx.InvalidURL as error:
             raise ConnectorError(f"source {self._source}: {path[:80]!r}: {error}") from None
 
-    def without_secrets(self, url: str) -> str:
-        """An address that may be kept: the parameter that holds the key is left out."""
-        import httpx
-
+    def linked(self, answer: Answer, link: str) -> str:
+        """The address of a link in an answer, without the parameter that holds the key."""
+        url = self.url(answer.url).join(link)
         name = self._credentials.parameter
-        return str(httpx.URL(url).copy_remove_param(name)) if name else url
+        return str(url.copy_remove_param(name) if name else url)
 
     def ask(
         self,

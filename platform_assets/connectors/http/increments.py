@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from platform_assets.connectors.http.client import StatusError
 from platform_assets.connectors.http.pace import StoppedError
 from platform_assets.connectors.http.rows import at, table
-from platform_assets.connectors.seam.reader import ConnectorError, Cursor, Page
+from platform_assets.connectors.seam.reader import ConnectorError, Cursor, Page, Stream
 
 Place = Mapping[str, Any]
 """Which page: plain JSON."""
@@ -98,6 +98,40 @@ Fetch = Callable[[Any, Place | None], Fetched]
 """Of ``since`` and the place of a page (None: the first) the page."""
 
 
+def start(incremental: Incremental | None) -> Any:
+    """The value that a first read is asked with."""
+    return incremental.start if incremental else None
+
+
+def parameter(incremental: Incremental | None, since: Any) -> dict[str, Any]:
+    """The parameter of a request that says since when; empty: it has none."""
+    if incremental is None or not incremental.param:
+        return {}
+    value = incremental.asked(since)
+    return {} if value is None else {incremental.param: value}
+
+
+def described(
+    stream: str,
+    fetch: Callable[[str, Any, Place | None], Fetched],
+    incremental: Incremental | None,
+    description: str = "",
+) -> Stream:
+    """A stream with the fields of its first page.
+
+    Args:
+        stream: its name.
+        fetch: :data:`Fetch`, given the stream's name first.
+        incremental: of the stream.
+        description: what it holds.
+    """
+    got = fetch(stream, start(incremental), None)
+    rows, _, _ = table(got.records, got.where)
+    key = ("id",) if "id" in rows.schema.names else ()
+    grows = (incremental.field,) if incremental else ()
+    return Stream(stream, rows.schema, key, grows, description)
+
+
 def read(
     where: str, fetch: Fetch, cursor: Cursor | None, incremental: Incremental | None
 ) -> Iterator[Page]:
@@ -113,7 +147,7 @@ def read(
         ConnectorError: as ``fetch`` does; a next page that is the same page.
     """
     state = dict(cursor or {})
-    since = state.get("since", incremental.start if incremental else None)
+    since = state.get("since", start(incremental))
     highest = state.get("highest", since)
     place: Place | None = state.get("place")
     kept = place is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -24,8 +25,13 @@ def at(value: Any, path: str) -> Any:
     Paths: ``data.items``, ``edges[*].node``, ``list[0]``, ``['a.b']``, ``links[rel=next].href``.
     An empty path is the whole. A name that is not there gives None; ``[*]`` gives a list.
     """
-    steps = [(one[1], one[2] or one[3]) for one in _STEP.finditer(path.removeprefix("$"))]
-    return _at(value, steps)
+    return _at(value, _steps(path))
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[tuple[str | None, str | None], ...]:
+    """Each an index or a name; parsed once, for it is asked of every record."""
+    return tuple((one[1], one[2] or one[3]) for one in _STEP.finditer(path.removeprefix("$")))
 
 
 def _at(value: Any, steps: Sequence[tuple[str | None, str | None]]) -> Any:

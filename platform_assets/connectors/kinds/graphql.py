@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from platform_assets.connectors.http import increments
 from platform_assets.connectors.http.client import HttpClient, HttpConfig
 from platform_assets.connectors.http.increments import Fetched, Incremental, Place
-from platform_assets.connectors.http.rows import at, records_at, table
+from platform_assets.connectors.http.rows import at, records_at
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
@@ -76,15 +76,10 @@ class GraphqlReader:
 
     def discover(self) -> list[Stream]:
         """The streams of its ``defs.yaml``, with the fields of their first pages."""
-        found = []
-        for name, options in self._streams.items():
-            start = options.incremental.start if options.incremental else None
-            got = self._fetch(name, start, None)
-            rows, _, _ = table(got.records, got.where)
-            key = ("id",) if "id" in rows.schema.names else ()
-            grows = (options.incremental.field,) if options.incremental else ()
-            found.append(Stream(name, rows.schema, key, grows))
-        return found
+        return [
+            increments.described(name, self._fetch, options.incremental)
+            for name, options in self._streams.items()
+        ]
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`."""
@@ -101,10 +96,7 @@ class GraphqlReader:
         variables = {**options.variables, options.size_variable: options.size}
         if place is not None:
             variables[options.after] = place["after"]
-        if options.incremental and options.incremental.param:
-            value = options.incremental.asked(since)
-            if value is not None:
-                variables[options.incremental.param] = value
+        variables |= increments.parameter(options.incremental, since)
         where = f"source {self._source}, stream {stream}"
         url, body = self._ask(stream, options.query, variables)
         records = records_at(body, options.records, f"{where}: {url}")

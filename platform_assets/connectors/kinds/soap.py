@@ -115,11 +115,7 @@ class SoapReader:
         self._http.close()
 
     def _fetch(self, where: str, options: SoapStream, since: Any, place: Place | None) -> Fetched:
-        arguments = dict(options.arguments)
-        if options.incremental and options.incremental.param:
-            value = options.incremental.asked(since)
-            if value is not None:
-                arguments[options.incremental.param] = value
+        arguments = {**options.arguments, **increments.parameter(options.incremental, since)}
         number = int(place["page"]) if place and options.page else options.first
         if options.page:
             arguments[options.page] = number

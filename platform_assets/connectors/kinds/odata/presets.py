@@ -78,9 +78,5 @@ def preset_type(preset: Preset) -> ConnectorType:
 
 
 def _opened(preset: Preset, config: PresetConfig, context: Context) -> ODataReader:
-    whole = {
-        **filled(config, preset.base_url, preset.auth),
-        "version": preset.version,
-        "requests_per_second": config.requests_per_second,
-    }
+    whole = {**filled(config, preset.base_url, preset.auth), "version": preset.version}
     return ODataReader(ODataConfig.model_validate(whole), context)

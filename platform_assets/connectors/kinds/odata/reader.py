@@ -108,10 +108,13 @@ class ODataReader:
         body = answer.json(where)
         two = self._config.version == "2"
         inner = body.get("d") if two and isinstance(body, Mapping) else body
-        records = records_at(inner, "" if isinstance(inner, list) else _list(two), where)
+        path = "results" if two else "value"
+        records = records_at(inner, "" if isinstance(inner, list) else path, where)
         names = ("__next", "__delta") if two else ("@odata.nextLink", "@odata.deltaLink")
         following, later = (
-            self._link(answer, inner.get(name)) if isinstance(inner, Mapping) else None
+            self._client.linked(answer, str(inner[name]))
+            if isinstance(inner, Mapping) and inner.get(name)
+            else None
             for name in names
         )
         if options.delta and following is None and later is None:
@@ -182,13 +185,14 @@ class ODataReader:
 
     def _literal(self, options: ODataStream, since: Any) -> str:
         """The cursor's value as the type of its property is written."""
-        kind = self._set(options.entity).properties.get(options.cursor, "")
+        entities = self._set(options.entity)
+        kind = entities.properties.get(options.cursor, "")
         if not kind:
             raise ConnectorError(
                 f"source {self._source}: {options.entity} has no property {options.cursor!r}",
-                f"it has: {', '.join(self._set(options.entity).properties)}",
+                f"it has: {', '.join(entities.properties)}",
             )
-        if kind in ("Edm.DateTimeOffset", "Edm.DateTime"):
+        if options.cursor in entities.moments:
             moment = datetime.fromisoformat(str(since))
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             moment = moment.astimezone(UTC) - timedelta(seconds=options.overlap_seconds)
@@ -204,12 +208,6 @@ class ODataReader:
             return f"guid'{since}'"
         suffix = {"Edm.Int64": "L", "Edm.Decimal": "M"}.get(kind, "")
         return f"{since}{suffix if self._config.version == '2' else ''}"
-
-    def _link(self, answer: Answer, link: Any) -> str | None:
-        if not link:
-            return None
-        whole = self._client.url(answer.url).join(str(link))
-        return self._client.without_secrets(str(whole))
 
     def _key(self, options: ODataStream, one: Mapping[str, Any], where: str) -> dict[str, Any]:
         """The key of a deleted entity: among its fields, or in its address."""
@@ -248,10 +246,6 @@ class ODataReader:
             answer = self._client.ask("$metadata", headers={"Accept": "application/xml"})
             self._sets = entity_sets(answer.body, f"source {self._source}: {answer.url}")
         return self._sets
-
-
-def _list(two: bool) -> str:
-    return "results" if two else "value"
 
 
 def _removed(one: Mapping[str, Any]) -> bool:

@@ -179,15 +179,17 @@ class BodyCursor(_Sized):
         return {"cursor": token} if token not in (None, "", False) else None
 
 
-class BodyLink(_Sized):
+class _Linked(_Sized):
+    def asked(self, place: Place | None) -> Asked:
+        """See the base."""
+        return Asked(url=place["url"]) if place else Asked(self._size())
+
+
+class BodyLink(_Linked):
     """The next page's address in the answer."""
 
     kind: Literal["link"]
     path: str = "next"
-
-    def asked(self, place: Place | None) -> Asked:
-        """See the base."""
-        return Asked(url=place["url"]) if place else Asked(self._size())
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""
@@ -197,15 +199,11 @@ class BodyLink(_Sized):
         return {"url": str(found)} if found else None
 
 
-class HeaderLink(_Sized):
+class HeaderLink(_Linked):
     """The next page's address in the header ``Link`` (RFC 8288)."""
 
     kind: Literal["header"]
     rel: str = "next"
-
-    def asked(self, place: Place | None) -> Asked:
-        """See the base."""
-        return Asked(url=place["url"]) if place else Asked(self._size())
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""

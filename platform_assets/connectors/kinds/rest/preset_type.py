@@ -58,9 +58,8 @@ def preset_type(preset: Preset) -> ConnectorType:
 def _opened(preset: Preset, config: PresetConfig, context: Context) -> RestReader:
     whole = RestConfig.model_validate(
         {
-            **filled(config, preset.base_url, preset.auth),
+            **filled(config, preset.base_url, preset.auth, preset.per_second),
             "headers": preset.headers,
-            "requests_per_second": config.requests_per_second or preset.per_second,
         }
     )
     streams = {name: rest_stream(preset, one) for name, one in context.streams.items()}

@@ -11,7 +11,7 @@ from platform_assets.connectors.http import increments
 from platform_assets.connectors.http.ahead import Ahead
 from platform_assets.connectors.http.client import Answer, HttpClient
 from platform_assets.connectors.http.increments import Fetched, Place
-from platform_assets.connectors.http.rows import records_at, table
+from platform_assets.connectors.http.rows import records_at
 from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
 from platform_assets.connectors.kinds.rest.pagination import Got
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Stream
@@ -30,19 +30,17 @@ class RestReader:
             answer = self._client.ask(self._config.check, params=self._config.params)
             return f"{answer.url} answers"
         name = next(iter(self._streams))
-        got = self._fetch(name, self._start(name), None)
+        got = self._fetch(name, increments.start(self._streams[name].incremental), None)
         return f"{got.where} answers; the first page of {name} has {len(got.records)} records"
 
     def discover(self) -> list[Stream]:
         """The streams of its ``defs.yaml``, with the fields of their first pages."""
-        found = []
-        for name, options in self._streams.items():
-            got = self._fetch(name, self._start(name), None)
-            rows, _, _ = table(got.records, got.where)
-            key = ("id",) if "id" in rows.schema.names else ()
-            grows = (options.incremental.field,) if options.incremental else ()
-            found.append(Stream(name, rows.schema, key, grows, f"{options.method} {options.path}"))
-        return found
+        return [
+            increments.described(
+                name, self._fetch, options.incremental, f"{options.method} {options.path}"
+            )
+            for name, options in self._streams.items()
+        ]
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`."""
@@ -59,10 +57,6 @@ class RestReader:
         """See :class:`~..seam.reader.Reader`."""
         self._client.close()
 
-    def _start(self, stream: str) -> Any:
-        incremental = self._streams[stream].incremental
-        return incremental.start if incremental else None
-
     def _fetch(self, stream: str, since: Any, place: Place | None) -> Fetched:
         options: RestStream = self._streams[stream]
         answer = self._ask(options, since, place)
@@ -71,20 +65,14 @@ class RestReader:
         records = records_at(body, options.records, f"{where}: {answer.url}")
         following = options.pagination.following(Got(body, answer.headers, records), place)
         if following and "url" in following:
-            whole = self._client.url(answer.url).join(following["url"])
-            following = {"url": self._client.without_secrets(str(whole))}
+            following = {"url": self._client.linked(answer, following["url"])}
         return Fetched(answer.url, records, following)
 
     def _ask(self, options: RestStream, since: Any, place: Place | None) -> Answer:
         asked = options.pagination.asked(place)
         if asked.url:
             return self._client.ask(asked.url, method=options.method, **_posted(options, {}))
-        params: dict[str, Any] = {}
-        if options.incremental and options.incremental.param:
-            value = options.incremental.asked(since)
-            if value is not None:
-                params[options.incremental.param] = value
-        params |= asked.params
+        params = {**increments.parameter(options.incremental, since), **asked.params}
         fixed = {**self._config.params, **options.params}
         if options.method == "POST":
             return self._client.ask(
