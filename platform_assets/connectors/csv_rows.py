@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from platform_assets.core.errors import WeirError
 
@@ -39,6 +41,9 @@ class FileError(WeirError):
 
 Row = tuple[int, str, dict[str, str] | str]
 """Line (from 1), raw text, and the row or why it is none."""
+
+Read = Callable[[list[str]], Any]
+"""Makes a ``csv.reader`` of lines: of one dialect, and strict."""
 
 
 def decoded(file: Path, content: bytes, encoding: str = "utf-8-sig") -> str:
@@ -82,9 +87,10 @@ def rows(file: Path, text: str, columns: tuple[str, ...], delimiter: str = ",") 
     """
     # Not splitlines(): it also splits at characters that may stand inside a value.
     lines = list(io.StringIO(text, newline=""))
-    header, at = _header(file, lines, columns, delimiter)
+    read = partial(csv.reader, delimiter=delimiter, strict=True)
+    header, at = _header(file, lines, columns, delimiter, read)
     while at < len(lines):
-        values, taken, reason = _record(lines, at, len(header), delimiter)
+        values, taken, reason = record(lines, at, len(header), read)
         raw = "".join(lines[at : at + taken])
         if reason:
             yield at + 1, raw, reason
@@ -98,9 +104,9 @@ def rows(file: Path, text: str, columns: tuple[str, ...], delimiter: str = ",") 
 
 
 def _header(
-    file: Path, lines: list[str], columns: tuple[str, ...], delimiter: str
+    file: Path, lines: list[str], columns: tuple[str, ...], delimiter: str, read: Read
 ) -> tuple[list[str], int]:
-    header, taken, reason = _record(lines, 0, 0, delimiter) if lines else ([], 0, "")
+    header, taken, reason = record(lines, 0, 0, read) if lines else ([], 0, "")
     expected = delimiter.join(columns)
     if reason:
         raise FileError(f"{file}, line 1: wrong header: {reason}", f"expected {expected}")
@@ -120,11 +126,18 @@ def _header(
     return header, taken
 
 
-def _record(lines: list[str], at: int, width: int, delimiter: str) -> tuple[list[str], int, str]:
-    """Values of the record that begins at a line, how many lines it takes, and why it is none."""
-    reader = csv.reader(lines[at : at + LONGEST_RECORD], delimiter=delimiter, strict=True)
+def record(lines: list[str], at: int, width: int, read: Read) -> tuple[list[str], int, str]:
+    """Values of the record that begins at a line, how many lines it takes, and why it is none.
+
+    Args:
+        lines: of the file, with their ends.
+        at: the first line of the record.
+        width: columns; 0: a line inside a value is never taken for a row.
+        read: of the file's dialect.
+    """
+    reader = read(lines[at : at + LONGEST_RECORD])
     try:
-        values = next(reader, [])
+        values: list[str] = next(reader, [])
     except csv.Error as error:
         if "unexpected end" not in str(error):
             return [], 1, f"not CSV: {error}"
@@ -134,15 +147,15 @@ def _record(lines: list[str], at: int, width: int, delimiter: str) -> tuple[list
     taken = max(1, reader.line_num)
     if taken > 1 and width >= _FEWEST_TELLING:
         for line in lines[at + 1 : at + taken]:
-            if _is_row(line, width, delimiter):
+            if _is_row(line, width, read):
                 return [], 1, "not CSV: a quote is opened and takes in the rows below it"
     return values, taken, ""
 
 
-def _is_row(line: str, width: int, delimiter: str) -> bool:
+def _is_row(line: str, width: int, read: Read) -> bool:
     """Whether a line is a whole row by itself."""
     try:
-        return len(next(csv.reader([line], delimiter=delimiter, strict=True), [])) == width
+        return len(next(read([line]), [])) == width
     except csv.Error:
         return False
 

@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,13 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from platform_assets.connectors.csv_rows import LONGEST_RECORD
+from platform_assets.connectors.csv_rows import LONGEST_RECORD, record
 from platform_assets.connectors.kinds.files.chunk import Chunk, FileRefusedError, Spot
 from platform_assets.connectors.kinds.files.options import CsvOptions, FileStream
 from platform_assets.connectors.kinds.files.packed import Content
 from platform_assets.connectors.kinds.files.text import Text, text_of, whole_lines
 from platform_assets.connectors.seam.reader import Refused
 
-_FEWEST_TELLING = 4
 _LINE_FEED = 10
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -65,7 +65,7 @@ def _header(head: bytes, text: Text, name: str, options: FileStream) -> tuple[li
         if not decoded.strip():
             return [], 0, 0
         raise FileRefusedError(f"{name}: no header after {at} lines")
-    values, taken, reason = record(lines[at:], dialect, 0)
+    values, taken, reason = _record(lines[at:], dialect, 0)
     if reason or "�" in "".join(values):
         why = reason or f"not {text.encoding}"
         raise FileRefusedError(f"{name}, line {at + 1}: wrong header: {why}")
@@ -93,30 +93,9 @@ def _named(values: list[str], name: str, line: int) -> list[str]:
     return [one or f"_column_{number}" for number, one in enumerate(stripped, 1)]
 
 
-def record(lines: list[str], dialect: CsvOptions, width: int) -> tuple[list[str], int, str]:
-    """Values of the record at the first line, how many lines it takes, and why it is none."""
-    reader = _csv(lines[:LONGEST_RECORD], dialect)
-    try:
-        values: list[str] = next(reader, [])
-    except csv.Error as error:
-        if "unexpected end" not in str(error):
-            return [], 1, f"not CSV: {error}"
-        if len(lines) > LONGEST_RECORD:
-            return [], 1, f"not CSV: a quote is not closed within {LONGEST_RECORD} lines"
-        return [], 1, "not CSV: a quote is opened and never closed"
-    taken = max(1, reader.line_num)
-    if taken > 1 and width >= _FEWEST_TELLING and dialect.quote:
-        for line in lines[1:taken]:
-            if _is_row(line, width, dialect):
-                return [], 1, "not CSV: a quote is opened and takes in the rows below it"
-    return values, taken, ""
-
-
-def _is_row(line: str, width: int, dialect: CsvOptions) -> bool:
-    try:
-        return len(next(_csv([line], dialect), [])) == width
-    except csv.Error:
-        return False
+def _record(lines: list[str], dialect: CsvOptions, width: int) -> tuple[list[str], int, str]:
+    # Without quotes no value takes in rows.
+    return record(lines, 0, width if dialect.quote else 0, partial(_csv, dialect=dialect))
 
 
 def _csv(lines: list[str], dialect: CsvOptions) -> Any:
@@ -279,7 +258,7 @@ class Block:
             end = int(starts[line + size]) if line + size < len(starts) else len(data)
             text = data[at:end].decode("utf-8", "surrogateescape")
             lines = list(io.StringIO(text, newline=""))
-            values, taken, reason = record(lines, self._dialect, len(self._header))
+            values, taken, reason = _record(lines, self._dialect, len(self._header))
             if not reason.endswith("never closed") or end == len(data):
                 break
         return lines, values, taken, reason
