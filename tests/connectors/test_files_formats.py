@@ -221,6 +221,17 @@ def test_a_bad_line_of_json_is_refused_alone(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_values_of_several_types_are_text_and_no_value_becomes_another(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, names="*.json")
+    rows = [{"n": 1, "m": "Köln", "e": {}}, {"n": 2.5, "m": {"town": "Köln"}}, {"n": True}]
+    shelf.put("a.json", json.dumps(rows).encode())
+    assert shelf.values() == [
+        {"n": "1", "m": "Köln", "e": "{}"},
+        {"n": "2.5", "m": '{"town": "Köln"}', "e": None},
+        {"n": "true", "m": None, "e": None},
+    ]
+
+
 def test_a_workbook_with_formulas_dates_and_sheets(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     shelf.put("a.xlsx", excel(ROWS, cell="=A2&A3"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ from platform_assets.connectors.kinds.files.chunk import Chunk, FileRefusedError
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.packed import Content
 from platform_assets.connectors.kinds.files.text import Text, text_of, whole_lines
+from platform_assets.connectors.messages.rows import table_of
 from platform_assets.connectors.seam.reader import Refused
 
 _LARGEST = 1024**3
@@ -102,20 +102,3 @@ def _fast(data: bytes, wanted: int) -> pa.Table | None:
     except (pl.exceptions.PolarsError, ValueError):
         return None
     return frame.to_arrow() if len(frame) == wanted else None
-
-
-def table_of(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Rows as a table; a column of several types is text."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {}
-    for name in names:
-        values = [row.get(name) for row in rows]
-        try:
-            columns[name] = pa.array(values)
-        except (pa.ArrowException, OverflowError):
-            columns[name] = pa.array([_text(value) for value in values], pa.string())
-    return pa.table(columns)
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
