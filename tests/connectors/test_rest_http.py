@@ -249,6 +249,12 @@ def test_a_next_page_elsewhere_is_asked_without_the_key(
     assert api.requests[0].headers["authorization"] == "Bearer s3cret"
 
 
+def test_a_next_page_that_is_no_address_is_named(api: Api) -> None:
+    api.before = lambda _: Answer(body={"value": [{"id": 1, "seq": 1}], "@next": "http://x:y/"})
+    with pytest.raises(ConnectorError, match="/link: a link in the answer: Invalid port: 'y'"):
+        source(api, PAGINATIONS["link"]).ids()
+
+
 def test_a_redirect_without_an_end_ends(api: Api) -> None:
     api.before = lambda _: Answer(302, {}, {"Location": "/page"})
     with pytest.raises(ConnectorError, match="more than 5 redirects"):

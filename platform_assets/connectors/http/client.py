@@ -191,8 +191,20 @@ class HttpClient:
             raise ConnectorError(f"source {self._source}: {path[:80]!r}: {error}") from None
 
     def linked(self, answer: Answer, link: str) -> str:
-        """The address of a link in an answer, without the parameter that holds the key."""
-        url = self.url(answer.url).join(link)
+        """The address of a link in an answer, without the parameter that holds the key.
+
+        Raises:
+            ConnectorError: it is no address.
+        """
+        import httpx
+
+        try:
+            url = self.url(answer.url).join(link)
+        except httpx.InvalidURL as error:
+            # Without the link: a key may be in it.
+            raise ConnectorError(
+                f"source {self._source}: {answer.url}: a link in the answer: {error}"
+            ) from None
         name = self._credentials.parameter
         return str(url.copy_remove_param(name) if name else url)
 
