@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -68,30 +68,48 @@ PAGINATIONS: dict[str, dict[str, Any]] = {
 """Options of a stream for each way of pages that the API knows."""
 
 
-class Api:
-    """Rows ``{id, city, seq}``, asked for by ``after`` (of ``seq``), in pages of ten.
+class Server:
+    """A server whose answers a test may take over.
 
     Attributes:
-        rows: what it holds.
-        before: answers first; None: the request goes on to the rows.
+        before: answers first; None: the request goes on to what is served.
         moments: when each request came, on the monotonic clock.
     """
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
         self.before: Callable[[Request], Answer | None] = lambda _: None
         self.moments: list[float] = []
         self.peer = Peer(self._answer)
         self.url = self.peer.url
 
     @contextmanager
-    def serving(self) -> Iterator[Api]:
+    def serving(self) -> Iterator[Self]:
         with self.peer.serving():
             yield self
 
     @property
     def requests(self) -> list[Request]:
         return self.peer.requests
+
+    def _answer(self, request: Request) -> Answer:
+        self.moments.append(time.monotonic())
+        first = self.before(request)
+        return first if first is not None else self.served(request)
+
+    def served(self, request: Request) -> Answer:
+        raise NotImplementedError
+
+
+class Api(Server):
+    """Rows ``{id, city, seq}``, asked for by ``after`` (of ``seq``), in pages of ten.
+
+    Attributes:
+        rows: what it holds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[dict[str, Any]] = []
 
     def add(self, ids: range) -> None:
         for n in ids:
@@ -103,10 +121,7 @@ class Api:
     def _hold(self, value: Any) -> None:
         self.rows.append({"id": value, "city": "Ulm", "seq": len(self.rows) + 1})
 
-    def _answer(self, request: Request) -> Answer:
-        self.moments.append(time.monotonic())
-        if (first := self.before(request)) is not None:
-            return first
+    def served(self, request: Request) -> Answer:
         parts = urlsplit(request.path)
         asked = dict(parse_qsl(parts.query))
         if request.body:
@@ -206,8 +221,12 @@ class Source:
         return [row["id"] for row in self.rows(pages)]
 
 
-@contextmanager
-def loopback(stack: Settings, patch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def names(ids: range) -> list[str]:
+    """Ids as text."""
+    return [str(n) for n in ids]
+
+
+def loopback(stack: Settings, patch: pytest.MonkeyPatch) -> Settings:
     """Settings under which sources may be on this machine; also for processes started now."""
     patch.setenv("WEIR_SOURCE_NETWORKS", "127.0.0.0/8")
-    yield stack.model_copy(update={"source_networks": "127.0.0.0/8"})
+    return stack.model_copy(update={"source_networks": "127.0.0.0/8"})

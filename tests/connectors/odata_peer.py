@@ -6,14 +6,12 @@ Belongs here: the server that tests of the connector ``odata`` ask. Does not bel
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.peer import Answer, Peer, Request
+from tests.connectors.api_peer import SIZE, Server
+from tests.peer import Answer, Request
 
-SIZE = 10
 _PROPERTIES = {
     "4": '<Property Name="id" Type="Edm.String" Nullable="false"/>'
          '<Property Name="city" Type="Edm.String"/><Property Name="seq" Type="Edm.Int64"/>'
@@ -35,30 +33,23 @@ METADATA = """<?xml version="1.0"?>
 </Schema></edmx:DataServices></edmx:Edmx>"""
 
 
-class Service:
+class Service(Server):
     """Rows ``{id, city, seq, changed}``; ``seq`` grows with each change.
 
     Attributes:
         version: of OData.
         changes: id -> row, or None where it was deleted; in the order of the changes.
-        before: answers first; None: the request goes on.
     """
 
     def __init__(self, version: str = "4") -> None:
+        super().__init__()
         self.version = version
         self.changes: list[tuple[int, Any, dict[str, Any] | None]] = []
-        self.before: Callable[[Request], Answer | None] = lambda _: None
-        self.peer = Peer(self._answer)
         self.url = f"{self.peer.url}/svc"
-
-    @contextmanager
-    def serving(self) -> Iterator[Service]:
-        with self.peer.serving():
-            yield self
 
     @property
     def queries(self) -> list[dict[str, str]]:
-        paths = [urlsplit(one.path) for one in self.peer.requests]
+        paths = [urlsplit(one.path) for one in self.requests]
         return [dict(parse_qsl(one.query)) for one in paths if not one.path.endswith("$metadata")]
 
     def add(self, ids: range, city: str = "Ulm") -> None:
@@ -77,9 +68,7 @@ class Service:
     def drop(self, name: str) -> None:
         self.changes.append((len(self.changes) + 1, name, None))
 
-    def _answer(self, request: Request) -> Answer:
-        if (first := self.before(request)) is not None:
-            return first
+    def served(self, request: Request) -> Answer:
         parts = urlsplit(request.path)
         if parts.path.endswith("/$metadata"):
             text = METADATA.format(properties=_PROPERTIES[self.version])

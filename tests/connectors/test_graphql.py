@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from graphql import build_schema, graphql_sync
@@ -14,9 +14,8 @@ from platform_assets.connectors.seam.reader import (
     SourceRefusedError,
 )
 from platform_assets.connectors.seam.types import Maturity
-from platform_assets.core.settings import Settings
-from tests.connectors.api_peer import Api, Source, loopback
-from tests.connectors.behaviour import Behaviour
+from tests.connectors.api_peer import Api, Source, names
+from tests.connectors.api_suite import HttpBehaviour, Rows
 from tests.peer import Answer, Request
 
 PROVES = {"graphql": Maturity.EMULATOR}
@@ -49,14 +48,7 @@ OPTIONS: dict[str, Any] = {
 class Graph(Api):
     """The rows as a connection."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.first: Any = lambda _: None
-        self.before = self._run
-
-    def _run(self, request: Request) -> Answer:
-        if (first := self.first(request)) is not None:
-            return first
+    def served(self, request: Request) -> Answer:
         asked = request.json()
 
         def rows(_: Any, first: int, after: str = "0", since: int = 0) -> dict[str, Any]:
@@ -85,10 +77,6 @@ def graph() -> Iterator[Graph]:
 
 def source(graph: Graph, **more: Any) -> Source:
     return Source("graphql", {"base_url": f"{graph.url}/graphql"}, {**OPTIONS, **more})
-
-
-def names(range_: range) -> list[str]:
-    return [str(n) for n in range_]
 
 
 def test_pages_are_followed_and_read_on_by_the_field(graph: Graph) -> None:
@@ -127,7 +115,7 @@ def test_a_query_that_does_not_fit_the_schema_is_told(graph: Graph) -> None:
 def test_errors_beside_data_are_no_data(graph: Graph, code: str, kind: type[Exception]) -> None:
     errors = [{"message": "it rains", "extensions": {"code": code}}]
     data = {"rows": {"edges": [{"node": {"id": "1"}}], "pageInfo": {"hasNextPage": False}}}
-    graph.first = lambda _: Answer(body={"data": data, "errors": errors})
+    graph.before = lambda _: Answer(body={"data": data, "errors": errors})
     with pytest.raises(kind, match="it rains") as raised:
         source(graph).ids()
     assert type(raised.value) is kind
@@ -142,25 +130,7 @@ def test_check_and_discover_say_what_is_there(graph: Graph) -> None:
     reader.close()
 
 
-class _Rows:
-    """The peer of the suite."""
-
-    connector = "graphql"
-    stream = "rows"
-    options: ClassVar[dict[str, Any]] = OPTIONS
-    entry: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, graph: Graph) -> None:
-        self.config = {"base_url": f"{graph.url}/graphql", "attempts": 3}
-        self.add, self.spoil = graph.add, graph.spoil
-
-
-class TestBehaviour(Behaviour):
+class TestBehaviour(HttpBehaviour):
     @pytest.fixture
-    def stack(self, stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-        with loopback(stack, monkeypatch) as settings:
-            yield settings
-
-    @pytest.fixture
-    def peer(self, graph: Graph) -> _Rows:
-        return _Rows(graph)
+    def peer(self, graph: Graph) -> Rows:
+        return Rows("graphql", graph, OPTIONS, "/graphql")

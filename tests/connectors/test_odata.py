@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -13,8 +13,9 @@ from platform_assets.connectors.seam.pull import pull
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.connectors.seam.types import Maturity
 from platform_assets.core.settings import Settings
-from tests.connectors.api_peer import Source, loopback
-from tests.connectors.behaviour import FIELDS, Behaviour
+from tests.connectors.api_peer import Source, loopback, names
+from tests.connectors.api_suite import HttpBehaviour, Rows
+from tests.connectors.behaviour import FIELDS
 from tests.connectors.odata_peer import METADATA, Service
 from tests.connectors.scene import new_source
 from tests.peer import Answer
@@ -39,10 +40,6 @@ def two() -> Iterator[Service]:
 def source(service: Service, options: dict[str, Any], **config: Any) -> Source:
     base = {"base_url": service.url, "version": service.version, "attempts": 2}
     return Source("odata", {**base, **config}, options)
-
-
-def names(range_: range) -> list[str]:
-    return [str(n) for n in range_]
 
 
 def test_pages_are_followed_and_read_on_by_the_cursor(service: Service) -> None:
@@ -187,28 +184,10 @@ def test_metadata_that_is_hostile_or_none_is_refused() -> None:
         entity_sets(b"<html/>", "here")
 
 
-class _Rows:
-    """The peer of the suite."""
-
-    connector = "odata"
-    stream = "rows"
-    options: ClassVar[dict[str, Any]] = BY_SEQ
-    entry: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, service: Service) -> None:
-        self.config = {"base_url": service.url, "attempts": 3}
-        self.service, self.add, self.spoil = service, service.add, service.spoil
-
-
-class TestBehaviour(Behaviour):
+class TestBehaviour(HttpBehaviour):
     @pytest.fixture
-    def stack(self, stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-        with loopback(stack, monkeypatch) as settings:
-            yield settings
-
-    @pytest.fixture
-    def peer(self, service: Service) -> _Rows:
-        return _Rows(service)
+    def peer(self, service: Service) -> Rows:
+        return Rows("odata", service, BY_SEQ)
 
 
 class TestDeltas:
@@ -218,13 +197,11 @@ class TestDeltas:
         self, stack: Settings, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service.add(range(1, 4))
-        with (
-            loopback(stack, monkeypatch) as settings,
-            new_source(
-                settings, tmp_path, "odata", config={"base_url": service.url},
-                options={"entity": "Rows", "delta": True}, fields=FIELDS, identity=["id", "_delta"],
-            ) as scene,
-        ):  # fmt: skip
+        settings = loopback(stack, monkeypatch)
+        with new_source(
+            settings, tmp_path, "odata", config={"base_url": service.url},
+            options={"entity": "Rows", "delta": True}, fields=FIELDS, identity=["id", "_delta"],
+        ) as scene:  # fmt: skip
             (outcome,) = pull(settings, scene.source)
             assert (outcome.records, outcome.error) == (3, None)
             service.put("2", "Bonn")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from platform_assets.connectors.kinds.odata.presets import PRESETS, Preset
-from platform_assets.connectors.seam.types import Maturity, connector_type
+from platform_assets.connectors.seam.types import Maturity
 from tests.connectors.api_peer import Source
+from tests.connectors.api_suite import check_preset
 from tests.peer import Answer, Peer, Request
 
 PROVES = {"dynamics": Maturity.RECORDED}
@@ -53,13 +54,4 @@ def test_dynamics_in_its_documented_shape(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda one: one.name)
 def test_a_preset_is_a_type_with_a_small_configuration(preset: Preset) -> None:
-    kind = connector_type(preset.name)
-    own = set(kind.config.model_fields) - {"base_url", "token_url", "requests_per_second"}
-    assert 0 < len(own) <= 5
-    made = dict.fromkeys(own, "abc")
-    reader = Source(preset.name, made, {"entity": "things"}, networks="").reader()
-    config = reader._config  # type: ignore[attr-defined]
-    assert config.base_url.startswith("https://")
-    filled = [config.base_url, *map(str, config.auth.model_dump().values())]
-    assert not [one for one in filled if "{" in one and one != "{}"]
-    reader.close()
+    check_preset(preset.name, {"entity": "things"}, most=5)

@@ -12,6 +12,7 @@ from platform_assets.connectors.kinds.rest.preset_type import PresetStream, rest
 from platform_assets.connectors.kinds.rest.presets import PRESETS
 from platform_assets.connectors.seam.types import Maturity, connector_type
 from tests.connectors.api_peer import Source
+from tests.connectors.api_suite import check_preset
 from tests.peer import Answer, Peer, Request
 
 PROVES = dict.fromkeys(
@@ -249,17 +250,7 @@ def test_netsuite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda one: one.name)
 def test_a_preset_is_a_type_with_a_small_configuration(preset: Any) -> None:
-    kind = connector_type(preset.name)
-    own = set(kind.config.model_fields) - {"base_url", "token_url", "requests_per_second"}
-    assert 0 < len(own) <= 4
-    made = kind.config.model_validate(dict.fromkeys(own, "abc"))
-    source = Source(preset.name, made.model_dump(), {"path": "things"}, networks="")
-    reader = source.reader()
-    config = reader._config  # type: ignore[attr-defined]
-    assert config.base_url.startswith("https://")
-    filled = [config.base_url, *map(str, config.auth.model_dump().values())]
-    assert not [one for one in filled if "{" in one and one != "{}"]
-    reader.close()
+    check_preset(preset.name, {"path": "things"}, most=4)
     stream = rest_stream(preset, PresetStream(path="things.json"))
     assert "{" not in stream.records
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -14,9 +14,8 @@ from platform_assets.connectors.seam.reader import (
     SourceRefusedError,
 )
 from platform_assets.connectors.seam.types import Maturity
-from platform_assets.core.settings import Settings
-from tests.connectors.api_peer import SIZE, Api, Source, loopback
-from tests.connectors.behaviour import Behaviour
+from tests.connectors.api_peer import SIZE, Api, Source, names
+from tests.connectors.api_suite import HttpBehaviour, Rows
 from tests.peer import Answer, Request
 
 PROVES = {"soap": Maturity.EMULATOR}
@@ -85,18 +84,15 @@ def fault(code: str, said: str) -> Answer:
 class Shop(Api):
     """The rows as a SOAP operation."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.first: Any = lambda _: None
-        self.before = self._run
+    def play(self, answer: Answer) -> None:
+        """Answer every message so; what is loaded before stays."""
+        self.before = lambda request: answer if request.path == "/shop" else None
 
-    def _run(self, request: Request) -> Answer:
+    def served(self, request: Request) -> Answer:
         if request.path.endswith("wsdl"):
             return Answer(body=WSDL.replace("{url}", self.url).encode(), headers=XML)
         if request.path.endswith("types.xsd"):
             return Answer(body=TYPES.encode(), headers=XML)
-        if (first := self.first(request)) is not None:
-            return first
         tree = etree.fromstring(request.body)
         asked = {
             etree.QName(one).localname: one.text for one in tree.iterfind(".//{urn:shop}GetRows/*")
@@ -124,10 +120,6 @@ def shop() -> Iterator[Shop]:
 
 def source(shop: Shop, options: dict[str, Any] = OPTIONS, **config: Any) -> Source:
     return Source("soap", {"base_url": f"{shop.url}/wsdl", "attempts": 2, **config}, options)
-
-
-def names(range_: range) -> list[str]:
-    return [str(n) for n in range_]
 
 
 @pytest.mark.parametrize("way", ["page", "token"])
@@ -167,7 +159,7 @@ def test_who_asks_is_in_the_message(shop: Shop, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_a_fault_is_told_and_not_asked_again(shop: Shop, code: str, kind: type[Exception]) -> None:
-    shop.first = lambda _: fault(code, "it rains")
+    shop.play(fault(code, "it rains"))
     with pytest.raises(kind, match=f"GetRows: {code.partition(':')[2]}: it rains") as raised:
         source(shop).ids()
     assert type(raised.value) is kind
@@ -175,7 +167,7 @@ def test_a_fault_is_told_and_not_asked_again(shop: Shop, code: str, kind: type[E
 
 
 def test_what_is_no_fault_is_retried_then_away(shop: Shop) -> None:
-    shop.first = lambda _: Answer(503, b"busy")
+    shop.play(Answer(503, b"busy"))
     with pytest.raises(SourceAwayError, match="answers 503"):
         source(shop).ids()
     assert len([one for one in shop.requests if one.path == "/shop"]) == 2
@@ -198,16 +190,15 @@ def test_what_the_wsdl_does_not_know_is_named(
 def test_answers_that_are_no_wsdl_or_hostile_are_refused(shop: Shop) -> None:
     with pytest.raises(ConnectorError, match="is it a WSDL"):
         source(shop, base_url=f"{shop.url}/types.xsd").ids()
-    run = shop.before
-    shop.before = lambda r: Answer(body=b"<html") if "wsdl" in r.path else run(r)
+    shop.before = lambda r: Answer(body=b"<html") if "wsdl" in r.path else None
     with pytest.raises(ConnectorError, match="is it a WSDL"):
         source(shop).ids()
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]>' + WSDL.partition("?>")[2]
-    shop.before = lambda r: Answer(body=bomb.encode()) if "wsdl" in r.path else run(r)
+    shop.before = lambda r: Answer(body=bomb.encode()) if "wsdl" in r.path else None
     with pytest.raises(ConnectorError, match="is it a WSDL"):
         source(shop).ids()
     inside = WSDL.replace("types.xsd", "file:///etc/passwd").replace("{url}", shop.url)
-    shop.before = lambda r: Answer(body=inside.encode()) if "wsdl" in r.path else run(r)
+    shop.before = lambda r: Answer(body=inside.encode()) if "wsdl" in r.path else None
     with pytest.raises(ConnectorError, match="only addresses on the web are loaded"):
         source(shop).ids()
 
@@ -221,25 +212,7 @@ def test_check_and_discover_say_what_is_there(shop: Shop) -> None:
     reader.close()
 
 
-class _Rows:
-    """The peer of the suite."""
-
-    connector = "soap"
-    stream = "rows"
-    options: ClassVar[dict[str, Any]] = OPTIONS
-    entry: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, shop: Shop) -> None:
-        self.config = {"base_url": f"{shop.url}/wsdl", "attempts": 3}
-        self.add, self.spoil = shop.add, shop.spoil
-
-
-class TestBehaviour(Behaviour):
+class TestBehaviour(HttpBehaviour):
     @pytest.fixture
-    def stack(self, stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-        with loopback(stack, monkeypatch) as settings:
-            yield settings
-
-    @pytest.fixture
-    def peer(self, shop: Shop) -> _Rows:
-        return _Rows(shop)
+    def peer(self, shop: Shop) -> Rows:
+        return Rows("soap", shop, OPTIONS, "/wsdl")
