@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from platform_assets.connectors.messages.asking import Verdict, asking
+from platform_assets.connectors.messages.live import paced
 from platform_assets.connectors.messages.model import Message, Options
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import (
@@ -101,13 +101,11 @@ class ModbusReader:
         """See :class:`~..seam.reader.Reader`; a device has no past, so the cursor is not used."""
         del cursor
         options: ModbusStream = self._context.streams[stream]
-        while not self._context.stop.is_set():
-            begun, at = time.monotonic(), datetime.now(UTC)
+        for _ in paced(options.every_milliseconds / 1000, self._context.stop):
+            at = datetime.now(UTC)
             with asking(f"{self._where}, stream {stream}", _judge):
                 rows = [self._row(one, at) for one in options.registers]
             yield page_of(rows, None, cursor={"at": at.isoformat()}, lag=0.0)
-            left = options.every_milliseconds / 1000 - (time.monotonic() - begun)
-            self._context.stop.wait(max(0.0, left))
 
     def close(self) -> None:
         """See :class:`~..seam.reader.Reader`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from platform_assets.connectors.messages.asking import Verdict, asking
+from platform_assets.connectors.messages.live import paced
 from platform_assets.connectors.messages.model import Message, Options
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
@@ -79,8 +79,7 @@ class OpcuaReader:
         """
         options: OpcuaStream = self._context.streams[stream]
         seen: dict[str, str] = dict((cursor or {}).get("seen", {}))
-        while not self._context.stop.is_set():
-            begun = time.monotonic()
+        for _ in paced(options.every_milliseconds / 1000, self._context.stop):
             with asking(f"{self._where}, stream {stream}", _judge):
                 found = _RETRY.on(_may_pass)(self._values, list(options.nodes))
             new = []
@@ -93,8 +92,6 @@ class OpcuaReader:
                     new.append(_message(node, value, at))
             if new:
                 yield page_of(new, None, cursor={"seen": dict(seen)})
-            left = options.every_milliseconds / 1000 - (time.monotonic() - begun)
-            self._context.stop.wait(max(0.0, left))
 
     def close(self) -> None:
         """See :class:`~..seam.reader.Reader`."""

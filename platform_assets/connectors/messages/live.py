@@ -1,4 +1,4 @@
-"""Pages of a live source: bounded in number and in time, one at a time."""
+"""Turns and pages of a live source: bounded in number and in time, one at a time."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ def batches(
     while not stop.is_set():
         if got := _batch(take, paged, stop):
             yield got
+
+
+def paced(seconds: float, stop: threading.Event) -> Iterator[None]:
+    """A turn so many seconds after the one before began, or at once where that took longer.
+
+    Args:
+        seconds: between the beginnings of two turns.
+        stop: of the reader; no turn begins after it.
+    """
+    while not stop.is_set():
+        begun = time.monotonic()
+        yield
+        stop.wait(max(0.0, seconds - (time.monotonic() - begun)))
 
 
 def _batch(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from platform_assets.connectors.messages.asking import Verdict
+from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.model import Options
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
@@ -80,6 +80,25 @@ def connect(service: str, config: AwsConfig) -> Any:
         ),
         **keys,
     )
+
+
+def listed(client: Any, where: str, operation: str, field: str) -> list[str]:
+    """All that an operation lists, in order.
+
+    Args:
+        client: as :func:`connect` gave it.
+        where: source and service, for errors.
+        operation: of the service, in pages: ``list_queues``.
+        field: of its answers; an answer without it lists nothing.
+
+    Raises:
+        ConnectorError: as the service answers.
+    """
+    found: list[str] = []
+    with asking(where, judge):
+        for page in client.get_paginator(operation).paginate():
+            found += page.get(field, [])
+    return sorted(found)
 
 
 def code(error: BaseException) -> str:

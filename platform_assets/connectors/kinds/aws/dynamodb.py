@@ -15,7 +15,14 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from platform_assets.connectors.kinds.aws.client import RETRY, AwsConfig, connect, judge, may_pass
+from platform_assets.connectors.kinds.aws.client import (
+    RETRY,
+    AwsConfig,
+    connect,
+    judge,
+    listed,
+    may_pass,
+)
 from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.model import Message, Options
 from platform_assets.connectors.messages.rows import page_of
@@ -104,11 +111,7 @@ class DynamoReader:
         return TypeDeserializer().deserialize
 
     def _names(self) -> list[str]:
-        found: list[str] = []
-        with asking(self._where, judge):
-            for page in self._client.get_paginator("list_tables").paginate():
-                found += page["TableNames"]
-        return sorted(found)
+        return listed(self._client, self._where, "list_tables", "TableNames")
 
 
 def _list(table: dict[str, Any]) -> list[dict[str, str]]:

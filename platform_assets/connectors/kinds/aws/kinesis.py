@@ -16,10 +16,12 @@ from platform_assets.connectors.kinds.aws.client import (
     code,
     connect,
     judge,
+    listed,
     may_pass,
 )
 from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.decode import Decode, decoder
+from platform_assets.connectors.messages.live import paced
 from platform_assets.connectors.messages.model import Message, MessageStream
 from platform_assets.connectors.messages.rows import page_of, table_of
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Stream
@@ -70,26 +72,19 @@ class KinesisReader:
             yield Page(table_of([]), place)
         shards = _Shards(self._client, options, f"{self._where}, stream {options.name}", place)
         decode = decoder(options.format)
-        while not self._context.stop.is_set():
-            begun = time.monotonic()
+        for _ in paced(options.page_milliseconds / 1000, self._context.stop):
             for shard in shards.open():
                 if (page := shards.page(shard, decode)) is not None:
                     yield page
                 if self._context.stop.is_set():
                     return
-            left = options.page_milliseconds / 1000 - (time.monotonic() - begun)
-            self._context.stop.wait(max(0.0, left))
 
     def close(self) -> None:
         """See :class:`~..seam.reader.Reader`."""
         self._client.close()
 
     def _names(self) -> list[str]:
-        found: list[str] = []
-        with asking(self._where, judge):
-            for page in self._client.get_paginator("list_streams").paginate():
-                found += page["StreamNames"]
-        return sorted(found)
+        return listed(self._client, self._where, "list_streams", "StreamNames")
 
 
 class _Shards:

@@ -11,7 +11,14 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from platform_assets.connectors.kinds.aws.client import RETRY, AwsConfig, connect, judge, may_pass
+from platform_assets.connectors.kinds.aws.client import (
+    RETRY,
+    AwsConfig,
+    connect,
+    judge,
+    listed,
+    may_pass,
+)
 from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.model import Message, MessageStream
@@ -120,11 +127,7 @@ class SqsReader:
                 )
 
     def _queues(self) -> list[str]:
-        found: list[str] = []
-        with asking(self._where, judge):
-            for page in self._client.get_paginator("list_queues").paginate():
-                found += page.get("QueueUrls", [])
-        return sorted(found)
+        return listed(self._client, self._where, "list_queues", "QueueUrls")
 
 
 def _message(queue: str, one: dict[str, Any]) -> Message:
