@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_assets.connectors.seam.documents import document_table
+from platform_assets.connectors.seam.documents import WIDEST, document_table, narrow
 
 VALUES = st.recursive(
     st.none()
@@ -52,3 +53,15 @@ def test_uniform_scalars_keep_their_type_and_others_are_text() -> None:
     assert table.to_pylist()[0]["o"] == '{"a":[1]}'
     assert table["m"].to_pylist() == ["1", "two"]
     assert table["_own"].to_pylist() == ["mine", "mine"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * WIDEST), st.integers(0, WIDEST)), max_size=8))
+def test_parts_hold_all_in_order_and_none_is_too_wide(spans: list[tuple[int, int]]) -> None:
+    items = [[str(n) for n in range(first, first + count)] for first, count in spans]
+    parts = list(narrow(items, lambda one: one))
+    assert [one for part in parts for one in part] == items
+    widths = [len({name for one in part for name in one}) for part in parts]
+    assert all(width <= WIDEST for width in widths)
+    # No part ends early: the next item would have made it too wide.
+    for part, following in pairwise(parts):
+        assert len({name for one in [*part, following[0]] for name in one}) > WIDEST

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import orjson
 import pyarrow as pa
 
 WIDEST = 1000
 """Top-level fields of an object, and columns of a page of them, at most."""
+T = TypeVar("T")
 _INT64 = 2**63
 _EXACT = 2**53
 
@@ -36,6 +37,27 @@ def document_table(
         if name not in own:
             columns[name] = _column([one.get(name) for one in documents])
     return pa.table(columns)
+
+
+def narrow(items: Iterable[T], fields: Callable[[T], Iterable[str]]) -> Iterator[list[T]]:
+    """Parts of bounded width, in order: where each item has fields of its own they would add up.
+
+    Args:
+        items: what rows are made of, each with at most :data:`WIDEST` fields; taken as they are
+            needed.
+        fields: of an item.
+    """
+    part: list[T] = []
+    known: set[str] = set()
+    for one in items:
+        names = set(fields(one))
+        if part and len(known | names) > WIDEST:
+            yield part
+            part, known = [], set()
+        part.append(one)
+        known |= names
+    if part:
+        yield part
 
 
 def _column(values: list[Any]) -> pa.Array:

@@ -15,24 +15,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-import polars as pl
+import pyarrow as pa
 
 from platform_assets.connectors.kinds.cdc.dialects import Dialect
 from platform_assets.connectors.kinds.cdc.properties import UNAVAILABLE
+from platform_assets.connectors.seam.documents import document_table
 from platform_assets.connectors.seam.reader import ConnectorError, Refused
 
 _RUN: Final = "__debezium.context.runId"
 _OPS: Final = frozenset("cudr")
 _ABSENT: Final = (UNAVAILABLE, [UNAVAILABLE], base64.b64encode(UNAVAILABLE.encode()).decode())
 """What is not in the log, as text, an array or bytes."""
-_WIDE: Final = 2**63
-_OWN: Final[dict[str, Any]] = {
-    "_position": pl.String,
-    "_committed_at": pl.Datetime("us", "UTC"),
-    "_transaction": pl.String,
-    "_order": pl.Int64,
-    "_offset": pl.Int64,
-    "_missing": pl.String,
+_OWN: Final[dict[str, pa.DataType]] = {
+    "_position": pa.string(),
+    "_committed_at": pa.timestamp("us", "UTC"),
+    "_transaction": pa.string(),
+    "_order": pa.int64(),
+    "_offset": pa.int64(),
+    "_missing": pa.string(),
 }
 """Columns beside the table's: the change's identity, its commit time, its transaction and its
 number in it, its offset in the raw topic, and which columns the log did not carry."""
@@ -192,12 +192,13 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=12).digest()
 
 
-def frames(events: Sequence[Event]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def tables(events: Sequence[Event]) -> tuple[pa.Table, pa.Table]:
     """Images after and before, of events that have the same columns.
 
     Returns:
-        Two tables of as many rows: the table's columns (whole numbers, numbers, booleans; all else
-        as text, nested values as JSON) and :data:`_OWN`. A row without an image is null throughout.
+        Two tables of as many rows: :data:`_OWN` and the table's columns, as
+        :func:`~..seam.documents.document_table` types them, alike in both. A row without an image
+        is null throughout.
     """
     names = events[0].names
     own: dict[str, list[Any]] = {
@@ -208,44 +209,14 @@ def frames(events: Sequence[Event]) -> tuple[pl.DataFrame, pl.DataFrame]:
         "_offset": [one.offset for one in events],
         "_missing": [",".join(one.missing) or None for one in events],
     }
-    after, before = [one.after for one in events], [one.before for one in events]
-    kinds = {name: _kind(name, after, before) for name in names}
-    return _frame(names, kinds, after, own), _frame(names, kinds, before, own)
-
-
-def _frame(
-    names: Sequence[str], kinds: dict[str, Any], images: list[_Image], own: dict[str, list[Any]]
-) -> pl.DataFrame:
-    columns = [
-        pl.Series(
-            name,
-            [None if one is None else _as(kinds[name], one.get(name)) for one in images],
-            dtype=kinds[name],
+    images = [*(one.after for one in events), *(one.before for one in events)]
+    there = {
+        name: pa.array(
+            [None if i is None else v for i, v in zip(images, 2 * values, strict=True)], _OWN[name]
         )
-        for name in names
-    ]
-    for name, values in own.items():
-        there = [
-            None if image is None else value for image, value in zip(images, values, strict=True)
-        ]
-        columns.append(pl.Series(name, there, dtype=_OWN[name]))
-    return pl.DataFrame(columns)
-
-
-def _kind(name: str, *images: list[_Image]) -> Any:
-    """The type that holds all values of a column."""
-    values = [one.get(name) for image in images for one in image if one is not None]
-    found = {type(value) for value in values if value is not None}
-    if found == {bool}:
-        return pl.Boolean
-    if found == {int} and all(value is None or -_WIDE <= value < _WIDE for value in values):
-        return pl.Int64
-    if found in ({float}, {int, float}):
-        return pl.Float64
-    return pl.String
-
-
-def _as(kind: Any, value: Any) -> Any:
-    if value is None or kind != pl.String or isinstance(value, str):
-        return float(value) if kind == pl.Float64 and value is not None else value
-    return orjson.dumps(value).decode()
+        for name, values in own.items()
+    }
+    # An image before may have columns that the table has no longer.
+    documents = [{} if i is None else {name: i.get(name) for name in names} for i in images]
+    both = document_table(documents, there)
+    return both.slice(0, len(events)), both.slice(len(events))

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from platform_assets.connectors.kinds.cdc import raw
 from platform_assets.connectors.kinds.cdc.dialects import PREFIX, CdcConfig, CdcStream, Dialect
-from platform_assets.connectors.kinds.cdc.events import Event, Repeats, frames, parsed
+from platform_assets.connectors.kinds.cdc.events import Event, Repeats, parsed, tables
 from platform_assets.connectors.kinds.cdc.postgresql import Database
 from platform_assets.connectors.kinds.cdc.properties import (
     connector_properties,
@@ -208,14 +208,14 @@ class CdcReader:
         cursor = {"offset": offset + 1, "run": run}
         if not events:
             return Page(pa.table({}), cursor, refused=refused)
-        after, before = frames(events)
+        after, before = tables(events)
         return Page(
-            after.to_arrow(),
+            after,
             cursor,
             places=tuple(f"offset {one.offset}" for one in events),
             refused=refused,
             ops=tuple(one.op for one in events),
-            before=before.to_arrow(),
+            before=before,
             lag=max(0.0, time.time() - events[-1].committed_at / 1e6),
         )
 

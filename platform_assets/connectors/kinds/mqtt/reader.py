@@ -6,9 +6,9 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -16,12 +16,17 @@ import pyarrow as pa
 from platform_assets.connectors.kinds.mqtt.config import MqttConfig, MqttStream
 from platform_assets.connectors.kinds.mqtt.connection import Connection, Message
 from platform_assets.connectors.kinds.mqtt.sparkplug import Births
-from platform_assets.connectors.seam.documents import WIDEST, document_table
+from platform_assets.connectors.seam.documents import WIDEST, document_table, narrow
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Refused, Stream
 
 _PATIENCE_SECONDS = 0.2
-_TEXT = (("_topic", pa.string()), ("_received_at", pa.timestamp("us", "UTC")))
-_OWN = (*_TEXT, ("_digest", pa.string()), ("_retained", pa.bool_()), ("_payload", pa.string()))
+_OWN = (
+    ("_topic", pa.string()),
+    ("_received_at", pa.timestamp("us", "UTC")),
+    ("_digest", pa.string()),
+    ("_retained", pa.bool_()),
+    ("_payload", pa.string()),
+)
 
 
 class MqttReader:
@@ -76,8 +81,16 @@ class MqttReader:
             self._connection.close()
 
 
-_Row = tuple[Message, dict[str, Any], dict[str, Any], str | None]
-"""Message, named levels of its topic, fields, text of the payload."""
+_Row = tuple[dict[str, Any], dict[str, Any], str | None]
+"""Named levels of the topic, fields, text of the payload."""
+
+
+class _Made(NamedTuple):
+    """What became of a message: rows, or why there are none."""
+
+    message: Message
+    rows: list[_Row]
+    refused: Refused | None = None
 
 
 class _Rows:
@@ -89,33 +102,20 @@ class _Rows:
         self._parts = list(self._matcher.groupindex) if self._matcher else []
 
     def pages(self, messages: list[Message], connection: Connection) -> Iterator[Page]:
-        """Pages of bounded width: where each payload has fields of its own they would add up."""
-        part: list[Message] = []
-        rows: list[_Row] = []
-        refused: list[Refused] = []
-        fields: set[str] = set()
-        for one in messages:
-            try:
-                made = [
-                    (one, parts, document, payload)
-                    for parts, document, payload in self._rows_of(one)
-                ]
-            except ValueError as error:
-                refused.append(Refused(f"topic {one.topic}", one.payload, str(error)))
-                made = []
-            names = {name for _, _, document, _ in made for name in document}
-            if part and len(fields | names) > WIDEST:
-                yield self._page(rows, refused, partial(connection.acknowledge, part))
-                part, rows, refused, fields = [], [], [], set()
-            part.append(one)
-            rows += made
-            fields |= names
-        if part:
-            yield self._page(rows, refused, partial(connection.acknowledge, part))
+        """Pages of bounded width."""
+        for part in narrow(map(self._made, messages), _fields):
+            done = partial(connection.acknowledge, [one.message for one in part])
+            yield self._page(part, done)
 
-    def _rows_of(
-        self, message: Message
-    ) -> Iterator[tuple[dict[str, Any], dict[str, Any], str | None]]:
+    def _made(self, message: Message) -> _Made:
+        try:
+            return _Made(message, list(self._rows_of(message)))
+        except ValueError as error:
+            return _Made(
+                message, [], Refused(f"topic {message.topic}", message.payload, str(error))
+            )
+
+    def _rows_of(self, message: Message) -> Iterator[_Row]:
         """Named levels, fields and text of the payload.
 
         Raises:
@@ -142,33 +142,33 @@ class _Rows:
             for row in self._births.rows(message.topic, message.payload):
                 yield parts, row, None
 
-    def _page(
-        self,
-        rows: list[_Row],
-        refused: list[Refused],
-        acknowledge: Any,
-    ) -> Page:
-        messages = [one for one, _, _, _ in rows]
+    def _page(self, part: list[_Made], acknowledge: Callable[[], None]) -> Page:
+        rows = [row for one in part for row in one.rows]
+        messages = [one.message for one in part for _ in one.rows]
         own = {
             "_topic": [one.topic for one in messages],
             "_received_at": [one.received for one in messages],
             "_digest": [hashlib.sha256(one.payload).hexdigest() for one in messages],
             "_retained": [one.retained for one in messages],
-            "_payload": [payload for _, _, _, payload in rows],
+            "_payload": [payload for _, _, payload in rows],
         }
         columns = {name: pa.array(own[name], kind) for name, kind in _OWN}
         for name in self._parts:
-            columns[name] = pa.array([parts[name] for _, parts, _, _ in rows], pa.string())
+            columns[name] = pa.array([parts[name] for parts, _, _ in rows], pa.string())
         if self._options.format == "sparkplug":
-            at = [document.pop("at") for _, _, document, _ in rows]
+            at = [document.pop("at") for _, document, _ in rows]
             columns["at"] = pa.array(at, pa.timestamp("us", "UTC"))
         return Page(
-            document_table([document for _, _, document, _ in rows], columns),
+            document_table([document for _, document, _ in rows], columns),
             self._births.cursor() if self._births.changed else None,
             places=tuple(f"topic {one.topic}" for one in messages),
-            refused=tuple(refused),
+            refused=tuple(one.refused for one in part if one.refused is not None),
             acknowledge=acknowledge,
         )
+
+
+def _fields(made: _Made) -> set[str]:
+    return {name for _, document, _ in made.rows for name in document}
 
 
 def _json(payload: bytes) -> tuple[dict[str, Any], str]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from platform_assets.connectors.kinds.webhook.endpoint import Delivery, Endpoint, Limits
 from platform_assets.connectors.kinds.webhook.receiver import receiver_of
 from platform_assets.connectors.kinds.webhook.signatures import SCHEMES, Scheme
-from platform_assets.connectors.seam.documents import WIDEST, document_table
+from platform_assets.connectors.seam.documents import document_table, narrow
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
@@ -135,7 +135,7 @@ class WebhookReader:
         read_at = time.monotonic()
         while not context.stop.is_set():
             taken = endpoint.take(options.page_rows, options.linger_seconds, _PATIENCE_SECONDS)
-            for part in _parts(taken):
+            for part in narrow(taken, lambda one: one.document or ()):
                 yield _page(part, endpoint)
             if time.monotonic() - read_at > _SECRETS_EVERY_SECONDS:
                 endpoint.keys, read_at = self._renewed(), time.monotonic()
@@ -164,21 +164,6 @@ class WebhookReader:
         except WeirError:
             return self._keys
         return self._keys
-
-
-def _parts(taken: list[Delivery]) -> Iterator[list[Delivery]]:
-    """Pages of bounded width: in a body with a field for each key they would add up."""
-    part: list[Delivery] = []
-    fields: set[str] = set()
-    for one in taken:
-        names = set(one.document or ())
-        if part and len(fields | names) > WIDEST:
-            yield part
-            part, fields = [], set()
-        part.append(one)
-        fields |= names
-    if part:
-        yield part
 
 
 def _page(deliveries: list[Delivery], endpoint: Endpoint) -> Page:
