@@ -15,6 +15,7 @@ from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
 from platform_assets.local.java import java
+from platform_assets.local.kafka import LOG4J
 from platform_assets.local.kafka import NAME as KAFKA
 from platform_assets.local.model import JVM_SMALL, Server, config_dir
 
@@ -22,14 +23,7 @@ NAME = "connect"
 PLUGINS = ("debezium-postgres", "debezium-mariadb")
 """Bundles of connectors, each isolated from the others' libraries."""
 
-_LOG4J = """status = error
-appender.out.type = Console
-appender.out.name = out
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = %d{ISO8601} %-5p %c{1} %m%n
-rootLogger.level = warn
-rootLogger.appenderRef.out.ref = out
-# It tells at length of a converter that we have not.
+_LOG4J = f"""{LOG4J}# It tells at length of a converter that we have not.
 logger.plugins.name = org.apache.kafka.connect.runtime.isolation
 logger.plugins.level = off
 """

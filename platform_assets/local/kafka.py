@@ -24,14 +24,16 @@ NAME = "kafka"
 # One node for ever, so its cluster id need not be unique beyond its own data folder.
 _CLUSTER_ID = "V2VpckxvY2FsQ2x1c3RlcQ"
 
-_LOG4J = """status = error
+LOG4J = """status = error
 appender.out.type = Console
 appender.out.name = out
 appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d{ISO8601} %-5p %c{1} %m%n
 rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
-logger.server.name = kafka.server.KafkaRaftServer
+"""
+"""Warnings to standard output; Kafka Connect begins with the same."""
+_LOG4J = f"""{LOG4J}logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
 """
 
