@@ -92,7 +92,11 @@ class Behaviour:
             **peer.entry,
         ) as made:
             self.folder = tmp_path / "sources"
+            self.prepare(made, peer)
             yield made
+
+    def prepare(self, scene: Scene, peer: Any) -> None:
+        """What a live source needs before anything is added; nothing by default."""
 
     def read(self, scene: Scene, wanted: int = 0) -> Any:
         """Read to the end; a live source until so many rows and dead letters are in the log.

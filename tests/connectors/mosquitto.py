@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from platform_assets.local.wait import wait_until
 from tests.certificates import certificate
+from tests.connectors.servers import Server
+from tests.ports import free_port_base
 
 USER, PASSWORD = "weir", "the broker's password"
 _PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin"
@@ -37,10 +36,9 @@ class Mosquitto:
     """
 
     def __init__(self, folder: Path, *, inflight: int = 0) -> None:
-        self._program = program("mosquitto")
-        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.port, self.tls_port = _free_port(), _free_port()
+        self.port = free_port_base()
+        self.tls_port = self.port + 1
         self.ca_file, key = certificate(folder)
         passwords = folder / "passwords"
         subprocess.run(
@@ -61,7 +59,8 @@ class Mosquitto:
             # As root it would become another user, who cannot read what is here.
             "user root\nlog_dest stderr\n"
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        command = [program("mosquitto"), "-c", str(folder / "mosquitto.conf")]
+        self._server = Server(command, self.tls_port, folder / "log")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -77,23 +76,11 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._program, "-c", str(self._folder / "mosquitto.conf")], stderr=log
-            )
-
-        def listens() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", self.tls_port)) == 0
-
-        wait_until(listens, what="Mosquitto", timeout=20, every=0.02)
+        self._server.start(20)
 
     def stop(self) -> None:
         """Stop it as a service manager does; it writes its store."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(20)
-            self._process = None
+        self._server.stop()
 
     def publish(self, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> None:
         """Publish at QoS 1 and wait until the broker has all of them."""
@@ -124,10 +111,3 @@ def mosquitto(folder: Path, **more: Any) -> Iterator[Mosquitto]:
         yield made
     finally:
         made.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from platform_assets.connectors.seam.pull import pull
+from platform_assets.connectors.seam.run import SourceLoop
 from tests.connectors.scene import Scene
 
 
@@ -22,3 +23,23 @@ def read_until(scene: Scene, count: int, seconds: float = 20) -> Any:
     )
     timer.cancel()
     return outcome
+
+
+class Running:
+    """A source that is read as the sources run reads it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.loop = SourceLoop(scene.settings, {scene.name: scene.source})
+        self.errors: list[str] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        for told in self.loop.steps(0.2):
+            if told is not None and told.outcome.error:
+                self.errors.append(told.outcome.error)
+
+    def stop(self) -> None:
+        self.loop.stop()
+        self._thread.join(60)
+        assert not self._thread.is_alive()

@@ -10,7 +10,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from platform_assets.local.wait import wait_until
@@ -35,14 +36,19 @@ class Server:
             self._process = subprocess.Popen(
                 self.command, stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self._listens, what=f"{self.command[0]} to listen", timeout=timeout)
+        try:
+            wait_until(self._listens, what=f"{self.command[0]} to listen", timeout=timeout)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End it, as a crash would where it does not end by itself."""
         if self._process is None:
             return
         # A server that a script starts is a child of it.
-        os.killpg(self._process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
@@ -55,3 +61,14 @@ class Server:
         assert self._process.poll() is None, self.log.read_text(errors="replace")[-2000:]
         with socket.create_connection(("127.0.0.1", self.port), 1):
             return True
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, log: Path, timeout: float = 60) -> Iterator[Server]:
+    """A server that runs until the end of the block; see :class:`Server`."""
+    server = Server(command, port, log)
+    server.start(timeout)
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -22,7 +22,7 @@ from platform_assets.local.wait import wait_until
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.reading import read_until
 from tests.connectors.scene import Scene, new_source
-from tests.connectors.servers import Server
+from tests.connectors.servers import Server, running
 from tests.ports import free_port_base
 
 PROVES = dict.fromkeys(("dynamodb", "kinesis", "sqs"), Maturity.EMULATOR)
@@ -33,10 +33,8 @@ EXACT = {"dynamodb": False, "kinesis": True, "sqs": False}
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = free_port_base()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = Server(command, port, tmp_path_factory.mktemp("moto") / "log")
-    server.start(120)
-    yield server
-    server.stop()
+    with running(command, port, tmp_path_factory.mktemp("moto") / "log", 120) as server:
+        yield server
 
 
 class _Aws:

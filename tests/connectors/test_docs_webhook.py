@@ -19,8 +19,8 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.wait import wait_until
+from tests.connectors.reading import Running
 from tests.connectors.scene import Scene
-from tests.connectors.test_webhook import Running
 from tests.documents import fenced, saved
 
 PAGE = REPOSITORY / "docs" / "how-to" / "webhook-source.md"

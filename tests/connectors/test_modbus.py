@@ -17,7 +17,7 @@ from platform_assets.connectors.seam.types import Maturity
 from platform_assets.core.settings import Settings
 from tests.connectors.reading import read_until
 from tests.connectors.scene import Scene, new_source
-from tests.connectors.servers import Server
+from tests.connectors.servers import Server, running
 from tests.ports import free_port_base
 
 PROVES = {"modbus": Maturity.EMULATOR}
@@ -48,10 +48,8 @@ REGISTERS = [
 def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = free_port_base()
     log = tmp_path_factory.mktemp("modbus") / "log"
-    server = Server([sys.executable, "-c", DEVICE, str(port)], port, log)
-    server.start()
-    yield server
-    server.stop()
+    with running([sys.executable, "-c", DEVICE, str(port)], port, log) as server:
+        yield server
 
 
 @pytest.fixture

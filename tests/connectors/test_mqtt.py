@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,18 +12,18 @@ import pytest
 from platform_assets.connectors.kinds.mqtt.config import MqttConfig, MqttStream
 from platform_assets.connectors.kinds.mqtt.connection import Connection
 from platform_assets.connectors.seam.definition import load_sources
-from platform_assets.connectors.seam.pull import StreamOutcome, open_reader, pull
+from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     SourceAwayError,
     SourceRefusedError,
 )
-from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.connectors.seam.types import Maturity
 from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
 from tests.connectors.behaviour import Behaviour
 from tests.connectors.mosquitto import PASSWORD, Mosquitto, mosquitto
+from tests.connectors.reading import Running, read_until
 from tests.connectors.scene import Scene, new_source
 from tests.sparkplug_wire import float64, metric, payload
 
@@ -59,21 +58,12 @@ def scene(stack: Settings, broker: Mosquitto, tmp_path: Path) -> Iterator[Scene]
         yield made
 
 
-def _read(scene: Scene, wanted: int, protocol: str = "5") -> StreamOutcome:
+def _read(scene: Scene, wanted: int, protocol: str = "5") -> Any:
     """Read until so many messages are committed."""
-    stop, source = threading.Event(), scene.source
-    assert isinstance(source.config, MqttConfig)
-    assert source.config.protocol == protocol
-    limit = threading.Timer(30, stop.set)
-    limit.start()
-
-    def told(outcome: StreamOutcome) -> None:
-        if outcome.records + outcome.dead_letters >= wanted:
-            stop.set()
-
-    (outcome,) = pull(scene.settings, source, stop=stop, told=told)
-    limit.cancel()
-    return outcome
+    config = scene.source.config
+    assert isinstance(config, MqttConfig)
+    assert config.protocol == protocol
+    return read_until(scene, wanted, 30)
 
 
 def _subscribe(scene: Scene) -> None:
@@ -118,30 +108,18 @@ def test_what_is_no_object_is_a_dead_letter(scene: Scene, broker: Mosquitto) -> 
 
 
 def test_a_broker_that_restarts_gives_what_was_queued(scene: Scene, broker: Mosquitto) -> None:
-    loop = SourceLoop(scene.settings, {scene.name: scene.source})
-    errors: list[str] = []
-
-    def run() -> None:
-        errors.extend(
-            told.outcome.error
-            for told in loop.steps(0.2)
-            if told is not None and told.outcome.error is not None
-        )
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    running = Running(scene)
     _retried(lambda: bool(scene.rows()), broker, range(1))
     broker.stop()
-    wait_until(lambda: errors, what="the loss is told", timeout=20)
+    wait_until(lambda: running.errors, what="the loss is told", timeout=20)
     broker.start()
     broker.publish(_states(range(1, 301)))
     wait_until(
         lambda: {row["id"] for row in scene.rows()} == set(range(301)),
         what="all messages", timeout=30, every=0.5,
     )  # fmt: skip
-    loop.stop()
-    thread.join(30)
-    assert "the connection ended" in errors[0]
+    running.stop()
+    assert "the connection ended" in running.errors[0]
 
 
 def _retried(condition: Any, broker: Mosquitto, ids: range) -> None:
@@ -228,18 +206,6 @@ class TestBehaviour(Behaviour):
     def peer(self, broker: Mosquitto) -> _Topic:
         return _Topic(broker)
 
-    @pytest.fixture
-    def scene(self, stack: Settings, peer: _Topic, tmp_path: Path) -> Iterator[Scene]:
-        with new_source(
-            stack,
-            tmp_path / "sources",
-            peer.connector,
-            config=peer.config,
-            options=peer.options,
-            fields={"id": "integer", "city": "string"},
-            **peer.entry,
-        ) as made:
-            self.folder = tmp_path / "sources"
-            assert made.name in load_sources()
-            _subscribe(made)
-            yield made
+    def prepare(self, scene: Scene, peer: Any) -> None:
+        assert scene.name in load_sources()
+        _subscribe(scene)

@@ -22,7 +22,7 @@ from platform_assets.core.settings import Settings
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.reading import read_until
 from tests.connectors.scene import new_source
-from tests.connectors.servers import Server
+from tests.connectors.servers import Server, running
 from tests.ports import free_port_base
 
 PROVES = {"nats": Maturity.REAL}
@@ -37,10 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "--port", str(port), "--jetstream", "--store_dir", str(folder),
         "--user", "weir", "--pass", "s3cret",
     ]  # fmt: skip
-    server = Server(command, port, folder / "log")
-    server.start()
-    yield server
-    server.stop()
+    with running(command, port, folder / "log") as server:
+        yield server
 
 
 class Orders:

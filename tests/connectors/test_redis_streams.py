@@ -20,7 +20,7 @@ from platform_assets.core.settings import Settings
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.reading import read_until
 from tests.connectors.scene import Scene, new_source
-from tests.connectors.servers import Server
+from tests.connectors.servers import Server, running
 from tests.ports import free_port_base
 
 PROVES = {"redis_streams": Maturity.REAL}
@@ -33,10 +33,8 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
         "--appendonly", "yes", "--save", "", "--requirepass", "s3cret",
     ]  # fmt: skip
-    server = Server(command, port, folder / "log")
-    server.start()
-    yield server
-    server.stop()
+    with running(command, port, folder / "log") as server:
+        yield server
 
 
 class Orders:

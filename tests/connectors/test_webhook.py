@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,13 +15,13 @@ from platform_assets.connectors.kinds.webhook.receiver import receiver_of
 from platform_assets.connectors.kinds.webhook.signatures import SCHEMES
 from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import ConnectorError
-from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.connectors.seam.types import Maturity
 from platform_assets.core.secrets import SecretError
 from platform_assets.core.settings import Settings
 from platform_assets.local import processes, supervise
 from platform_assets.local.wait import wait_until
 from tests.connectors.behaviour import Behaviour
+from tests.connectors.reading import Running
 from tests.connectors.scene import Scene, new_source
 from tests.webhook_sender import Sender
 
@@ -41,26 +40,6 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _url(scene: Scene, stream: str = "rows") -> str:
     return f"http://127.0.0.1:{scene.settings.webhook_port}/hooks/{scene.name}/{stream}"
-
-
-class Running:
-    """A source that is read as the sources run reads it."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.loop = SourceLoop(scene.settings, {scene.name: scene.source})
-        self.errors: list[str] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        for told in self.loop.steps(0.2):
-            if told is not None and told.outcome.error:
-                self.errors.append(told.outcome.error)
-
-    def stop(self) -> None:
-        self.loop.stop()
-        self._thread.join(60)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture
@@ -215,17 +194,5 @@ class TestBehaviour(Behaviour):
             made.sender.end()
         receiver_of(stack).close()
 
-    @pytest.fixture
-    def scene(self, stack: Settings, peer: _Hook, tmp_path: Path) -> Iterator[Scene]:
-        with new_source(
-            stack,
-            tmp_path / "sources",
-            "webhook",
-            config=peer.config,
-            options=peer.options,
-            fields={"id": "integer", "city": "string"},
-            identity=["_delivery_id"],
-        ) as made:
-            self.folder = tmp_path / "sources"
-            peer.sender = Sender(_url(made), STANDARD, KEY)
-            yield made
+    def prepare(self, scene: Scene, peer: Any) -> None:
+        peer.sender = Sender(_url(scene), STANDARD, KEY)
