@@ -23,7 +23,9 @@ from platform_assets.connectors.kafka import client_config
 from platform_assets.connectors.seam.definition import SourceDefinition, load_sources
 from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.contracts.load import load_contracts
+from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import REPOSITORY, Settings, get_settings
+from tests.connectors.scene import contract
 
 SOURCE = "bench_live"
 TOPIC = "bench.live"
@@ -36,44 +38,9 @@ def write_source(
     """Write a source with one stream and its contract: a number, a text, a moment."""
     home = folder / SOURCE
     home.mkdir(parents=True, exist_ok=True)
-    columns = [("number", "integer"), ("city", "string"), ("happened_at", "timestamp")]
-    contract = {
-        "apiVersion": "v3.2.0",
-        "kind": "DataContract",
-        "id": f"weir:{TOPIC}",
-        "version": "1.0.0",
-        "status": "active",
-        "domain": "bench",
-        "team": {"name": "team:bench"},
-        "description": {"purpose": "A bench's topic.", "usage": "None."},
-        "slaProperties": [
-            {"property": "freshness", "value": 1, "unit": "d"},
-            {"property": "lateness", "value": 1, "unit": "d"},
-        ],
-        "customProperties": [
-            {"property": "kind", "value": "append"},
-            {"property": "eventTime", "value": "happened_at"},
-            {"property": "partitions", "value": 1},
-        ],
-        "schema": [
-            {
-                "name": "live",
-                "properties": [
-                    {
-                        "name": "event_id",
-                        "logicalType": "string",
-                        "primaryKey": True,
-                        "description": "Id.",
-                    },
-                    *(
-                        {"name": name, "logicalType": kind, "description": name}
-                        for name, kind in columns
-                    ),
-                ],
-            }
-        ],
-    }
-    (home / f"{TOPIC}.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
+    fields = {"number": "integer", "city": "string"}
+    text = yaml.safe_dump(contract(TopicName.parse(TOPIC), fields), sort_keys=False)
+    (home / f"{TOPIC}.yaml").write_text(text)
     definition = {
         "type": "platform_assets.graph.sources.Source",
         "attributes": {
