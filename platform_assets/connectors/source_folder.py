@@ -8,21 +8,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from platform_assets.connectors.definition_errors import SourceError, refused, wrong
+from platform_assets.connectors.definitions import (
+    fields_of,
+    is_of_type,
+    load_of_type,
+    wrong,
+)
 from platform_assets.connectors.file_model import FileSource
 from platform_assets.connectors.mapping import compiled
-from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.broken import Loaded
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
-from platform_assets.core.yaml_lines import Document, read_all
-from platform_assets.sources import definition_files
+from platform_assets.core.yaml_lines import Document
 
 FILE_SOURCE = "platform_assets.graph.components.FileSource"
 """The component type of a file source, as its ``defs.yaml`` names it."""
-
-KIND = "source"
 
 T = TypeVar("T")
 
@@ -165,29 +167,13 @@ class FileSourceFields(BaseModel):
 
 
 def load_file_sources() -> Loaded[str, FileSource]:
-    """The file sources that can be used, by name; ``broken`` holds the others.
-
-    Folders of other component types are left out.
-    """
-
-    def one(path: Path) -> tuple[str, FileSource | None]:
-        found = [
-            file_source(document)
-            for document in read_all(path, SourceError, KIND)
-            if is_file_source(document)
-        ]
-        return path.parent.name, found[0] if found else None
-
-    loaded = load_each(KIND, definition_files(), one)
-    sources: Loaded[str, FileSource] = Loaded()
-    sources.update({name: source for name, source in loaded.items() if source is not None})
-    sources.broken = loaded.broken
-    return sources
+    """The file sources that can be used, by name; ``broken`` holds the others."""
+    return load_of_type(FILE_SOURCE, file_source)
 
 
 def is_file_source(document: Document) -> bool:
     """Whether a document of a ``defs.yaml`` describes a file source."""
-    return isinstance(document.data, dict) and document.data.get("type") == FILE_SOURCE
+    return is_of_type(document, FILE_SOURCE)
 
 
 def file_source(document: Document) -> FileSource:
@@ -197,23 +183,7 @@ def file_source(document: Document) -> FileSource:
         SourceError: an entry is missing, unknown or wrong, or the mapping is; names file, line
             and rule.
     """
-    attributes = document.data.get("attributes")
-    if not isinstance(attributes, dict):
-        raise SourceError(f"source {document.where()}: expected a mapping `attributes`")
-    for name, value in attributes.items():
-        if "{{" in str(value):
-            raise wrong(document, (name,), "templates are not resolved in a file source")
-    try:
-        fields = FileSourceFields.model_validate(attributes)
-    except ValidationError as error:
-        raise refused(document, error, FileSourceFields) from error
-    folder = document.path.parent
-    if fields.source != folder.name:
-        raise wrong(
-            document, ("source",), f"{fields.source!r}, but its folder is {folder.name!r}",
-            "give both one name",
-        )  # fmt: skip
-    kind = fields.kind(folder)
+    kind = fields_of(document, FileSourceFields, "a file source").kind(document.path.parent)
     try:
         compiled(kind.name, kind.mapping)
     except WeirError as error:

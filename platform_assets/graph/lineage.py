@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from dagster import AssetKey, ComponentTree, Definitions
 
 from platform_assets import sources
-from platform_assets.connectors.definition_errors import SourceError
+from platform_assets.connectors.definitions import KIND, SourceError
 from platform_assets.connectors.seam.definition import is_source, read_source
-from platform_assets.connectors.source_folder import KIND, file_source, is_file_source
+from platform_assets.connectors.source_folder import file_source, is_file_source
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.broken import BrokenFile, Loaded, load_each
 from platform_assets.core.settings import REPOSITORY

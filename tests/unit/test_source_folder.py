@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 import platform_assets.sources
 from platform_assets.cli.app import build
+from platform_assets.connectors.definitions import SourceError
 from platform_assets.connectors.files import FileError, ingest
 from platform_assets.connectors.source_folder import (
     FileSourceFields,
-    SourceError,
     load_file_sources,
 )
 from platform_assets.contracts.load import load_contracts

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
+from platform_assets.connectors.definitions import KIND
 from platform_assets.connectors.operate.draft import (
     TO_DO,
     StreamDraft,
@@ -21,7 +22,7 @@ from platform_assets.connectors.operate.draft import (
     draft_definition,
     draft_stream,
 )
-from platform_assets.connectors.seam.definition import KIND, read_source
+from platform_assets.connectors.seam.definition import read_source
 from platform_assets.connectors.seam.pull import preview
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Reader, Stream
 from platform_assets.connectors.seam.types import ConnectorType

@@ -9,15 +9,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from platform_assets.connectors.definition_errors import SourceError
+from platform_assets.connectors.definitions import KIND, SourceError
 from platform_assets.connectors.ingested import IngestedFiles
 from platform_assets.connectors.seam.closed import closed_until
-from platform_assets.connectors.seam.definition import (
-    KIND,
-    SourceDefinition,
-    is_source,
-    load_sources,
-)
+from platform_assets.connectors.seam.definition import SourceDefinition, is_source, load_sources
 from platform_assets.connectors.seam.state import Pause, SourceStates, StreamState
 from platform_assets.connectors.source_folder import is_file_source, load_file_sources
 from platform_assets.core.databases import SHORT

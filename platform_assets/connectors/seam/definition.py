@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from platform_assets.connectors.definition_errors import refused, wrong
+from platform_assets.connectors.definitions import (
+    checked,
+    fields_of,
+    is_of_type,
+    load_of_type,
+    wrong,
+)
 from platform_assets.connectors.mapping import compiled
 from platform_assets.connectors.seam.closed import Closed
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.connectors.seam.types import ConnectorType, connector_type
-from platform_assets.core.broken import Loaded, load_each
+from platform_assets.core.broken import Loaded
 from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
-from platform_assets.core.yaml_lines import Document, read_all
-from platform_assets.sources import definition_files
+from platform_assets.core.yaml_lines import Document
 
 SOURCE = "platform_assets.graph.sources.Source"
 """The component type of a source, as its ``defs.yaml`` names it."""
 
-KIND = "source"
 _DAY = 86_400
 
 
@@ -167,52 +171,23 @@ class SourceDefinition:
 
 
 def load_sources() -> Loaded[str, SourceDefinition]:
-    """The sources that can be used, by name; ``broken`` holds the others.
-
-    Folders of other component types are left out.
-    """
-
-    def one(path: Path) -> tuple[str, SourceDefinition | None]:
-        found = [
-            read_source(document)
-            for document in read_all(path, ConnectorError, KIND)
-            if is_source(document)
-        ]
-        return path.parent.name, found[0] if found else None
-
-    loaded = load_each(KIND, definition_files(), one)
-    sources: Loaded[str, SourceDefinition] = Loaded()
-    sources.update({name: source for name, source in loaded.items() if source is not None})
-    sources.broken = loaded.broken
-    return sources
+    """The sources that can be used, by name; ``broken`` holds the others."""
+    return load_of_type(SOURCE, read_source)
 
 
 def is_source(document: Document) -> bool:
     """Whether a document of a ``defs.yaml`` describes a source of a connector."""
-    return isinstance(document.data, dict) and document.data.get("type") == SOURCE
+    return is_of_type(document, SOURCE)
 
 
 def read_source(document: Document) -> SourceDefinition:
     """The source that a ``defs.yaml`` describes.
 
     Raises:
-        WeirError: an entry is missing, unknown or wrong; names file, line and rule.
+        SourceError: an entry is missing, unknown or wrong; names file, line and rule.
     """
-    attributes = document.data.get("attributes")
-    if not isinstance(attributes, dict):
-        raise ConnectorError(f"source {document.where()}: expected a mapping `attributes`")
-    if "{{" in str(attributes):
-        raise wrong(document, (), "templates are not resolved in a source", "name a secret instead")
-    try:
-        fields = SourceFields.model_validate(attributes)
-    except ValidationError as error:
-        raise refused(document, error, SourceFields) from error
+    fields = fields_of(document, SourceFields, "a source", "name a secret instead")
     folder = document.path.parent
-    if fields.source != folder.name:
-        raise wrong(
-            document, ("source",), f"{fields.source!r}, but its folder is {folder.name!r}",
-            "give both one name",
-        )  # fmt: skip
     try:
         kind = connector_type(fields.connector)
     except ConnectorError as error:
@@ -222,25 +197,14 @@ def read_source(document: Document) -> SourceDefinition:
             document, ("version",), f"{fields.version!r} is asked for, {kind.version!r} is here",
             "read what changed in `weir connectors`, then pin the new one",
         )  # fmt: skip
-    config = _checked(document, kind.config, fields.config, ("config",))
+    config = checked(document, kind.config, fields.config, ("config",))
     options: dict[str, BaseModel] = {}
     for number, stream in enumerate(fields.streams):
         place = ("streams", number)
-        options[stream.stream] = _checked(
-            document, kind.stream, stream.options, (*place, "options")
-        )
+        options[stream.stream] = checked(document, kind.stream, stream.options, (*place, "options"))
         if stream.mapping:
             try:
                 compiled(fields.source, folder / stream.mapping)
             except WeirError as error:
                 raise wrong(document, (*place, "mapping"), error.message, error.hint) from error
     return SourceDefinition(fields, kind, config, options, folder)
-
-
-def _checked(
-    document: Document, model: type[BaseModel], given: Mapping[str, Any], place: tuple[Any, ...]
-) -> BaseModel:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise refused(document, error, model, place) from error
