@@ -85,7 +85,7 @@ class SeriesEncoder:
         return [
             *_strings(rows.event_ids),
             self._constant,
-            *(piece for piece in _required(rows.ops)),
+            *_required(rows.ops),
             _longs(rows.occurred_at),
             pa.scalar(moment, _BINARY),
             *self._image(rows.before, rows.has_before),

@@ -17,11 +17,15 @@ from platform_assets.connectors.envelope import event_id, kafka_key, now_micros
 from platform_assets.connectors.file_model import FileOutcome, FileSource
 from platform_assets.connectors.ingested import IngestedFiles
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
-from platform_assets.connectors.produce import LogProducer, Record, RecordTooLargeError
+from platform_assets.connectors.produce import (
+    DEAD_LETTER_BYTES,
+    LONGEST_REASON,
+    LogProducer,
+    Record,
+    RecordTooLargeError,
+)
 from platform_assets.contracts.model import Contract
 
-_LARGEST_DEAD_LETTER = 512 * 1024
-_LONGEST_REASON = 2000
 _SHOWN_REASONS = 5
 _BATCH = 500
 """Rows that are looked up, and sent, together."""
@@ -172,7 +176,7 @@ class RowSender:
     def _dead_letter(
         self, file: Path, line: int, raw: str, reason: str, outcome: FileOutcome
     ) -> None:
-        reason = f"{file.name}, line {line}: {reason}"[:_LONGEST_REASON]
+        reason = f"{file.name}, line {line}: {reason}"[:LONGEST_REASON]
         if len(outcome.reasons) < _SHOWN_REASONS:
             outcome.reasons.append(reason)
         if self._producer is not None:
@@ -190,7 +194,7 @@ class RowSender:
                 Record(
                     self._kind.topic.dead_letters,
                     f"{self._kind.name}/{outcome.sha256[:16]}/{line}".encode(),
-                    content[:_LARGEST_DEAD_LETTER],
+                    content[:DEAD_LETTER_BYTES],
                     tuple((name, value.encode()) for name, value in headers.items()),
                 )
             )

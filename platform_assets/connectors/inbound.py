@@ -16,6 +16,22 @@ SALT = "WEIR_INBOUND_SALT"
 """Name of the secret that keys the hashes: without it a digest of an e-mail could be guessed."""
 
 
+def keyed_digests(values: Sequence[str | None], salt: str) -> list[str | None]:
+    """HMAC-SHA256 of texts in hex; each different one is computed once.
+
+    Args:
+        values: of many rows.
+        salt: name of the secret that keys them.
+
+    Raises:
+        SecretError: there is no such secret.
+    """
+    key = read_secret(salt).encode()
+    unique = {value for value in values if value is not None}
+    known = {one: hmac.new(key, one.encode(), hashlib.sha256).hexdigest() for one in unique}
+    return [None if value is None else known[value] for value in values]
+
+
 def protected(column: Column, values: Sequence[str | None]) -> list[str | None]:
     """A column's values as they may be kept; as they are where the contract asks for nothing.
 
@@ -31,10 +47,7 @@ def protected(column: Column, values: Sequence[str | None]) -> list[str | None]:
         SecretError: there is no salt.
     """
     if column.inbound == "hash":
-        key = read_secret(SALT).encode()
-        unique = {value for value in values if value is not None}
-        known = {one: hmac.new(key, one.encode(), hashlib.sha256).hexdigest() for one in unique}
-        return [None if value is None else known[value] for value in values]
+        return keyed_digests(values, SALT)
     if column.inbound == "mask":
         return [None if value is None else f"{value[:1]}***" for value in values]
     return list(values)

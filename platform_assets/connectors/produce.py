@@ -21,8 +21,27 @@ from platform_assets.connectors.kafka import (
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 
+DEAD_LETTER_BYTES = 512 * 1024
+"""Of what was refused, as much is kept; the header ``source_bytes`` says how much it was."""
+LONGEST_REASON = 2000
+"""Characters of the header ``reason``."""
+
 _POLL_EVERY = 2000
 _NULL_KEY_PARTITION = 0
+
+
+def producer_config(settings: Settings, delivery_seconds: float) -> dict[str, Any]:
+    """What all producers of Weir have: records with one key go to one partition, whoever sends."""
+    return {
+        **client_config(settings),
+        "acks": "all",
+        "compression.type": "lz4",
+        "partitioner": "murmur2_random",
+        "batch.size": 512 * 1024,
+        "message.max.bytes": LARGEST_RECORD_BYTES,
+        "queue.buffering.max.messages": 500_000,
+        "delivery.timeout.ms": int(delivery_seconds * 1000),
+    }
 
 
 class DeliveryError(WeirError):
@@ -49,6 +68,16 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = field(default=())
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the client's ``produce`` is given beside the topic."""
+        found: dict[str, Any] = {"key": self.key, "value": self.value}
+        if self.key is None:
+            found["partition"] = _NULL_KEY_PARTITION
+        if self.headers:
+            found["headers"] = list(self.headers)
+        return found
+
 
 class LogProducer:
     """A producer that either delivers every record or raises.
@@ -67,16 +96,9 @@ class LogProducer:
         self._failure: tuple[KafkaError, str, bytes | None] | None = None
         self._sent = 0
         config: dict[str, Any] = {
-            **client_config(settings),
+            **producer_config(settings, delivery_seconds),
             "enable.idempotence": True,
-            "acks": "all",
-            "compression.type": "lz4",
-            "partitioner": "murmur2_random",
             "linger.ms": linger_ms,
-            "batch.size": 512 * 1024,
-            "message.max.bytes": LARGEST_RECORD_BYTES,
-            "queue.buffering.max.messages": 500_000,
-            "delivery.timeout.ms": int(delivery_seconds * 1000),
             "delivery.report.only.error": True,
             "on_delivery": self._delivered,
         }
@@ -109,11 +131,7 @@ class LogProducer:
             RecordTooLargeError: this record is larger than topics take; it was not sent.
             DeliveryError: this or an earlier record could not be delivered.
         """
-        arguments: dict[str, Any] = {"key": record.key, "value": record.value}
-        if record.key is None:
-            arguments["partition"] = _NULL_KEY_PARTITION
-        if record.headers:
-            arguments["headers"] = list(record.headers)
+        arguments = record.arguments
         deadline = time.monotonic() + self._delivery_seconds
         while True:
             try:

@@ -106,7 +106,7 @@ class ColumnarMapping:
 
     def map(self, page: Page) -> Mapped:
         """See :class:`PageMapping`."""
-        frame = _frame(page.rows)
+        frame = pl.DataFrame(page.rows)
         count = len(frame)
         if not count:
             return Mapped([], [])
@@ -120,7 +120,7 @@ class ColumnarMapping:
             refused.setdefault(row, f"op: {ops[row]!r} is none of {', '.join(_OPS)}")
         before, known = None, frame
         if page.before is not None:
-            earlier = _frame(page.before)
+            earlier = pl.DataFrame(page.before)
             before = self._image(earlier, refused)
             known = _merged(frame, earlier, ops == "d")
         identity = [self._text(known, rule) for rule in self._identity]
@@ -283,10 +283,6 @@ def digest(said: bytes) -> bytes:
     return hashlib.blake2b(said, digest_size=16).digest()
 
 
-def _frame(rows: Any) -> pl.DataFrame:
-    return pl.DataFrame(rows)
-
-
 def _merged(after: pl.DataFrame, before: pl.DataFrame, gone: pl.Series) -> pl.DataFrame:
     """The rows as last known: deleted ones as they were before."""
     if not gone.any():
@@ -302,5 +298,5 @@ def _merged(after: pl.DataFrame, before: pl.DataFrame, gone: pl.Series) -> pl.Da
 
 def _present(rows: Any) -> pl.Series:
     """Which rows hold anything."""
-    frame = _frame(rows)
+    frame = pl.DataFrame(rows)
     return frame.select(~pl.all_horizontal(pl.all().is_null())).to_series()

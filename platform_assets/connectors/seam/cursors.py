@@ -8,10 +8,11 @@ run that died has been aborted by then, because its successor fences it first.
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from platform_assets.connectors.kafka import admin, client_config, may_pass, metadata, unreachable
@@ -19,7 +20,15 @@ from platform_assets.connectors.seam.reader import ConnectorError, Cursor
 from platform_assets.core.settings import Settings
 
 TOPIC = "_weir_source_cursors"
-_CONFIG = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+_CONFIG = {
+    "cleanup.policy": "compact",
+    "message.timestamp.type": "LogAppendTime",
+    # Only closed segments are compacted, and a live source moves its cursor many times a second:
+    # with the broker's defaults everybody would read a week of them.
+    "segment.bytes": str(4 * 1024 * 1024),
+    "segment.ms": str(3_600_000),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 
 
 @dataclass(frozen=True)
@@ -69,42 +78,79 @@ def ensure(settings: Settings) -> None:
         raise ConnectorError(f"topic {TOPIC} cannot be made: {error.args[0].str()}") from error
 
 
-def read(settings: Settings) -> dict[tuple[str, str], dict[str, Any]]:
-    """All cursors that are committed: (source, stream) -> cursor.
+class Cursors:
+    """All cursors, read on from where they were last read; safe to share between threads.
 
-    Raises:
-        BrokerUnreachableError: no broker answers in time.
+    The topic must be there (:func:`ensure`): an empty answer means "from the beginning".
     """
-    config: dict[str, Any] = {
-        **client_config(settings),
-        "group.id": "weir-source-cursors",
-        "enable.auto.commit": False,
-        "isolation.level": "read_committed",
-        "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
-    }
-    seconds = settings.request_timeout_seconds
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    consumer = Consumer(config)
-    try:
-        consumer.assign([TopicPartition(TOPIC, 0, 0)])
-        while True:
-            message = consumer.poll(seconds)
-            if message is None:
-                raise unreachable(settings, TimeoutError(f"{TOPIC}: nothing in {seconds:g} s"))
-            if (error := message.error()) is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return found
-                if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    return {}
-                raise unreachable(settings, KafkaException(error))
-            source, _, stream = (message.key() or b"").decode().partition("/")
-            value = message.value()
-            if value is None:
-                found.pop((source, stream), None)
-            else:
-                found[source, stream] = json.loads(value)
-    except KafkaException as error:
-        raise unreachable(settings, error) from error
-    finally:
-        consumer.close()
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._next = 0
+
+    def read(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """All cursors that are committed: (source, stream) -> cursor.
+
+        Raises:
+            BrokerUnreachableError: no broker answers in time.
+        """
+        with self._lock:
+            try:
+                self._read_on()
+            except KafkaException as error:
+                raise unreachable(self._settings, error) from error
+            return dict(self._known)
+
+    def _read_on(self) -> None:
+        seconds = self._settings.request_timeout_seconds
+        consumer = Consumer(
+            {
+                **client_config(self._settings),
+                "group.id": "weir-source-cursors",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                # The end is told by an answer without records: it need not be waited for.
+                "fetch.wait.max.ms": 10,
+                # A place that is not there any more is another making of the topic: an error.
+                "auto.offset.reset": "error" if self._next else "earliest",
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(TOPIC, 0, self._next)])
+            while True:
+                message = consumer.poll(seconds)
+                if message is None:
+                    raise KafkaException(
+                        KafkaError(KafkaError._TIMED_OUT, f"{TOPIC}: nothing in {seconds:g} s")
+                    )
+                if (error := message.error()) is None:
+                    self._take(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    return
+                elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                    break
+                else:
+                    raise KafkaException(error)
+        finally:
+            consumer.close()
+        self._known, self._next = {}, 0
+        self._read_on()
+
+    def _take(self, message: Message) -> None:
+        source, _, stream = (message.key() or b"").decode().partition("/")
+        value = message.value()
+        if value is None:
+            self._known.pop((source, stream), None)
+        else:
+            self._known[source, stream] = json.loads(value)
+        self._next = (message.offset() or 0) + 1
+
+
+def read(settings: Settings) -> dict[tuple[str, str], dict[str, Any]]:
+    """All cursors, once, none where nothing was ever read; see :meth:`Cursors.read`."""
+    if TOPIC not in metadata(admin(settings), settings).topics:
+        return {}
+    return Cursors(settings).read()

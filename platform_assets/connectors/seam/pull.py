@@ -13,9 +13,8 @@ from typing import Any
 
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.ingested import IngestedFiles
-from platform_assets.connectors.produce import Record
+from platform_assets.connectors.produce import DEAD_LETTER_BYTES, LONGEST_REASON, Record
 from platform_assets.connectors.publish import ensure_topics
-from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.columns import (
     ColumnarMapping,
     Mapped,
@@ -25,7 +24,7 @@ from platform_assets.connectors.seam.columns import (
     types_text,
 )
 from platform_assets.connectors.seam.conflicts import without_conflicts
-from platform_assets.connectors.seam.cursors import Place
+from platform_assets.connectors.seam.cursors import Cursors, Place
 from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Page, Reader
 from platform_assets.connectors.seam.rules import Rule
@@ -42,8 +41,6 @@ OP_HEADER = "op"
 
 PREVIEW_SECONDS = 20.0
 
-_LARGEST_DEAD_LETTER = 512 * 1024
-_LONGEST_REASON = 2000
 _SHOWN_REASONS = 5
 
 
@@ -61,7 +58,8 @@ class StreamOutcome:
         records: rows committed as events.
         dead_letters: rows committed to the dead-letter topic.
         pages: transactions.
-        bytes: of the records' values.
+        bytes: of the records' keys and values.
+        seconds: spent on mapping and committing them.
         reasons: the first few reasons for dead letters.
         lag: seconds behind the source after the last page; None: not known.
         error: why it stopped early, or None.
@@ -153,6 +151,7 @@ def pull(
     streams: Sequence[str] = (),
     stop: threading.Event | None = None,
     told: Told | None = None,
+    places: Cursors | None = None,
 ) -> list[StreamOutcome]:
     """Read a source from its cursors until it has no more, or ``stop`` is set.
 
@@ -165,6 +164,7 @@ def pull(
         streams: only these; all by default.
         stop: ends the read after the current page.
         told: called after each committed page.
+        places: cursors that are read on, for who reads again and again.
 
     Returns:
         What became of each stream; one that failed has its ``error``.
@@ -190,7 +190,7 @@ def pull(
         SourceLog(settings, writer_of(source, wanted[0].stream)) as log,
         _ledger(settings, wanted) as ledger,
     ):
-        known = cursors.read(settings)
+        known = (places or Cursors(settings)).read()
         for one in wanted:
             contract = contracts[one.stream]
             outcome = StreamOutcome(one.stream, one.topic)
@@ -335,7 +335,7 @@ def _dead_letter(
 ) -> Record:
     headers = {
         **more,
-        "reason": f"{source}, {stream.stream}, {place}: {reason}"[:_LONGEST_REASON],
+        "reason": f"{source}, {stream.stream}, {place}: {reason}"[:LONGEST_REASON],
         "source": source,
         "stream": stream.stream,
         "source_topic": str(contract.topic),
@@ -346,6 +346,6 @@ def _dead_letter(
     return Record(
         contract.topic.dead_letters,
         f"{source}/{stream.stream}/{digest}".encode(),
-        raw[:_LARGEST_DEAD_LETTER],
+        raw[:DEAD_LETTER_BYTES],
         tuple((name, value.encode()) for name, value in headers.items()),
     )

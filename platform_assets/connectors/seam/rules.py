@@ -6,15 +6,13 @@ Belongs here: what a rule may say, and its expression. Does not belong here: the
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from platform_assets.connectors.inbound import keyed_digests
 from platform_assets.connectors.seam.reader import ConnectorError
-from platform_assets.core.secrets import read_secret
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,9 +93,11 @@ def compiled(rule: Rule, schema: Mapping[str, Any], *, loose: bool = False) -> p
     if rule.parse is not None:
         expression = _parsed(expression, rule)
     if rule.hash:
-        key = read_secret(rule.salt).encode()
         expression = expression.cast(pl.String).map_batches(
-            lambda values: _digests(values, key), return_dtype=pl.String
+            lambda values: pl.Series(
+                values.name, keyed_digests(values.to_list(), rule.salt), dtype=pl.String
+            ),
+            return_dtype=pl.String,
         )
     return expression
 
@@ -146,11 +146,3 @@ def _parsed(expression: pl.Expr, rule: Rule) -> pl.Expr:
         found = found.dt.replace_time_zone(rule.zone, ambiguous="earliest", non_existent="null")
     moments = found.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
     return pl.coalesce(moments, text)
-
-
-def _digests(values: pl.Series, key: bytes) -> pl.Series:
-    import polars as pl
-
-    unique = values.drop_nulls().unique().to_list()
-    known = {one: hmac.new(key, one.encode(), hashlib.sha256).hexdigest() for one in unique}
-    return values.replace_strict(known, default=None, return_dtype=pl.String)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from platform_assets.connectors.seam.closed import closed_until
+from platform_assets.connectors.seam.cursors import Cursors
 from platform_assets.connectors.seam.definition import SourceDefinition
 from platform_assets.connectors.seam.pull import StreamOutcome, pull
 from platform_assets.connectors.seam.state import SourceStates
@@ -50,7 +51,7 @@ class SourceLoop:
 
     def __init__(self, settings: Settings, sources: Mapping[str, SourceDefinition]) -> None:
         self._settings, self._sources = settings, sources
-        self._states = SourceStates(settings)
+        self._states, self._cursors = SourceStates(settings), Cursors(settings)
         self._stop = threading.Event()
         self._stops: dict[tuple[str, str], threading.Event] = {}
         self._paused: set[str] = set()
@@ -142,7 +143,14 @@ class SourceLoop:
             before[outcome.stream] = replace(outcome, reasons=list(outcome.reasons))
 
         try:
-            outcomes = pull(self._settings, source, streams=wanted, stop=stop, told=told)
+            outcomes = pull(
+                self._settings,
+                source,
+                streams=wanted,
+                stop=stop,
+                told=told,
+                places=self._cursors,
+            )
         except WeirError as error:
             for one in map(source.stream, wanted):
                 self._tell(source.name, StreamOutcome(one.stream, one.topic, error=str(error)))

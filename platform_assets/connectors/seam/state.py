@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from platform_assets.connectors.revisions import REVISIONS
-from platform_assets.core.databases import LONG, Database, Patience
+from platform_assets.core.databases import LONG, Connection, Database, Patience
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -184,6 +184,6 @@ class SourceStates:
         return [Action(*row) for row in rows]
 
     @staticmethod
-    def _note(connection: object, source: str, action: str, detail: str) -> None:
+    def _note(connection: Connection, source: str, action: str, detail: str) -> None:
         query = "insert into source_audit (who, source, action, detail) values (%s, %s, %s, %s)"
-        connection.execute(query, (getpass.getuser(), source, action, detail))  # type: ignore[attr-defined]
+        connection.execute(query, (getpass.getuser(), source, action, detail))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from platform_assets.connectors import kafka
-from platform_assets.connectors.produce import Record
+from platform_assets.connectors.produce import Record, producer_config
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.cursors import Place
 from platform_assets.connectors.seam.reader import ConnectorError
@@ -44,19 +43,11 @@ class SourceLog:
     def __init__(self, settings: Settings, source: str) -> None:
         self._settings, self._source = settings, source
         self.lost = False
-        kafka.metadata(kafka.admin(settings), settings)
-        config: dict[str, Any] = {
-            **kafka.client_config(settings),
+        config = {
+            **producer_config(settings, _SECONDS),
             "transactional.id": f"weir-source-{source}",
             "transaction.timeout.ms": _SECONDS * 1000,
-            "acks": "all",
-            "compression.type": "lz4",
-            "partitioner": "murmur2_random",
             "linger.ms": 5,
-            "batch.size": 512 * 1024,
-            "message.max.bytes": kafka.LARGEST_RECORD_BYTES,
-            "queue.buffering.max.messages": 500_000,
-            "delivery.timeout.ms": _SECONDS * 1000,
         }
         self._producer = Producer(config)
 
@@ -135,11 +126,7 @@ class SourceLog:
                 self._produce(Record(topic, key, value))
 
     def _produce(self, record: Record) -> None:
-        arguments: dict[str, Any] = {"key": record.key, "value": record.value}
-        if record.key is None:
-            arguments["partition"] = 0
-        if record.headers:
-            arguments["headers"] = list(record.headers)
+        arguments = record.arguments
         deadline = time.monotonic() + _SECONDS
         while True:
             try:
