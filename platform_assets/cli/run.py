@@ -98,9 +98,7 @@ def run(
         _fresh(home)
         os.environ["WEIR_HOME"] = str(home)
         get_settings.cache_clear()
-    settings = get_settings()
-    extra = _connected(settings, sources)
-    get_settings.cache_clear()
+    extra = _connected(sources)
     settings = get_settings()
     preflight(settings, lambda line: console.print(line, soft_wrap=True))
     stopping = threading.Event()
@@ -135,8 +133,10 @@ def run(
         TOPICS.show(_rows(figures), as_csv=True)
 
 
-def _connected(settings: Settings, sources: str) -> tuple[str, ...]:
+def _connected(sources: str) -> tuple[str, ...]:
     """Write the source folders of ``--sources``; the servers that they need beside the others.
+
+    Settings change with it: they are to be read again.
 
     Raises:
         WeirError: a kind is unknown.
@@ -144,9 +144,11 @@ def _connected(settings: Settings, sources: str) -> tuple[str, ...]:
     if not sources:
         return ()
     from platform_assets.connectors.simulate.outside.connected import kinds_of, write_sources
+    from platform_assets.core.settings import get_settings
     from platform_assets.local import outside
 
-    os.environ.update(write_sources(settings, kinds_of(sources)))
+    os.environ.update(write_sources(get_settings(), kinds_of(sources)))
+    get_settings.cache_clear()
     return (outside.NAME,)
 
 

@@ -156,6 +156,8 @@ class Settings(BaseSettings):
     webhook_port: int = 0
     webhook_url: str = ""
     """Address under which senders reach it, through a proxy that speaks TLS."""
+    outside_port: int = 0
+    """Where the made-up systems of ``weir run --sources`` answer."""
     mlflow_uri: str = ""
     """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
     models_root: str = ""
@@ -196,6 +198,7 @@ class Settings(BaseSettings):
             "models_root": str(home / "models"),
             "models_port": base + 10,
             "webhook_port": base + 13,
+            "outside_port": base + 14,
             "connect_url": f"http://{LOOPBACK}:{base + 11}",
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}

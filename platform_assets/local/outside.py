@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 
+from platform_assets.core.http import client
 from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.model import Server
 from platform_assets.local.postgres import NAME as POSTGRES
@@ -18,7 +19,7 @@ def server(settings: Settings) -> Server:
         name=NAME,
         version=importlib.metadata.version("weir"),
         command=(sys.executable, "-m", "platform_assets.connectors.simulate.outside"),
-        ports=(settings.port_base + 14,),
+        ports=(settings.outside_port,),
         probe=lambda: _answers(settings),
         folder=REPOSITORY,
         needs=(POSTGRES,),
@@ -30,7 +31,5 @@ def server(settings: Settings) -> Server:
 
 
 def _answers(settings: Settings) -> bool:
-    import httpx
-
-    address = f"http://127.0.0.1:{settings.port_base + 14}/health"
-    return httpx.get(address, timeout=5).status_code == 200
+    address = f"http://127.0.0.1:{settings.outside_port}/health"
+    return client().get(address, timeout=5).status_code == 200

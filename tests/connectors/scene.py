@@ -6,6 +6,7 @@ any peer.
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Scene:
         """The committed envelopes of the topic, in the order of each partition."""
         schema = fastavro.parse_schema(value_schema(load_contracts()[self.topic]))
         return [
-            fastavro.schemaless_reader(_Bytes(value), schema, schema)
+            fastavro.schemaless_reader(_body(value), schema, schema)
             for _, value, _ in committed(self.settings, str(self.topic))
         ]
 
@@ -122,12 +123,12 @@ def new_source(
     (home / "defs.yaml").write_text(yaml.safe_dump(text, sort_keys=False))
     path = list(sources.__path__)
     sources.__path__.append(str(folder))
-    load_contracts.cache_clear() if hasattr(load_contracts, "cache_clear") else None
+    load_contracts.cache_clear()
     try:
         yield Scene(settings, name, topic)
     finally:
         sources.__path__[:] = path
-        load_contracts.cache_clear() if hasattr(load_contracts, "cache_clear") else None
+        load_contracts.cache_clear()
 
 
 def contract(topic: TopicName, fields: Fields) -> dict[str, Any]:
@@ -190,14 +191,10 @@ def committed(
         consumer.close()
 
 
-class _Bytes:
-    """The body of a framed value as a file."""
-
-    def __init__(self, value: bytes) -> None:
-        import io
-
-        assert value[:1] == b"\0", "framed"
-        self.read = io.BytesIO(value[5:]).read
+def _body(value: bytes) -> io.BytesIO:
+    """The body of a framed value."""
+    assert value[:1] == b"\0", "framed"
+    return io.BytesIO(value[5:])
 
 
 def as_json(value: Any) -> Any:

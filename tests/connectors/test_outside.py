@@ -42,7 +42,7 @@ def connected(stack: Settings) -> Iterator[Settings]:
 def shop(connected: Settings) -> Iterator[Shop]:
     """The shop, shown to all kinds."""
     stop, made = threading.Event(), Shop()
-    serve(made, connected.port_base + 14, stop)
+    serve(made, connected.outside_port, stop)
     for part in PARTS.values():
         part(connected, made, stop)
     yield made

@@ -21,7 +21,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     settings, shop = get_settings(), Shop()
-    serve(shop, settings.port_base + 14, stop)
+    serve(shop, settings.outside_port, stop)
     for kind in kinds_of(os.environ.get(VARIABLE, "all")):
         PARTS[kind](settings, shop, stop)
     while not stop.wait(1 / PER_SECOND):

@@ -44,7 +44,6 @@ def write_sources(settings: Settings, kinds: Sequence[str]) -> Mapping[str, str]
     for old in (folder, settings.home / "outside-exports"):
         shutil.rmtree(old, ignore_errors=True)
     values = {name: str(value) for name, value in settings.model_dump().items()}
-    values["outside_port"] = str(settings.port_base + 14)
     for kind in kinds:
         for template in sorted((_TEMPLATES / kind).rglob("*.*")):
             path = folder / template.relative_to(_TEMPLATES / kind)

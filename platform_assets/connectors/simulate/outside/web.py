@@ -1,10 +1,9 @@
-"""The shop's web server: a REST API, GraphQL and OData over its orders, and whether it is up."""
+"""The shop's web server: a REST API over its orders, and whether it is up."""
 
 from __future__ import annotations
 
 import threading
 from datetime import datetime
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -41,42 +40,10 @@ def app(shop: Shop) -> Starlette:
             token = f"{page[-1].changed_at.isoformat()}|{page[-1].id}"
         return JSONResponse({"orders": [one.as_json() for one in page], "next": token})
 
-    async def graphql(request: Request) -> Response:
-        """``orders(first, after)`` as a connection with ``pageInfo``."""
-        variables = (await request.json()).get("variables") or {}
-        moment, number = None, 0
-        if cursor := variables.get("after"):
-            text, _, last = str(cursor).rpartition("|")
-            moment, number = datetime.fromisoformat(text), int(last)
-        found = shop.changed_since(moment, number)
-        page = found[: int(variables.get("first") or _PAGE)]
-        end = f"{page[-1].changed_at.isoformat()}|{page[-1].id}" if page else cursor
-        info = {"hasNextPage": len(found) > len(page), "endCursor": end}
-        nodes = [one.as_json() for one in page]
-        return JSONResponse({"data": {"orders": {"nodes": nodes, "pageInfo": info}}})
-
-    def odata(request: Request) -> Response:
-        """OData v4: pages by ``@odata.nextLink``, changes by ``@odata.deltaLink``."""
-        moment, number = None, 0
-        if token := request.query_params.get("$deltatoken"):
-            text, _, last = token.rpartition("|")
-            moment, number = datetime.fromisoformat(text), int(last)
-        found = shop.changed_since(moment, number)
-        page = found[:_PAGE]
-        answer: dict[str, Any] = {"value": [one.as_json() for one in page]}
-        if page:
-            token = f"{page[-1].changed_at.isoformat()}|{page[-1].id}"
-        url = request.url.include_query_params(**{"$deltatoken": token} if token else {})
-        more = len(found) > len(page)
-        answer["@odata.nextLink" if more else "@odata.deltaLink"] = str(url)
-        return JSONResponse(answer)
-
     return Starlette(
         routes=[
             Route("/health", health),
             Route("/orders", rest),
-            Route("/graphql", graphql, methods=["POST"]),
-            Route("/odata/Orders", odata),
         ]
     )
 
