@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from platform_assets.connectors.http.address import InternalAddressError
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
@@ -138,6 +139,7 @@ def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
 @pytest.fixture
 def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
     monkeypatch.setenv("WEB_TOKEN", "right")
+    allow(monkeypatch, "127.0.0.1")
     root = tmp_path / "web"
     (root / "till").mkdir(parents=True)
 
@@ -145,6 +147,12 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
         def send_head(self) -> Any:
             if self.headers.get("Authorization") != "Bearer right":
                 self.send_error(401)
+                return None
+            if self.path.endswith("/elsewhere.csv"):
+                # Loopback as well, and not allowed.
+                self.send_response(302)
+                self.send_header("Location", f"http://127.0.0.2:{server.server_address[1]}/a.csv")
+                self.end_headers()
                 return None
             return super().send_head()
 
@@ -164,6 +172,26 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
     yield Site("http_files", {"url": url, "token": "WEB_TOKEN", "timeout_seconds": 5})
     server.shutdown()
     server.server_close()
+    get_settings.cache_clear()
+
+
+def allow(patch: pytest.MonkeyPatch, networks: str) -> None:
+    patch.setenv("WEIR_SOURCE_NETWORKS", networks)
+    get_settings.cache_clear()
+
+
+def test_a_web_server_at_an_internal_address_is_refused(
+    web: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web.put("a.csv", b"id\n1\n")
+    allow(monkeypatch, "")
+    with pytest.raises(InternalAddressError, match="which is internal"):
+        web.reader(tmp_path).check()
+    # Nor is one that the server sends on to.
+    allow(monkeypatch, "127.0.0.1")
+    reader = web.reader(tmp_path, files=["elsewhere.csv"])
+    with pytest.raises(ConnectorError):
+        list(reader.read("rows", None))
 
 
 PLACES = ("s3", "sftp", "web")

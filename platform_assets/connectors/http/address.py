@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import httpcore
 import httpx
@@ -53,6 +54,36 @@ def permitted(address: Address, allowed: Iterable[Network]) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def usable(host: str, addresses: Iterable[str], allowed: Sequence[Network]) -> list[str]:
+    """Those of a host's addresses at which a source may be, each once.
+
+    Raises:
+        InternalAddressError: none of them.
+    """
+    known = list(dict.fromkeys(addresses))
+    good = [one for one in known if permitted(ipaddress.ip_address(one.partition("%")[0]), allowed)]
+    if not good:
+        raise InternalAddressError(
+            f"{host} is at {', '.join(known)}, which is internal",
+            "an operator allows such networks in WEIR_SOURCE_NETWORKS",
+        )
+    return good
+
+
+def aiohttp_connector(allowed: Sequence[Network]) -> Any:
+    """The same for aiohttp: it looks at every address that is connected to, redirects included."""
+    import aiohttp
+
+    class Guarded(aiohttp.TCPConnector):
+        # The public resolver is not asked about addresses that are written out.
+        async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[Any]:
+            found = await super()._resolve_host(host, port, traces)
+            good = usable(host, [one["host"] for one in found], allowed)
+            return [one for one in found if one["host"] in good]
+
+    return Guarded()
+
+
 class _Guarded(httpcore.NetworkBackend):
     """Connects to permitted addresses only."""
 
@@ -71,17 +102,7 @@ class _Guarded(httpcore.NetworkBackend):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore.ConnectError(f"{host}: {error.strerror or error}") from error
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        good = [
-            one
-            for one in addresses
-            if permitted(ipaddress.ip_address(one.partition("%")[0]), self._allowed)
-        ]
-        if not good:
-            raise InternalAddressError(
-                f"{host} is at {', '.join(addresses)}, which is internal",
-                "an operator allows such networks in WEIR_SOURCE_NETWORKS",
-            )
+        good = usable(host, [str(one[4][0]) for one in found], self._allowed)
         for number, one in enumerate(good, 1):
             try:
                 return self._inner.connect_tcp(one, port, timeout, local_address, socket_options)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from platform_assets.connectors.http.address import (
+    Network,
+    aiohttp_connector,
+    networks,
+    usable,
+)
 from platform_assets.connectors.kinds.files.places import Place
 from platform_assets.connectors.seam.reader import Context
 from platform_assets.core.secrets import read_secret
@@ -216,8 +224,9 @@ class HttpConfig(_Config):
     timeout_seconds: float = Field(default=60, gt=0, le=3600)
 
 
-def http(config: HttpConfig, context: Context) -> Place:  # noqa: ARG001
-    """The place."""
+def http(config: HttpConfig, context: Context) -> Place:
+    """The place; internal addresses as for all sources over HTTP."""
+    allowed = networks(context.settings.source_networks)
 
     def connect() -> Any:
         import aiohttp
@@ -226,9 +235,24 @@ def http(config: HttpConfig, context: Context) -> Place:  # noqa: ARG001
         kwargs: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=config.timeout_seconds)}
         if config.token:
             kwargs["headers"] = {"Authorization": f"Bearer {read_secret(config.token)}"}
-        return HTTPFileSystem(client_kwargs=kwargs, skip_instance_cache=True)
+        _require_permitted(config.url, allowed)
+
+        async def session(**given: Any) -> Any:
+            return aiohttp.ClientSession(connector=aiohttp_connector(allowed), **given)
+
+        return HTTPFileSystem(client_kwargs=kwargs, get_client=session, skip_instance_cache=True)
 
     return Place(config.url, connect, config.url, names=tuple(config.files), copied=True)
+
+
+def _require_permitted(url: str, allowed: Sequence[Network]) -> None:
+    """Say at once that an address is internal; a filesystem would call its files missing."""
+    host = urlsplit(url).hostname or ""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return  # the filesystem says that nobody is there
+    usable(host, [str(one[4][0]) for one in found], allowed)
 
 
 def _wrapped(filesystem: Any) -> Any:
