@@ -32,6 +32,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "GET"
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -56,10 +57,16 @@ class Peer:
             def do_GET(self) -> None:
                 self.do_POST()
 
+            def do_PATCH(self) -> None:
+                self.do_POST()
+
+            def do_DELETE(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                request = Request(self.path, headers, body)
+                request = Request(self.path, headers, body, self.command)
                 peer.requests.append(request)
                 made = answer(request)
                 raw = isinstance(made.body, bytes)

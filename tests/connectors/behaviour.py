@@ -183,7 +183,13 @@ class Behaviour:
     def test_a_clean_stop_ends_after_a_page(self, scene: Scene, peer: Peer) -> None:
         peer.add(range(1, 101))
         stop = threading.Event()
-        (outcome,) = pull(scene.settings, scene.source, stop=stop, told=lambda _: stop.set())
+        # A page without rows may only keep a place.
+        (outcome,) = pull(
+            scene.settings,
+            scene.source,
+            stop=stop,
+            told=lambda one: stop.set() if one.records else None,
+        )
         assert 0 < outcome.records < 100
         assert outcome.error is None, outcome.error
         assert self.read(scene, 100).error is None

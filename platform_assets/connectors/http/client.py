@@ -176,6 +176,18 @@ class HttpClient:
         """Give the connections back."""
         self._client.close()
 
+    def credential_headers(self) -> dict[str, str]:
+        """The headers that say who asks, for another protocol of the same source.
+
+        Raises:
+            SourceRefusedError, SourceAwayError: as :meth:`ask`.
+        """
+        return self._credentials.headers()
+
+    def renew(self) -> bool:
+        """Forget the token, as it was refused; whether another can be had."""
+        return self._credentials.renew()
+
     def url(self, path: str) -> httpx.URL:
         """An address below the base, or a whole one as it is."""
         import httpx

@@ -168,7 +168,7 @@ def read(
                 f"{where}: {got.where}: the next page is this page", "see `pagination`"
             )
         if incremental is not None:
-            for record in got.records:
+            for record in (*got.records, *got.gone):
                 value = at(record, incremental.field) if isinstance(record, Mapping) else None
                 highest = _later(highest, value, f"{where}: {incremental.field}")
         place = got.following

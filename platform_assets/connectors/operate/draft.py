@@ -116,6 +116,8 @@ def draft_stream(
         identity.append(moment)
     known = {
         "table": stream.name,
+        "object": stream.name,
+        "entity": stream.name,
         "cursor": moment or next(iter(stream.cursor_fields), ""),
         "key": list(stream.primary_key),
     }
