@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import boto3
 import pytest
 
-from platform_assets.connectors.kinds.aws.kinesis import KinesisStream, _Shards
+from platform_assets.connectors.kinds.aws.config import KinesisStream
+from platform_assets.connectors.kinds.aws.kinesis import _Shards
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.seam.pull import open_reader, pull
 from platform_assets.connectors.seam.reader import ConnectorError, SourceAwayError

@@ -16,7 +16,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from platform_assets.connectors.kinds.kafka import KafkaReader
+from platform_assets.connectors.kinds.kafka.reader import KafkaReader
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import ConnectorError, Context, SourceAwayError

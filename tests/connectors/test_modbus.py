@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from pymodbus.client import ModbusTcpClient
 
-from platform_assets.connectors.kinds.modbus import Register
+from platform_assets.connectors.kinds.modbus.config import Register
 from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import ConnectorError, SourceAwayError
 from platform_assets.connectors.seam.types import Maturity

@@ -15,7 +15,7 @@ import pytest
 from bson import Decimal128, ObjectId
 from pydantic import ValidationError
 
-from platform_assets.connectors.kinds.mongodb import MongoConfig
+from platform_assets.connectors.kinds.mongodb.config import MongoConfig
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.pull import open_reader, pull
 from platform_assets.connectors.seam.reader import SourceAwayError

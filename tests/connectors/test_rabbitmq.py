@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 import pika
 import pytest
 
-from platform_assets.connectors.kinds.rabbitmq import RabbitStream, _message
+from platform_assets.connectors.kinds.rabbitmq.config import RabbitStream
+from platform_assets.connectors.kinds.rabbitmq.reader import _message
 from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import (
     ConnectorError,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from platform_assets.connectors.http.increments import Fetch, Fetched, Place
+from platform_assets.connectors.http.incremental import Place
+from platform_assets.connectors.http.increments import Fetch, Fetched
 
 Guess = Callable[[Place, int], Sequence[Place]]
 """Of a page and a number: so many pages after it that can be named without asking."""

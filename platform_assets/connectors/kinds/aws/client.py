@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import Field
-
+from platform_assets.connectors.kinds.aws.config import AwsConfig
 from platform_assets.connectors.messages.asking import Verdict, asking
-from platform_assets.connectors.messages.model import Options
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
@@ -43,21 +41,6 @@ _AWAY: Final = frozenset(
         "TooManyRequestsException",
     }
 )
-
-
-class AwsConfig(Options):
-    """Whose account, and where."""
-
-    region: str
-    """Of the service."""
-    endpoint: str = ""
-    """Address of what speaks the protocol elsewhere; that of AWS by default."""
-    access_key: str = ""
-    """Key id; without one the machine's own role or profile is used."""
-    secret_key: str = ""
-    """Name of the secret."""
-    timeout_seconds: float = Field(default=30, gt=0, le=300)
-    """Of a request."""
 
 
 def connect(service: str, config: AwsConfig) -> Any:

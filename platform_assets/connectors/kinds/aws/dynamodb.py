@@ -13,33 +13,19 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
 from platform_assets.connectors.kinds.aws.client import (
     RETRY,
-    AwsConfig,
     connect,
     judge,
     listed,
     may_pass,
 )
+from platform_assets.connectors.kinds.aws.config import AwsConfig, DynamoStream
 from platform_assets.connectors.messages.asking import asking
-from platform_assets.connectors.messages.model import Message, Options
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
-
-
-class DynamoStream(Options):
-    """A table."""
-
-    table: str
-    """Its name."""
-    changed: str = ""
-    """An attribute that grows with each change of an item (a number or text); without one each
-    read is of the whole table."""
-    page_messages: int = Field(default=1000, ge=1, le=10_000)
-    """Items that are committed together, at most."""
 
 
 class DynamoReader:
@@ -171,15 +157,3 @@ def _from_json(key: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         }
         for name, value in key.items()
     }
-
-
-DYNAMODB = ConnectorType(
-    name="dynamodb",
-    title="Tables of Amazon DynamoDB",
-    kind=Kind.DOCUMENT,
-    maturity=Maturity.EMULATOR,
-    config=AwsConfig,
-    open=DynamoReader,
-    stream=DynamoStream,
-    loose=True,
-)

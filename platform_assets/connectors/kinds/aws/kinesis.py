@@ -5,43 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
 from platform_assets.connectors.kinds.aws.client import (
     RETRY,
-    AwsConfig,
     code,
     connect,
     judge,
     listed,
     may_pass,
 )
+from platform_assets.connectors.kinds.aws.config import AwsConfig, KinesisStream
 from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.decode import Decode, decoder
 from platform_assets.connectors.messages.live import paced
-from platform_assets.connectors.messages.model import Message, MessageStream
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of, table_of
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
 _LOOK_SECONDS = 30.0
 """Between two looks for new shards."""
-
-
-class KinesisStream(MessageStream):
-    """A stream."""
-
-    name: str
-    """Its name."""
-    start: Literal["earliest", "latest"] = "earliest"
-    """Where a source without a cursor begins."""
-    page_messages: int = Field(default=5000, ge=1, le=10_000)
-    """Records of a shard that are committed together, at most."""
-    page_milliseconds: int = Field(default=250, ge=200, le=60_000)
-    """Between two requests for a shard; the service allows five a second to all its readers."""
 
 
 class KinesisReader:
@@ -195,16 +180,3 @@ def _message(stream: str, shard: str, one: dict[str, Any]) -> Message:
             "_at": at.astimezone(UTC) if isinstance(at, datetime) else None,
         },
     )
-
-
-KINESIS = ConnectorType(
-    name="kinesis",
-    title="Streams of Amazon Kinesis",
-    kind=Kind.STREAM,
-    maturity=Maturity.EMULATOR,
-    config=AwsConfig,
-    open=KinesisReader,
-    stream=KinesisStream,
-    loose=True,
-    live=True,
-)

@@ -9,19 +9,18 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
 from platform_assets.connectors.kinds.aws.client import (
     RETRY,
-    AwsConfig,
     connect,
     judge,
     listed,
     may_pass,
 )
+from platform_assets.connectors.kinds.aws.config import AwsConfig, SqsStream
 from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.decode import decoder
-from platform_assets.connectors.messages.model import Message, MessageStream
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import (
     Context,
@@ -30,23 +29,9 @@ from platform_assets.connectors.seam.reader import (
     SourceAwayError,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
 _AT_ONCE = 10
 """Messages of one request, at most: the service's limit."""
-
-
-class SqsStream(MessageStream):
-    """A queue. Its visibility timeout must be longer than a page takes; 30 seconds are."""
-
-    queue: str
-    """Its name."""
-    account: str = ""
-    """Number of its account, where it is another one."""
-    wait_seconds: int = Field(default=5, ge=1, le=20)
-    """Of a request that finds no message; a stop is obeyed after it. Requests cost money."""
-    page_messages: int = Field(default=500, ge=1, le=10_000)
-    """Messages that are committed together, at most."""
 
 
 class SqsReader:
@@ -147,16 +132,3 @@ def _message(queue: str, one: dict[str, Any]) -> Message:
             "_headers": json.dumps(headers) if headers else None,
         },
     )
-
-
-SQS = ConnectorType(
-    name="sqs",
-    title="Queues of Amazon SQS",
-    kind=Kind.STREAM,
-    maturity=Maturity.EMULATOR,
-    config=AwsConfig,
-    open=SqsReader,
-    stream=SqsStream,
-    loose=True,
-    live=True,
-)

@@ -5,7 +5,29 @@ Belongs here: one table of the databases that Debezium speaks (:mod:`.dialects`)
 (:mod:`.postgresql`). Does not belong here: the worker as a server (``platform_assets.local``).
 """
 
-from platform_assets.connectors.kinds.cdc.dialects import DIALECTS
-from platform_assets.connectors.kinds.cdc.reader import connector_type_of
+from functools import partial
 
-TYPES = tuple(connector_type_of(dialect) for dialect in DIALECTS)
+from platform_assets.connectors.kinds.cdc.dialects import DIALECTS, CdcConfig, CdcStream, Dialect
+from platform_assets.connectors.seam.reader import Context, Reader
+from platform_assets.connectors.seam.types import ConnectorType, Kind
+
+
+def _open(dialect: Dialect, config: CdcConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.cdc.reader import CdcReader
+
+    return CdcReader(dialect, config, context)
+
+
+TYPES = tuple(
+    ConnectorType(
+        name=dialect.name,
+        title=dialect.title,
+        kind=Kind.DATABASE,
+        maturity=dialect.maturity,
+        config=CdcConfig,
+        open=partial(_open, dialect),
+        stream=CdcStream,
+        live=True,
+    )
+    for dialect in DIALECTS
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,7 +28,6 @@ from platform_assets.connectors.seam.reader import (
     Refused,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind
 from platform_assets.core.locks import file_lock
 from platform_assets.core.secrets import read_secret
 
@@ -218,17 +216,3 @@ class CdcReader:
             before=before,
             lag=max(0.0, time.time() - events[-1].committed_at / 1e6),
         )
-
-
-def connector_type_of(dialect: Dialect) -> ConnectorType:
-    """The connector type of a database."""
-    return ConnectorType(
-        name=dialect.name,
-        title=dialect.title,
-        kind=Kind.DATABASE,
-        maturity=dialect.maturity,
-        config=CdcConfig,
-        open=functools.partial(CdcReader, dialect),
-        stream=CdcStream,
-        live=True,
-    )

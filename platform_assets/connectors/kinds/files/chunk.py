@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.packed import Content
 from platform_assets.connectors.seam.reader import Refused
 from platform_assets.core.errors import WeirError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 
 class FileRefusedError(WeirError):
@@ -71,5 +72,7 @@ class Format(Protocol):
 
 def counted(rows: pa.Table, spot: Spot, at: int) -> Chunk:
     """A chunk whose records are all rows."""
+    import numpy as np
+
     numbers = np.arange(spot.row + 1, spot.row + 1 + rows.num_rows, dtype=np.int64)
     return Chunk(rows, numbers, Spot(at, spot.row + rows.num_rows, spot.line))

@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from platform_assets.connectors.http.address import (
-    Network,
-    aiohttp_connector,
-    networks,
-    usable,
-)
 from platform_assets.connectors.kinds.files.places import Place
 from platform_assets.connectors.seam.reader import Context
 from platform_assets.core.secrets import read_secret
+
+if TYPE_CHECKING:
+    from platform_assets.connectors.http.address import Network
 
 
 class _Config(BaseModel):
@@ -226,6 +223,8 @@ class HttpConfig(_Config):
 
 def http(config: HttpConfig, context: Context) -> Place:
     """The place; internal addresses as for all sources over HTTP."""
+    from platform_assets.connectors.http.address import aiohttp_connector, networks
+
     allowed = networks(context.settings.source_networks)
 
     def connect() -> Any:
@@ -247,6 +246,8 @@ def http(config: HttpConfig, context: Context) -> Place:
 
 def _require_permitted(url: str, allowed: Sequence[Network]) -> None:
     """Say at once that an address is internal; a filesystem would call its files missing."""
+    from platform_assets.connectors.http.address import usable
+
     host = urlsplit(url).hostname or ""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

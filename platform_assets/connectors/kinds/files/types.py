@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.places import Place
-from platform_assets.connectors.kinds.files.reader import FilesReader
 from platform_assets.connectors.kinds.files.remote import (
     AzureConfig,
     GcsConfig,
@@ -65,6 +64,8 @@ def _type(
     place: Callable[[Any, Context], Place],
 ) -> ConnectorType:
     def opened(given: Any, context: Context) -> Reader:
+        from platform_assets.connectors.kinds.files.reader import FilesReader
+
         return FilesReader(place(given, context), context)
 
     return ConnectorType(

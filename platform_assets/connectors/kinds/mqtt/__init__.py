@@ -4,8 +4,15 @@ Belongs here: the type ``mqtt``, with Sparkplug B. Does not belong here: other b
 """
 
 from platform_assets.connectors.kinds.mqtt.config import MqttConfig, MqttStream
-from platform_assets.connectors.kinds.mqtt.reader import MqttReader
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+
+def _open(config: MqttConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.mqtt.reader import MqttReader
+
+    return MqttReader(config, context)
+
 
 TYPES = (
     ConnectorType(
@@ -14,7 +21,7 @@ TYPES = (
         kind=Kind.DEVICE,
         maturity=Maturity.REAL,
         config=MqttConfig,
-        open=MqttReader,
+        open=_open,
         stream=MqttStream,
         loose=True,
         live=True,

@@ -4,9 +4,17 @@ Belongs here: the reader, what ``$metadata`` says (:mod:`.metadata`), presets fo
 speak OData (:mod:`.presets`).
 """
 
+from platform_assets.connectors.kinds.odata.config import ODataConfig, ODataStream
 from platform_assets.connectors.kinds.odata.presets import PRESETS, preset_type
-from platform_assets.connectors.kinds.odata.reader import ODataConfig, ODataReader, ODataStream
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+
+def _open(config: ODataConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.odata.reader import ODataReader
+
+    return ODataReader(config, context)
+
 
 TYPES = (
     ConnectorType(
@@ -15,7 +23,7 @@ TYPES = (
         kind=Kind.API,
         maturity=Maturity.EMULATOR,
         config=ODataConfig,
-        open=ODataReader,
+        open=_open,
         stream=ODataStream,
         loose=True,
     ),

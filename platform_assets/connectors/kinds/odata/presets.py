@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from platform_assets.connectors.http.account import PresetConfig, config_model, filled
-from platform_assets.connectors.kinds.odata.reader import ODataConfig, ODataReader, ODataStream
-from platform_assets.connectors.seam.reader import Context
+from platform_assets.connectors.kinds.odata.config import ODataConfig, ODataStream
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
 
@@ -77,6 +77,8 @@ def preset_type(preset: Preset) -> ConnectorType:
     )
 
 
-def _opened(preset: Preset, config: PresetConfig, context: Context) -> ODataReader:
+def _opened(preset: Preset, config: PresetConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.odata.reader import ODataReader
+
     whole = {**filled(config, preset.base_url, preset.auth), "version": preset.version}
     return ODataReader(ODataConfig.model_validate(whole), context)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from platform_assets.connectors.http import increments
-from platform_assets.connectors.http.client import Answer, HttpClient, HttpConfig, StatusError
-from platform_assets.connectors.http.increments import Fetched, Incremental, Place
+from platform_assets.connectors.http.client import Answer, HttpClient, StatusError
+from platform_assets.connectors.http.incremental import Incremental, Place
+from platform_assets.connectors.http.increments import Fetched
 from platform_assets.connectors.http.rows import records_at
+from platform_assets.connectors.kinds.odata.config import ODataConfig, ODataStream
 from platform_assets.connectors.kinds.odata.metadata import EntitySet, entity_sets
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
 
@@ -26,48 +26,6 @@ _PART = re.compile(r"(?:(\w+)=)?('(?:[^']|'')*'|[^,']+)")
 DELTA = "_delta"
 """Column of a stream that is read by delta links: which read a change came with. With the key it
 names an event: ``identity: [ID, _delta]``."""
-
-
-class ODataConfig(HttpConfig):
-    """A service.
-
-    Attributes:
-        version: of OData.
-    """
-
-    version: Literal["4", "2"] = "4"
-
-
-class ODataStream(BaseModel):
-    """An entity set.
-
-    Attributes:
-        entity: its name.
-        select, expand, filter: as OData has them.
-        page_rows: records that the service is asked to put on a page.
-        cursor: property that grows with each change.
-        start: its first value.
-        overlap_seconds: how much earlier each read begins, where the cursor is a moment.
-        delta: read by delta links instead: changes and deletions since the last read.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    entity: str = Field(min_length=1)
-    select: Sequence[str] = ()
-    expand: str = ""
-    filter: str = ""
-    page_rows: int = Field(default=1000, ge=1, le=100_000)
-    cursor: str = ""
-    start: str | int | None = None
-    overlap_seconds: float = Field(default=0, ge=0)
-    delta: bool = False
-
-    @model_validator(mode="after")
-    def _one_way(self) -> ODataStream:
-        if self.delta and self.cursor:
-            raise ValueError("expected either `cursor` or `delta`")
-        return self
 
 
 class ODataReader:

@@ -8,8 +8,15 @@ other protocols share (``connectors.http``).
 from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
 from platform_assets.connectors.kinds.rest.preset_type import preset_type
 from platform_assets.connectors.kinds.rest.presets import PRESETS
-from platform_assets.connectors.kinds.rest.reader import RestReader
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+
+def _open(config: RestConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.rest.reader import RestReader
+
+    return RestReader(config, context)
+
 
 TYPES = (
     ConnectorType(
@@ -18,7 +25,7 @@ TYPES = (
         kind=Kind.API,
         maturity=Maturity.EMULATOR,
         config=RestConfig,
-        open=RestReader,
+        open=_open,
         stream=RestStream,
         loose=True,
     ),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platform_assets.connectors.http.client import HttpConfig
-from platform_assets.connectors.http.increments import Incremental
+from platform_assets.connectors.http.incremental import Incremental
 from platform_assets.connectors.kinds.rest.pagination import OnePage, Pagination
 
 

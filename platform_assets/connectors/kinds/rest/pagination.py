@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from platform_assets.connectors.http.increments import Place
-from platform_assets.connectors.http.rows import at
+from platform_assets.connectors.http.incremental import Place
+from platform_assets.connectors.http.paths import at
 
 _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^",;]*)\s*)*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)

@@ -9,12 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from platform_assets.connectors.http.account import PresetConfig, config_model, filled
-from platform_assets.connectors.http.increments import Incremental
+from platform_assets.connectors.http.incremental import Incremental
 from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
 from platform_assets.connectors.kinds.rest.pagination import Pagination
 from platform_assets.connectors.kinds.rest.presets import Preset
-from platform_assets.connectors.kinds.rest.reader import RestReader
-from platform_assets.connectors.seam.reader import Context
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType
 
 
@@ -55,7 +54,9 @@ def preset_type(preset: Preset) -> ConnectorType:
     )
 
 
-def _opened(preset: Preset, config: PresetConfig, context: Context) -> RestReader:
+def _opened(preset: Preset, config: PresetConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.rest.reader import RestReader
+
     whole = RestConfig.model_validate(
         {
             **filled(config, preset.base_url, preset.auth, preset.per_second),

@@ -10,7 +10,8 @@ from typing import Any
 from platform_assets.connectors.http import increments
 from platform_assets.connectors.http.ahead import Ahead
 from platform_assets.connectors.http.client import Answer, HttpClient
-from platform_assets.connectors.http.increments import Fetched, Place
+from platform_assets.connectors.http.incremental import Place
+from platform_assets.connectors.http.increments import Fetched
 from platform_assets.connectors.http.rows import records_at
 from platform_assets.connectors.kinds.rest.options import RestConfig, RestStream
 from platform_assets.connectors.kinds.rest.pagination import Got

@@ -3,15 +3,34 @@
 Belongs here: the three types, and what they share (:mod:`.login`, :mod:`.objects`).
 """
 
-from platform_assets.connectors.kinds.salesforce.bulk import BulkStream, SalesforceBulkReader
-from platform_assets.connectors.kinds.salesforce.events import (
+from platform_assets.connectors.kinds.salesforce.config import (
+    BulkStream,
     EventsConfig,
     EventsStream,
-    SalesforceEventsReader,
+    RestStream,
 )
 from platform_assets.connectors.kinds.salesforce.login import SalesforceConfig
-from platform_assets.connectors.kinds.salesforce.rest import RestStream, SalesforceReader
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+
+def _open_records(config: SalesforceConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.salesforce.rest import SalesforceReader
+
+    return SalesforceReader(config, context)
+
+
+def _open_bulk(config: SalesforceConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.salesforce.bulk import SalesforceBulkReader
+
+    return SalesforceBulkReader(config, context)
+
+
+def _open_events(config: EventsConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.salesforce.events import SalesforceEventsReader
+
+    return SalesforceEventsReader(config, context)
+
 
 TYPES = (
     ConnectorType(
@@ -20,7 +39,7 @@ TYPES = (
         kind=Kind.BUSINESS,
         maturity=Maturity.EMULATOR,
         config=SalesforceConfig,
-        open=SalesforceReader,
+        open=_open_records,
         stream=RestStream,
         loose=True,
     ),
@@ -30,7 +49,7 @@ TYPES = (
         kind=Kind.BUSINESS,
         maturity=Maturity.EMULATOR,
         config=SalesforceConfig,
-        open=SalesforceBulkReader,
+        open=_open_bulk,
         stream=BulkStream,
         loose=True,
     ),
@@ -40,7 +59,7 @@ TYPES = (
         kind=Kind.BUSINESS,
         maturity=Maturity.EMULATOR,
         config=EventsConfig,
-        open=SalesforceEventsReader,
+        open=_open_events,
         stream=EventsStream,
         loose=True,
         live=True,

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
 from platform_assets.connectors.http.client import Answer, StatusError
 from platform_assets.connectors.http.pace import StoppedError
+from platform_assets.connectors.kinds.salesforce.config import BulkStream
 from platform_assets.connectors.kinds.salesforce.login import Org, SalesforceConfig
 from platform_assets.connectors.kinds.salesforce.objects import (
-    ObjectStream,
     Recent,
     columns_of,
     found_streams,
@@ -32,15 +31,6 @@ _JSON = {"Content-Type": "application/json"}
 _GONE = (400, 404, 409)
 """Answers about a job that was deleted, or is of another version of the API."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-
-
-class BulkStream(ObjectStream):
-    """Records of an object, by a query job."""
-
-    page_rows: int = Field(default=50_000, ge=1, le=250_000)
-    """Records of a part, at most."""
-    job_seconds: float = Field(default=6 * 3600, gt=0, le=24 * 3600)
-    """How long a job may take; one that takes longer is ended, and its read fails."""
 
 
 @dataclass(frozen=True)

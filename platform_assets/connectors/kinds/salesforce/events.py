@@ -10,16 +10,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-from pydantic import Field
 
 from platform_assets.connectors.http.address import networks, usable
-from platform_assets.connectors.http.rows import at
+from platform_assets.connectors.http.paths import at
 from platform_assets.connectors.kinds.salesforce.changes import HEADER, EventSchema
-from platform_assets.connectors.kinds.salesforce.login import Org, OrgConfig
+from platform_assets.connectors.kinds.salesforce.config import EventsConfig, EventsStream
+from platform_assets.connectors.kinds.salesforce.login import Org
 from platform_assets.connectors.kinds.salesforce.protocol import (
     CUSTOM,
     EARLIEST,
@@ -28,7 +28,7 @@ from platform_assets.connectors.kinds.salesforce.protocol import (
 )
 from platform_assets.connectors.messages.decode import PayloadError
 from platform_assets.connectors.messages.live import batches
-from platform_assets.connectors.messages.model import Message, Paged
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
@@ -48,28 +48,6 @@ _SILENT_SECONDS = 330.0
 """Salesforce sends something every 270 seconds; after a longer silence the call is dead."""
 _CODE = "error-code"
 """In the trailer of an error: what Salesforce itself calls it."""
-
-
-class EventsConfig(OrgConfig):
-    """An org, and where its events are."""
-
-    endpoint: str = Field(
-        default="https://api.pubsub.salesforce.com:7443", pattern=r"^https?://[\w.-]+:\d+$"
-    )
-    """Of the Pub/Sub API; `https://api.deu.pubsub.salesforce.com:7443` for the EU."""
-    organisation: str = Field(default="", pattern=r"^(00D\w{12,15})?$")
-    """Id of the org; asked for by default."""
-
-
-class EventsStream(Paged):
-    """A channel of events."""
-
-    topic: str = Field(pattern=r"^/(event|data)/\w+$")
-    """`/event/Order_Paid__e`, `/data/AccountChangeEvent`, `/data/ChangeEvents`."""
-    start: Literal["earliest", "latest"] = "earliest"
-    """Where a first read begins; Salesforce keeps events for three days."""
-    page_messages: int = Field(default=100, ge=1, le=100)
-    """Events that are asked for, and committed together, at most."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
 
+from platform_assets.connectors.kinds.salesforce.config import ObjectStream
 from platform_assets.connectors.kinds.salesforce.login import Org
 from platform_assets.connectors.seam.reader import ConnectorError, Stream
 
@@ -25,31 +25,6 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
 }
 _NO_COLUMNS = ("address", "location", "base64", "complexvalue")
 """Compound fields, whose parts are fields of their own, and files."""
-
-
-class ObjectStream(BaseModel):
-    """Records of an object, as they change."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
-        json_schema_extra={"examples": [{"object": "Account"}]},
-    )
-
-    object: str = Field(pattern=r"^\w+$")
-    """Its API name: `Account`, `Invoice__c`."""
-    fields: Sequence[str] = ()
-    """Those that are read, `Owner.Name` too; all of the object's own by default."""
-    where: str = ""
-    """A further condition, as SOQL has it."""
-    cursor: str = Field(default="SystemModstamp", pattern=r"^\w*$")
-    """Field that grows with each change; empty: every read gives everything."""
-    start: datetime | None = None
-    """Its first value; everything by default."""
-    overlap_seconds: float = Field(default=120, ge=0, le=86_400)
-    """How much earlier each read begins: changes become visible out of order."""
-    deleted: bool = True
-    """Deleted records come as deletions, as long as the recycle bin has them."""
 
 
 @dataclass(frozen=True)

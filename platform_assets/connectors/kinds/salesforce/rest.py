@@ -7,14 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pydantic import Field
-
 from platform_assets.connectors.http import increments
-from platform_assets.connectors.http.increments import Fetched, Incremental, Place
+from platform_assets.connectors.http.incremental import Incremental, Place
+from platform_assets.connectors.http.increments import Fetched
 from platform_assets.connectors.http.rows import records_at
+from platform_assets.connectors.kinds.salesforce.config import RestStream
 from platform_assets.connectors.kinds.salesforce.login import Org, SalesforceConfig
 from platform_assets.connectors.kinds.salesforce.objects import (
-    ObjectStream,
     Recent,
     columns_of,
     found_streams,
@@ -26,13 +25,6 @@ from platform_assets.connectors.seam.reader import ConnectorError, Context, Curs
 
 _LONGEST = 12_000
 """Characters of a query: the address that carries it may have 16,384."""
-
-
-class RestStream(ObjectStream):
-    """Records of an object, in pages of the REST API."""
-
-    page_rows: int = Field(default=2000, ge=200, le=2000)
-    """Records that Salesforce is asked to put on a page."""
 
 
 class SalesforceReader:

@@ -4,12 +4,16 @@ Belongs here: the type ``webhook``. Does not belong here: messages that Weir sen
 (:mod:`platform_assets.messaging`).
 """
 
-from platform_assets.connectors.kinds.webhook.reader import (
-    WebhookConfig,
-    WebhookReader,
-    WebhookStream,
-)
+from platform_assets.connectors.kinds.webhook.config import WebhookConfig, WebhookStream
+from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
+
+
+def _open(config: WebhookConfig, context: Context) -> Reader:
+    from platform_assets.connectors.kinds.webhook.reader import WebhookReader
+
+    return WebhookReader(config, context)
+
 
 TYPES = (
     ConnectorType(
@@ -18,7 +22,7 @@ TYPES = (
         kind=Kind.WEBHOOK,
         maturity=Maturity.REAL,
         config=WebhookConfig,
-        open=WebhookReader,
+        open=_open,
         stream=WebhookStream,
         loose=True,
         live=True,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from platform_assets.connectors.kinds.webhook.config import MIB, WebhookConfig, WebhookStream
 from platform_assets.connectors.kinds.webhook.endpoint import Delivery, Endpoint, Limits
 from platform_assets.connectors.kinds.webhook.receiver import receiver_of
-from platform_assets.connectors.kinds.webhook.signatures import SCHEMES, Scheme
+from platform_assets.connectors.kinds.webhook.signatures import SCHEMES
 from platform_assets.connectors.seam.documents import document_table, narrow
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
@@ -27,54 +26,6 @@ from platform_assets.core.secrets import read_secret
 
 _PATIENCE_SECONDS = 0.2
 _SECRETS_EVERY_SECONDS = 30.0
-_MIB = 2**20
-
-
-class WebhookConfig(BaseModel):
-    """Who sends, and what is taken.
-
-    Attributes:
-        scheme: how they sign: one that is known, or ``custom``.
-        custom: the scheme, where it is ``custom``.
-        secrets: names of secrets; each of them may sign, so that one can follow another.
-        tolerance_seconds: by which the signed moment of a delivery may differ from now.
-        body_bytes: of a body, at most.
-        answer_seconds: after which a sender is told to come again, if Kafka has not answered.
-        waiting: deliveries that wait for Kafka, at most; further ones are told to come again.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    scheme: Literal["standard", "github", "stripe", "shopify", "slack", "custom"] = "standard"
-    custom: Scheme | None = None
-    secrets: Sequence[str] = Field(min_length=1)
-    tolerance_seconds: float = Field(default=300, gt=0, le=3600)
-    body_bytes: int = Field(default=_MIB, ge=1, le=25 * _MIB)
-    answer_seconds: float = Field(default=8, gt=0, le=60)
-    waiting: int = Field(default=2_000, ge=1, le=4_000)
-
-    @model_validator(mode="after")
-    def _custom(self) -> WebhookConfig:
-        if (self.scheme == "custom") != (self.custom is not None):
-            raise ValueError("expected `custom` where `scheme` is custom, and only there")
-        return self
-
-
-class WebhookStream(BaseModel):
-    """What is kept.
-
-    Attributes:
-        headers: names of HTTP headers; fields of the column ``_headers``, in lower case with
-            ``_`` for ``-``.
-        page_rows: deliveries that are committed together, at most.
-        linger_seconds: to wait for more of them once there is one.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    headers: Sequence[str] = ()
-    page_rows: int = Field(default=2_000, ge=1, le=100_000)
-    linger_seconds: float = Field(default=0.002, ge=0, le=1)
 
 
 class WebhookReader:
@@ -124,7 +75,7 @@ class WebhookReader:
             limits=Limits(
                 body_bytes=config.body_bytes,
                 waiting=config.waiting,
-                waiting_bytes=max(64 * _MIB, config.body_bytes),
+                waiting_bytes=max(64 * MIB, config.body_bytes),
                 answer_seconds=config.answer_seconds,
                 tolerance_seconds=config.tolerance_seconds,
             ),

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
 from platform_assets.connectors.http.client import HttpClient, HttpConfig
-from platform_assets.connectors.messages.model import Message, Options
+from platform_assets.connectors.kinds.search.config import SearchStream
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
@@ -24,7 +24,6 @@ from platform_assets.connectors.seam.reader import (
     Page,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
 _ARROW = {
     "long": pa.int64(),
@@ -34,21 +33,6 @@ _ARROW = {
     "float": pa.float64(),
     "boolean": pa.bool_(),
 }
-
-
-class SearchStream(Options):
-    """An index, an alias or a data stream."""
-
-    index: str = Field(pattern=r"^[^/?#]+$")
-    """Its name."""
-    cursor: str
-    """A field that grows with each change: a date or a number that every document has."""
-    key: str
-    """A field of kind keyword or number that tells documents with one cursor value apart."""
-    overlap_seconds: float = Field(default=30, ge=0)
-    """How much earlier each read begins, where the cursor is a date."""
-    page_messages: int = Field(default=5000, ge=1, le=10_000)
-    """Documents that are committed together, at most."""
 
 
 class SearchReader:
@@ -140,18 +124,3 @@ def _hits(answer: Any, where: str) -> list[dict[str, Any]]:
 def _message(one: dict[str, Any]) -> Message:
     name = f"{one['_index']}/{one['_id']}"
     return Message(one["_source"], one["_id"], name, {"_index": one["_index"]})
-
-
-TYPES = tuple(
-    ConnectorType(
-        name=name,
-        title=f"Documents of {title}",
-        kind=Kind.DOCUMENT,
-        maturity=Maturity.CONFIGURED,
-        config=HttpConfig,
-        open=SearchReader,
-        stream=SearchStream,
-        loose=True,
-    )
-    for name, title in (("elasticsearch", "Elasticsearch"), ("opensearch", "OpenSearch"))
-)

@@ -8,63 +8,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
-from pydantic import Field, field_validator
 
+from platform_assets.connectors.kinds.redis_streams.config import RedisConfig, RedisStream
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import batches
-from platform_assets.connectors.messages.model import Message, Options, Paged
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import as_text, page_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
 _RETRY = Retry(attempts=3, seconds=15)
 _Entry = tuple[bytes, dict[bytes, bytes]]
-
-
-class RedisConfig(Options):
-    """Where the server is."""
-
-    host: str
-    """Its name or address."""
-    port: int = Field(default=6379, ge=1, le=65_535)
-    """Of the server."""
-    database: int = Field(default=0, ge=0)
-    """Its number."""
-    user: str = ""
-    """Of the access list."""
-    password: str = ""
-    """Name of the secret."""
-    tls: bool = False
-    """Whether it is spoken to over TLS."""
-    timeout_seconds: float = Field(default=10, gt=0, le=300)
-    """Of a connection and of a request."""
-
-
-class RedisStream(Paged):
-    """A stream."""
-
-    key: str
-    """Its key."""
-    payload: str = ""
-    """The field that holds the payload; without one, each field of an entry is a column of text."""
-    format: Literal["json", "text"] = "json"
-    """Of the payload: JSON objects, or text in column `value`."""
-    start: str = "0-0"
-    """Where a source without a cursor begins: the id before its first entry, `$` for the end."""
-
-    @field_validator("start")
-    @classmethod
-    def _is_id(cls, value: str) -> str:
-        first, _, second = value.partition("-")
-        if value != "$" and not (first.isdecimal() and (second or "0").isdecimal()):
-            raise ValueError("expected an id such as 1700000000000-0, or $")
-        return value
 
 
 class RedisReader:
@@ -186,18 +145,3 @@ def _judge(error: BaseException) -> Verdict | None:
         exceptions.ReadOnlyError,
     )
     return Verdict.AWAY if isinstance(error, away) else Verdict.WRONG
-
-
-TYPES = (
-    ConnectorType(
-        name="redis_streams",
-        title="Streams of Redis or Valkey",
-        kind=Kind.STREAM,
-        maturity=Maturity.REAL,
-        config=RedisConfig,
-        open=RedisReader,
-        stream=RedisStream,
-        loose=True,
-        live=True,
-    ),
-)

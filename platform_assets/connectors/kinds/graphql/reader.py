@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from platform_assets.connectors.http import increments
 from platform_assets.connectors.http.client import HttpClient, HttpConfig
-from platform_assets.connectors.http.increments import Fetched, Incremental, Place
-from platform_assets.connectors.http.rows import at, records_at
+from platform_assets.connectors.http.incremental import Place
+from platform_assets.connectors.http.increments import Fetched
+from platform_assets.connectors.http.paths import at
+from platform_assets.connectors.http.rows import records_at
+from platform_assets.connectors.kinds.graphql.config import GraphqlStream
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
@@ -22,44 +23,9 @@ from platform_assets.connectors.seam.reader import (
     SourceRefusedError,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
 _BUSY = ("THROTTLED", "RATE_LIMITED", "RATELIMITED", "TOO_MANY_REQUESTS")
 _REFUSED = ("UNAUTHENTICATED", "FORBIDDEN", "ACCESS_DENIED", "UNAUTHORIZED")
-
-
-class GraphqlStream(BaseModel):
-    """A query.
-
-    Attributes:
-        query: in GraphQL; its variables are those below.
-        variables: with fixed values.
-        records: path of the records in the answer: ``data.orders.edges[*].node``.
-        page_info: path of the connection's ``pageInfo``; by default beside the records; ``none``:
-            there is one page.
-        after: variable of the page's cursor.
-        size, size_variable: records a page, and the variable that asks for them.
-        incremental: by which field only what is new is read; ``param`` is the variable.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    query: str = Field(min_length=1)
-    variables: Mapping[str, Any] = Field(default_factory=dict)
-    records: str = Field(min_length=1)
-    page_info: str = ""
-    after: str = "after"
-    size: int = Field(default=100, ge=1)
-    size_variable: str = "first"
-    incremental: Incremental | None = None
-
-    @property
-    def info(self) -> str:
-        """Path of ``pageInfo``."""
-        if self.page_info:
-            return "" if self.page_info == "none" else self.page_info
-        connection = self.records.partition("[*]")[0].rpartition(".")[0]
-        return f"{connection}.pageInfo"
 
 
 class GraphqlReader:
@@ -134,17 +100,3 @@ def _explained(where: str, errors: Any) -> ConnectorError:
     if codes & set(_REFUSED):
         return SourceRefusedError(f"{where}: {said}", "check the credentials and their rights")
     return ConnectorError(f"{where}: {said}", "see `query`")
-
-
-TYPES = (
-    ConnectorType(
-        name="graphql",
-        title="GraphQL API",
-        kind=Kind.API,
-        maturity=Maturity.EMULATOR,
-        config=HttpConfig,
-        open=GraphqlReader,
-        stream=GraphqlStream,
-        loose=True,
-    ),
-)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pyarrow as pa
 from confluent_kafka import (
@@ -18,13 +18,13 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka import Message as Record
-from pydantic import Field
 
 from platform_assets.connectors.kafka import may_pass
+from platform_assets.connectors.kinds.kafka.config import EventHubsConfig, KafkaConfig, KafkaStream
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import Decode, FramedAvro, decoder
 from platform_assets.connectors.messages.live import batches
-from platform_assets.connectors.messages.model import Message, Options, Paged
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import as_text, page_of, table_of
 from platform_assets.connectors.registry import RegistryAwayError, RegistryError, SchemaRegistry
 from platform_assets.connectors.seam.reader import (
@@ -35,7 +35,6 @@ from platform_assets.connectors.seam.reader import (
     SourceAwayError,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
@@ -54,51 +53,6 @@ _REFUSED: Final = frozenset(
         KafkaError._SSL,
     }
 )
-
-
-class KafkaConfig(Options):
-    """Where the cluster is."""
-
-    bootstrap: str
-    """Brokers, as `host:port,host:port`."""
-    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
-    """How it is spoken to."""
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    """Of SASL."""
-    user: str = ""
-    """Of SASL."""
-    password: str = ""
-    """Name of the secret."""
-    ca_file: str = ""
-    """Certificates that are trusted; the system's by default."""
-    registry: str = ""
-    """Address of the schema registry, for Avro."""
-    registry_user: str = ""
-    """User of the registry."""
-    registry_password: str = ""
-    """Name of the secret."""
-
-
-class EventHubsConfig(Options):
-    """A namespace of Azure Event Hubs; its hubs are topics of Kafka's protocol."""
-
-    namespace: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
-    """Its host: `shop.servicebus.windows.net`."""
-    connection_string: str
-    """Name of the secret: the connection string of a policy that may listen."""
-
-
-class KafkaStream(Paged):
-    """A topic."""
-
-    topic: str
-    """Its name."""
-    format: Literal["json", "text", "avro"] = "json"
-    """Of the values: JSON objects, text in column `value`, or Avro framed by the registry."""
-    start: Literal["earliest", "latest"] = "earliest"
-    """Where a source without a cursor begins."""
-    lost: Literal["refuse", "skip"] = "refuse"
-    """Where the cluster deleted records before they were read: say so and stop, or go on."""
 
 
 class KafkaReader:
@@ -338,7 +292,8 @@ def _judge(error: BaseException) -> Verdict | None:
     return Verdict.AWAY if may_pass(error) else Verdict.WRONG
 
 
-def _event_hubs(config: EventHubsConfig, context: Context) -> KafkaReader:
+def event_hubs(config: EventHubsConfig, context: Context) -> KafkaReader:
+    """The reader of a namespace of Azure Event Hubs."""
     return KafkaReader(
         KafkaConfig(
             bootstrap=f"{config.namespace}:9093",
@@ -348,29 +303,3 @@ def _event_hubs(config: EventHubsConfig, context: Context) -> KafkaReader:
         ),
         context,
     )
-
-
-TYPES = (
-    ConnectorType(
-        name="azure_event_hubs",
-        title="Event hubs of Azure, by Kafka's protocol",
-        kind=Kind.STREAM,
-        maturity=Maturity.CONFIGURED,
-        config=EventHubsConfig,
-        open=_event_hubs,
-        stream=KafkaStream,
-        loose=True,
-        live=True,
-    ),
-    ConnectorType(
-        name="kafka",
-        title="Topics of another Kafka",
-        kind=Kind.STREAM,
-        maturity=Maturity.REAL,
-        config=KafkaConfig,
-        open=KafkaReader,
-        stream=KafkaStream,
-        loose=True,
-        live=True,
-    ),
-)

@@ -7,15 +7,15 @@ earlier, and the repeats collapse by their identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from platform_assets.connectors.kinds.sql.config import SqlConfig, SqlStream
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
@@ -25,68 +25,10 @@ from platform_assets.connectors.seam.reader import (
     SourceRefusedError,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
 _RETRY = Retry(attempts=4, seconds=30)
-
-
-class SqlConfig(BaseModel):
-    """Where the database is.
-
-    Attributes:
-        url: as SQLAlchemy has it, without a password: ``postgresql+psycopg://weir@db:5432/shop``.
-        password: name of the secret.
-        timeout_seconds: of the connection, and of a statement where the database has such a limit.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    url: str
-    password: str = ""
-    timeout_seconds: float = Field(default=30, gt=0, le=3600)
-
-    @model_validator(mode="after")
-    def _no_password(self) -> SqlConfig:
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        try:
-            url = make_url(self.url)
-        except ArgumentError:
-            raise ValueError("expected an address as SQLAlchemy has it") from None
-        if url.password is not None:
-            raise ValueError("expected an address without a password: name a secret in `password`")
-        return self
-
-
-class SqlStream(BaseModel):
-    """What is read.
-
-    Attributes:
-        table: ``table`` or ``schema.table``.
-        query: a SELECT instead of a table.
-        cursor: the column that grows with each change.
-        key: columns that tell rows with one cursor value apart.
-        page_rows: rows that are read and committed together.
-        overlap_seconds: how much earlier each read begins, where the cursor is a moment.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    table: str = ""
-    query: str = ""
-    cursor: str
-    key: Sequence[str] = Field(min_length=1)
-    page_rows: int = Field(default=20_000, ge=1, le=1_000_000)
-    overlap_seconds: float = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _one(self) -> SqlStream:
-        if bool(self.table) == bool(self.query):
-            raise ValueError("expected either `table` or `query`")
-        return self
 
 
 class SqlReader:
@@ -330,16 +272,3 @@ def _decoded(value: Any) -> Any:
         "bytes": bytes.fromhex,
     }
     return read[kind](text)
-
-
-TYPES = (
-    ConnectorType(
-        name="sql",
-        title="Database tables and queries (SQLAlchemy)",
-        kind=Kind.DATABASE,
-        maturity=Maturity.REAL,
-        config=SqlConfig,
-        open=SqlReader,
-        stream=SqlStream,
-    ),
-)

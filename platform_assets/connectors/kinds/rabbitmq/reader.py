@@ -11,47 +11,18 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
+from platform_assets.connectors.kinds.rabbitmq.config import RabbitConfig, RabbitStream
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import batches
-from platform_assets.connectors.messages.model import Message, MessageStream, Options
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, SourceAwayError, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
 _RETRY = Retry(attempts=3, seconds=15)
-
-
-class RabbitConfig(Options):
-    """Where the server is."""
-
-    host: str
-    """Its name or address."""
-    port: int = Field(default=5672, ge=1, le=65_535)
-    """Of AMQP; 5671 with TLS."""
-    vhost: str = "/"
-    """Its virtual host."""
-    user: str = "guest"
-    """Who asks."""
-    password: str
-    """Name of the secret."""
-    tls: bool = False
-    """Whether it is spoken to over TLS, with the certificates that the system trusts."""
-    timeout_seconds: float = Field(default=10, gt=0, le=120)
-    """Of a connection and of a request."""
-
-
-class RabbitStream(MessageStream):
-    """A queue; it is declared by whoever sends."""
-
-    queue: str
-    """Its name."""
-    page_messages: int = Field(default=500, ge=1, le=30_000)
-    """Messages that are committed together, at most; so many are fetched ahead."""
 
 
 class RabbitReader:
@@ -205,18 +176,3 @@ def _judge(error: BaseException) -> Verdict | None:
     if isinstance(error, (exceptions.AMQPError, OSError)):
         return Verdict.AWAY
     return None
-
-
-TYPES = (
-    ConnectorType(
-        name="rabbitmq",
-        title="Queues of RabbitMQ (AMQP 0-9-1)",
-        kind=Kind.STREAM,
-        maturity=Maturity.CONFIGURED,
-        config=RabbitConfig,
-        open=RabbitReader,
-        stream=RabbitStream,
-        loose=True,
-        live=True,
-    ),
-)

@@ -12,54 +12,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field, field_validator
 
+from platform_assets.connectors.kinds.mongodb.config import MongoConfig, MongoStream
 from platform_assets.connectors.messages.asking import Verdict, asking
-from platform_assets.connectors.messages.model import Message, Options
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
 _RETRY = Retry(attempts=3, seconds=30)
 _REFUSED = (13, 18, 8000)
 """Codes: unauthorized, authentication failed, the same of Atlas."""
-
-
-class MongoConfig(Options):
-    """Where the database is."""
-
-    url: str
-    """Its address, without user and password: `mongodb+srv://shop.example/?tls=true`."""
-    database: str
-    """Its name."""
-    user: str = ""
-    """Who asks."""
-    password: str = ""
-    """Name of the secret."""
-    timeout_seconds: float = Field(default=20, gt=0, le=300)
-    """Of a connection and of a query."""
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        if not value.startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("expected an address that begins with mongodb:// or mongodb+srv://")
-        if "@" in value:
-            raise ValueError("expected an address without user and password")
-        return value
-
-
-class MongoStream(Options):
-    """A collection."""
-
-    collection: str
-    """Its name."""
-    cursor: str = "_id"
-    """A field that grows with each change and that every document has; `_id` finds new ones."""
-    page_messages: int = Field(default=5000, ge=1, le=100_000)
-    """Documents that are committed together, at most."""
 
 
 class MongoReader:
@@ -194,17 +158,3 @@ def _judge(error: BaseException) -> Verdict | None:
     if isinstance(error, errors.ConnectionFailure):
         return Verdict.AWAY
     return Verdict.WRONG if isinstance(error, errors.PyMongoError) else None
-
-
-TYPES = (
-    ConnectorType(
-        name="mongodb",
-        title="Collections of MongoDB",
-        kind=Kind.DOCUMENT,
-        maturity=Maturity.CONFIGURED,
-        config=MongoConfig,
-        open=MongoReader,
-        stream=MongoStream,
-        loose=True,
-    ),
-)

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
+from platform_assets.connectors.kinds.opcua.config import OpcuaConfig, OpcuaStream
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.live import paced
-from platform_assets.connectors.messages.model import Message, Options
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
 _RETRY = Retry(attempts=3, seconds=20)
 _DEEPEST = 6
 _MOST_NODES = 1000
-
-
-class OpcuaConfig(Options):
-    """Where the server is."""
-
-    url: str = Field(pattern=r"^opc\.tcp://[^@]+$")
-    """Its address: `opc.tcp://plant:4840`, without a password."""
-    user: str = ""
-    """Who asks."""
-    password: str = ""
-    """Name of the secret."""
-    security: Literal["none", "sign", "sign_and_encrypt"] = "none"
-    """Of the channel, by Basic256Sha256."""
-    certificate: str = ""
-    """Path of the client's certificate, where the channel is signed."""
-    private_key: str = ""
-    """Path of its key."""
-    timeout_seconds: float = Field(default=10, gt=0, le=120)
-    """Of a connection and of a request."""
-
-
-class OpcuaStream(Options):
-    """Nodes that are sampled together."""
-
-    nodes: Sequence[str] = Field(min_length=1)
-    """Their ids: `ns=2;s=Boiler.Temperature`."""
-    every_milliseconds: int = Field(default=1000, ge=50, le=3_600_000)
-    """Between two samples. What changes and changes back in between is not seen."""
 
 
 class OpcuaReader:
@@ -215,18 +186,3 @@ def _judge(error: BaseException) -> Verdict | None:
     if isinstance(error, (OSError, TimeoutError)) or type(error).__name__ == "CancelledError":
         return Verdict.AWAY
     return None
-
-
-TYPES = (
-    ConnectorType(
-        name="opcua",
-        title="Values of OPC UA servers, sampled",
-        kind=Kind.DEVICE,
-        maturity=Maturity.EMULATOR,
-        config=OpcuaConfig,
-        open=OpcuaReader,
-        stream=OpcuaStream,
-        loose=True,
-        live=True,
-    ),
-)

@@ -10,33 +10,16 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
-from platform_assets.connectors.http.client import HttpClient, HttpConfig
+from platform_assets.connectors.http.client import HttpClient
+from platform_assets.connectors.kinds.google_pubsub.config import PubsubConfig, PubsubStream
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import IDLE_SECONDS
-from platform_assets.connectors.messages.model import Message, MessageStream
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
 _JSON = {"Content-Type": "application/json"}
-
-
-class PubsubConfig(HttpConfig):
-    """The project, and who asks: a service account is ``auth`` of kind ``jwt_bearer``."""
-
-    base_url: str = "https://pubsub.googleapis.com/v1"
-    project: str = Field(pattern=r"^[a-z0-9:.-]+$", description="Its id.")
-
-
-class PubsubStream(MessageStream):
-    """A subscription of kind pull. Its deadline must be longer than a page takes."""
-
-    subscription: str = Field(pattern=r"^[A-Za-z0-9._~+%-]+$")
-    """Its name."""
-    page_messages: int = Field(default=500, ge=1, le=1000)
-    """Messages that are committed together, at most."""
 
 
 class PubsubReader:
@@ -122,17 +105,3 @@ _OWN = {
     "_at": pa.timestamp("us", "UTC"),
     "_headers": pa.string(),
 }
-
-TYPES = (
-    ConnectorType(
-        name="google_pubsub",
-        title="Subscriptions of Google Pub/Sub",
-        kind=Kind.STREAM,
-        maturity=Maturity.CONFIGURED,
-        config=PubsubConfig,
-        open=PubsubReader,
-        stream=PubsubStream,
-        loose=True,
-        live=True,
-    ),
-)

@@ -14,15 +14,15 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
-from pydantic import Field
 
+from platform_assets.connectors.kinds.nats.config import NatsConfig, NatsStream
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import IDLE_SECONDS, batches
-from platform_assets.connectors.messages.model import Message, MessageStream, Options
+from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
@@ -32,7 +32,6 @@ from platform_assets.connectors.seam.reader import (
     SourceAwayError,
     Stream,
 )
-from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
 
@@ -41,36 +40,6 @@ _IDLE_CONSUMER_SECONDS = 600.0
 """After which the server forgets a consumer that asks for nothing."""
 
 T = TypeVar("T")
-
-
-class NatsConfig(Options):
-    """Where the servers are."""
-
-    servers: str
-    """Addresses, as `nats://host:4222,nats://host:4222`, without a password."""
-    user: str = ""
-    """Of the account; with `password`."""
-    password: str = ""
-    """Name of the secret."""
-    token: str = ""
-    """Name of the secret, where the servers take a token."""
-    credentials_file: str = ""
-    """Path of a credentials file (JWT and seed), where the servers take one."""
-    timeout_seconds: float = Field(default=10, gt=0, le=120)
-    """Of a connection and of a request."""
-
-
-class NatsStream(MessageStream):
-    """A stream of JetStream."""
-
-    name: str
-    """Its name."""
-    subject: str = ""
-    """Only messages of this subject; may have wildcards."""
-    durable: str = ""
-    """Name of a consumer on the server that keeps the place, instead of the cursor."""
-    lost: Literal["refuse", "skip"] = "refuse"
-    """Where messages were deleted before they were read: say so and stop, or go on."""
 
 
 class NatsReader:
@@ -292,18 +261,3 @@ def _judge(error: BaseException) -> Verdict | None:
     if isinstance(error, (errors.Error, OSError, TimeoutError)):
         return Verdict.AWAY
     return None
-
-
-TYPES = (
-    ConnectorType(
-        name="nats",
-        title="Streams of NATS JetStream",
-        kind=Kind.STREAM,
-        maturity=Maturity.REAL,
-        config=NatsConfig,
-        open=NatsReader,
-        stream=NatsStream,
-        loose=True,
-        live=True,
-    ),
-)
