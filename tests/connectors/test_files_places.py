@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gzip
 import http.server
+import os
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from platform_assets.connectors.http.address import InternalAddressError
+from platform_assets.connectors.kinds.files import places, text
 from platform_assets.connectors.kinds.files.options import FileStream
+from platform_assets.connectors.kinds.files.places import FileChangedError
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
+    Page,
     SourceAwayError,
     SourceRefusedError,
 )
@@ -64,15 +70,17 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
         aws_access_key_id="testing", aws_secret_access_key="testing",
     )  # fmt: skip
     client.create_bucket(Bucket="landing")
+    # What one test put there is there for the next: the emulator has one memory.
+    folder = f"till-{uuid.uuid4().hex[:8]}"
 
     class Bucket(Peer):
         def put(self, name: str, content: bytes) -> None:
-            client.put_object(Bucket="landing", Key=f"till/{name}", Body=content)
+            client.put_object(Bucket="landing", Key=f"{folder}/{name}", Body=content)
 
     yield Bucket(
         "s3",
         {
-            "bucket": "landing", "folder": "till", "endpoint": f"http://{host}:{port}",
+            "bucket": "landing", "folder": folder, "endpoint": f"http://{host}:{port}",
             "access_key": "BUCKET_KEY", "secret_key": "BUCKET_SECRET", "timeout_seconds": 5,
         },
     )  # fmt: skip
@@ -144,7 +152,29 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
     (root / "till").mkdir(parents=True)
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def send_header(self, keyword: str, value: str) -> None:
+            if keyword == "Last-Modified" and site.silent:
+                return
+            if keyword == "Content-Length" and site.chunked and "error" not in vars(self):
+                if self.command == "GET":
+                    super().send_header("Transfer-Encoding", "chunked")
+                return
+            super().send_header(keyword, value)
+
+        def copyfile(self, source: Any, outputfile: Any) -> None:
+            data = source.read()
+            outputfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if site.chunked else data)
+            if site.then is not None:
+                site.then()
+
+        def send_error(self, *given: Any, **more: Any) -> None:
+            self.error = True
+            super().send_error(*given, **more)
+
         def send_head(self) -> Any:
+            vars(self).pop("error", None)
             if self.headers.get("Authorization") != "Bearer right":
                 self.send_error(401)
                 return None
@@ -152,6 +182,8 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
                 # Loopback as well, and not allowed.
                 self.send_response(302)
                 self.send_header("Location", f"http://127.0.0.2:{server.server_address[1]}/a.csv")
+                self.error = True
+                self.send_header("Content-Length", "0")
                 self.end_headers()
                 return None
             return super().send_head()
@@ -163,13 +195,17 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     class Site(Peer):
+        chunked = silent = False
+        then: Callable[[], None] | None = None
+
         def put(self, name: str, content: bytes) -> None:
             path = root / "till" / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
 
     url = f"http://127.0.0.1:{server.server_address[1]}/till"
-    yield Site("http_files", {"url": url, "token": "WEB_TOKEN", "timeout_seconds": 5})
+    site = Site("http_files", {"url": url, "token": "WEB_TOKEN", "timeout_seconds": 5})
+    yield site
     server.shutdown()
     server.server_close()
     get_settings.cache_clear()
@@ -219,6 +255,82 @@ def test_files_of_a_place_come_once(
     peer.put("c.csv", b"id,city\n250,Ulm\n251,Ulm\n")
     (page,) = peer.reader(tmp_path).read("rows", rest[-1].cursor)
     assert page.rows["id"].to_pylist() == ["250", "251"]
+
+
+def rows_of(pages: list[Page]) -> list[str]:
+    return [str(one) for page in pages for one in page.rows["id"].to_pylist()]
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["dated", "silent"])
+def test_a_file_of_unknown_length_is_read_and_its_change_is_seen(
+    silent: bool, web: Any, tmp_path: Path
+) -> None:
+    web.chunked, web.silent = True, silent
+    web.put("a.csv", b"id\n1\n2\n")
+    pages = list(web.reader(tmp_path, files=["a.csv"]).read("rows", None))
+    assert rows_of(pages) == ["1", "2"]
+    cursor = pages[-1].cursor
+    assert list(web.reader(tmp_path, files=["a.csv"]).read("rows", cursor)) == []
+    web.put("a.csv", b"id\n3\n4\n")
+    os.utime(tmp_path / "web" / "till" / "a.csv", (1e9, 1e9))
+    pages = list(web.reader(tmp_path, files=["a.csv"]).read("rows", cursor))
+    assert rows_of(pages) == ["3", "4"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_file_is_asked_for_once_however_it_is_packed(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer: Peer = request.getfixturevalue(place)
+    peer.put("a.csv", gzip.compress(b"id\n" + b"1\n" * 500))
+    reader = peer.reader(tmp_path)
+    filesystem, opened = reader._place._filesystem(), []
+    inner = filesystem.open
+
+    def counted(path: str, *given: Any, **more: Any) -> Any:
+        opened.append(path)
+        return inner(path, *given, **more)
+
+    monkeypatch.setattr(filesystem, "open", counted)
+    assert len(rows_of(list(reader.read("rows", None)))) == 500
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("place", ["s3", "sftp"])
+def test_a_file_that_changes_while_it_is_read_is_never_mixed(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer: Peer = request.getfixturevalue(place)
+    monkeypatch.setattr(places, "_COPIED_BYTES", 0)
+    monkeypatch.setattr(text, "CHUNK", 1000)
+    old, new = [f"old-{n}" for n in range(500)], [f"newer-{n}" for n in range(500)]
+    peer.put("a.csv", "\n".join(["id", *old, ""]).encode())
+    peer.put("b.csv", b"id\nother\n")
+    pages: list[Page] = []
+
+    def read() -> None:
+        for page in peer.reader(tmp_path).read("rows", None):
+            pages.append(page)
+            if len(pages) == 1:
+                peer.put("a.csv", "\n".join(["id", *new, ""]).encode())
+
+    with pytest.raises(FileChangedError, match=r"a\.csv changed while being read"):
+        read()
+    got = rows_of(pages)
+    assert got[-1] == "other", "the others are read all the same"
+    assert 0 < len(got) - 1 < len(old)
+    assert got[:-1] == old[: len(got) - 1]
+    again = rows_of(list(peer.reader(tmp_path).read("rows", pages[-1].cursor)))
+    assert again == new
+
+
+def test_a_file_that_changes_while_it_is_fetched_is_read_later(web: Any, tmp_path: Path) -> None:
+    web.put("a.csv", b"id\n1\n")
+    web.then = lambda: web.put("a.csv", b"id\n1\n2\n")
+    with pytest.raises(FileChangedError):
+        list(web.reader(tmp_path, files=["a.csv"]).read("rows", None))
+    web.then = None
+    assert rows_of(list(web.reader(tmp_path, files=["a.csv"]).read("rows", None))) == ["1", "2"]
 
 
 @pytest.mark.parametrize("place", ["sftp", "web"])

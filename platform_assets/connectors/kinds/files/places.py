@@ -5,11 +5,13 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import io
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
@@ -22,12 +24,18 @@ from platform_assets.connectors.seam.reader import (
 from platform_assets.core.retry import Retry
 
 _RETRY = Retry(attempts=4, seconds=30)
+_PIECE = 1024 * 1024
+_COPIED_BYTES = 256 * 1024 * 1024
 _REFUSED = (
     "ACCESS_DENIED", "AccessDenied", "403", "401", "SIGNATURE_DOES_NOT_MATCH", "INVALID_ACCESS_KEY",
     "Permission denied", "AuthenticationFailed", "Unauthorized", "Forbidden", "UNAUTHENTICATED",
     "not trusted",
 )  # fmt: skip
 """What stores answer to a credential that they do not take."""
+
+
+class FileChangedError(SourceAwayError):
+    """A file changed while it was read: it is left out this time, and read from its beginning."""
 
 
 class Place:
@@ -37,10 +45,14 @@ class Place:
         shown: for people; without credentials.
         connect: makes the filesystem, at the first call.
         folder: in it.
-        exact: whether content is worth a digest: it can be read fast.
+        exact: whether content is worth a digest: it can be read fast, and often.
         names: of the files, where no listing is asked for.
         root: what must be there although the folder may be missing: a bucket.
-        copied: files are copied here before they are read: the place cannot seek in them.
+        copied: files of any size are copied here before they are read: the place cannot seek in
+            them.
+
+    What is not exact is copied up to :data:`_COPIED_BYTES`: it is asked for once, however often
+    its format goes through it.
     """
 
     def __init__(
@@ -55,7 +67,7 @@ class Place:
         copied: bool = False,
     ) -> None:
         self._root, self._copied = root, copied
-        self.shown, self._connect, self._exact, self._names = shown, connect, exact, names
+        self.shown, self._connect, self.exact, self._names = shown, connect, exact, names
         self.folder = folder.rstrip("/") or ("/" if folder.startswith("/") else "")
         self._made: Any = None
 
@@ -71,47 +83,73 @@ class Place:
             listed = _RETRY.on(_may_pass)(self._listed, deep="/" in pattern)
             found = [one for one in listed if _matches(one.name, pattern)]
             # A web server's listing says nothing of a file; one that changes must be seen to.
-            found = [self._asked(one) if one.size is None else one for one in found]
+            if not self._names:
+                found = [self._asked(one) if one.size is None else one for one in found]
         return sorted(found, key=lambda one: one.name)
 
-    def opener(self, one: Found) -> Callable[[], IO[bytes]]:
-        """Opens a file for reading, as often as it is called."""
-        copies: list[Any] = []
+    @contextmanager
+    def opened(self, one: Found) -> Iterator[Opened]:
+        """A file for reading, in the state in which it was listed.
 
-        def copied() -> IO[bytes]:
-            if not copies:
-                # Gone with the last reference to it.
-                made = tempfile.NamedTemporaryFile(prefix="weir-")  # noqa: SIM115
-                with self.asking(), self._filesystem().open(one.path, "rb", block_size=0) as stream:
-                    while piece := stream.read(1024 * 1024):
-                        made.write(piece)
-                made.flush()
-                copies.append(made)
-            return open(copies[0].name, "rb")
+        Raises:
+            FileChangedError: it is no longer that file.
+            ConnectorError: as :meth:`files`.
+        """
+        copied = self._copied or (not self.exact and (one.size or 0) <= _COPIED_BYTES)
+        with self._copy(one) if copied else self._held(one) as opened:
+            yield opened
 
-        def opened() -> IO[bytes]:
+    def require_unchanged(self, one: Found) -> None:
+        """Ask for the file again.
+
+        Raises:
+            FileChangedError: size, moment or ETag are others, or it is gone.
+        """
+        filesystem = self._filesystem()
+        filesystem.invalidate_cache()
+        try:
             with self.asking():
-                stream = _RETRY.on(_may_pass)(self._filesystem().open, one.path, "rb")
-            return cast("IO[bytes]", _Told(stream, self))
+                now = self._asked(one)
+        except ConnectorError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise FileChangedError(f"{self.shown}: {one.name} is gone") from error
+            raise
+        if not one.may_be(now):
+            raise FileChangedError(f"{self.shown}: {one.name} changed while it was read")
 
-        return copied if self._copied else opened
+    @contextmanager
+    def _copy(self, one: Found) -> Iterator[Opened]:
+        """Fetched once; what reads it jumps about in the copy."""
+        # Where no listing knows the size, the place cannot seek in it either.
+        whole = {"block_size": 0} if self._copied else {}
+        with tempfile.NamedTemporaryFile(prefix="weir-") as made:
 
-    def size(self, one: Found) -> int:
-        """Bytes as stored, also where the listing does not say."""
-        if one.size is not None:
-            return one.size
+            def fetch() -> None:
+                made.seek(0)
+                made.truncate()
+                with self._filesystem().open(one.path, "rb", **whole) as stream:
+                    shutil.copyfileobj(stream, made, _PIECE)
+                made.flush()
+
+            with self.asking():
+                _RETRY.on(_may_pass)(fetch)
+            size = made.tell()
+            self.require_unchanged(one)
+            if one.size not in (None, size):
+                raise FileChangedError(f"{self.shown}: {one.name} changed while it was read")
+            yield Opened(size, lambda: open(made.name, "rb"), lambda: None)  # noqa: SIM115
+
+    @contextmanager
+    def _held(self, one: Found) -> Iterator[Opened]:
+        """Opened once, and asked about as often as something was read."""
         with self.asking():
-            return int(_RETRY.on(_may_pass)(self._filesystem().info, one.path).get("size") or 0)
-
-    def digest(self, one: Found) -> str:
-        """Of a file's content; empty where reading it twice would cost too much."""
-        if not self._exact:
-            return ""
-        with self.opener(one)() as stream:
-            made = hashlib.blake2b(digest_size=16)
-            while piece := stream.read(1024 * 1024):
-                made.update(piece)
-        return made.hexdigest()
+            stream = _RETRY.on(_may_pass)(self._filesystem().open, one.path, "rb")
+        with closing(stream):
+            yield Opened(
+                one.size or 0,
+                lambda: cast("IO[bytes]", _View(stream, self)),
+                lambda: self.require_unchanged(one),
+            )
 
     def close(self) -> None:
         """Give connections back."""
@@ -173,11 +211,35 @@ class Place:
         ]
 
 
-class _Told(io.RawIOBase):
-    """A stream of a place: its own errors are told apart from those of what it holds."""
+@dataclass(frozen=True)
+class Opened:
+    """A file under way: one state of it.
 
-    def __init__(self, stream: IO[bytes], place: Place) -> None:
-        self._stream, self._place = stream, place
+    Attributes:
+        size: bytes as stored.
+        raw: a stream of it from its beginning; one is read at a time.
+        require_unchanged: asks whether what was read until now is of that one state; raises
+            :class:`FileChangedError` where it is not.
+    """
+
+    size: int
+    raw: Callable[[], IO[bytes]]
+    require_unchanged: Callable[[], None]
+
+    def digest(self) -> str:
+        """Of its content."""
+        made = hashlib.blake2b(digest_size=16)
+        with self.raw() as stream:
+            while piece := stream.read(_PIECE):
+                made.update(piece)
+        return made.hexdigest()
+
+
+class _View(io.RawIOBase):
+    """A stream over one that stays open; a place's own errors are told apart from the content's."""
+
+    def __init__(self, stream: Any, place: Place) -> None:
+        self._stream, self._place, self._at = stream, place, 0
 
     def readable(self) -> bool:
         return True
@@ -187,7 +249,11 @@ class _Told(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         with self._place.asking():
-            return self._stream.read(size)
+            if self._stream.tell() != self._at:
+                self._stream.seek(self._at)
+            data = bytes(self._stream.read(size))
+        self._at += len(data)
+        return data
 
     def readinto(self, buffer: Any) -> int:
         data = self.read(len(buffer))
@@ -196,15 +262,15 @@ class _Told(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = 0) -> int:
         with self._place.asking():
-            return self._stream.seek(offset, whence)
+            if whence == io.SEEK_END:
+                self._stream.seek(offset, whence)
+                self._at = self._stream.tell()
+            else:
+                self._at = offset + (self._at if whence == io.SEEK_CUR else 0)
+        return self._at
 
     def tell(self) -> int:
-        return self._stream.tell()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._stream.close()
-        super().close()
+        return self._at
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -222,8 +288,13 @@ def _version(info: dict[str, Any]) -> str:
 
 
 def _moment(info: dict[str, Any]) -> float | None:
-    found = next((info[name] for name in ("mtime", "modified", "LastModified") if info.get(name)),
-                 None)  # fmt: skip
+    names = ("mtime", "modified", "LastModified", "Last-Modified")
+    found = next((info[name] for name in names if info.get(name)), None)
+    if isinstance(found, str):
+        try:
+            found = parsedate_to_datetime(found)
+        except ValueError:
+            return None
     if isinstance(found, datetime):
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     return float(found) if isinstance(found, (int, float)) else None

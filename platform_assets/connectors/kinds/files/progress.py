@@ -31,6 +31,8 @@ class Found:
         size: bytes as stored; None: the place does not say.
         modified: seconds since 1970; None: the place does not say.
         version: what else tells two states of it apart (an ETag).
+
+    Where none of the three is known, only the content tells.
     """
 
     name: str
@@ -38,6 +40,25 @@ class Found:
     size: int | None
     modified: float | None
     version: str = ""
+
+    @property
+    def told(self) -> bool:
+        """Whether its place says anything by which two states can be told apart."""
+        return self.size is not None or self.modified is not None or bool(self.version)
+
+    def may_be(self, other: Found) -> bool:
+        """Whether the other may be the same state: nothing that both say differs."""
+        if None not in (self.size, other.size) and self.size != other.size:
+            return False
+        if self.version and other.version and self.version != other.version:
+            return False
+        if self.modified is None or other.modified is None:
+            return True
+        # A listing may be finer than an answer about one file.
+        whole = self.modified.is_integer() or other.modified.is_integer()
+        one, two = (int(self.modified), int(other.modified)) if whole else (
+            self.modified, other.modified)  # fmt: skip
+        return one == two
 
     @property
     def tag(self) -> str:
@@ -82,7 +103,11 @@ class Progress:
         if self._append_only and one.name <= self._mark and one.name not in self._done:
             return True
         known = self._done.get(one.name)
-        return known is not None and known[0] == one.tag
+        return one.told and known is not None and known[0] == one.tag
+
+    def kept(self, one: Found, digest: str) -> bool:
+        """Whether this is done already, with this content and under this name."""
+        return bool(digest) and self._done.get(one.name) == [one.tag, digest]
 
     def has(self, digest: str) -> bool:
         """Whether a file of this content is done, under whatever name."""

@@ -13,7 +13,7 @@ from platform_assets.connectors.kinds.files.chunk import Chunk, FileRefusedError
 from platform_assets.connectors.kinds.files.formats import format_of, reader_of
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.packed import Content, PackedError, contents
-from platform_assets.connectors.kinds.files.places import Place
+from platform_assets.connectors.kinds.files.places import FileChangedError, Opened, Place
 from platform_assets.connectors.kinds.files.progress import Found, Now, Progress
 from platform_assets.connectors.kinds.files.sniff import described
 from platform_assets.connectors.seam.reader import (
@@ -54,16 +54,8 @@ class FilesReader:
             files = self._place.files(options.names)
             if not files:
                 continue
-            content = self._contents(files[0], options)[0]
-            try:
-                chunk = next(reader_of(content, options)(content, options, Spot()), None)
-                schema = chunk.rows.schema if chunk is not None else pa.schema([])
-            except (FileRefusedError, PackedError) as error:
-                schema, told = pa.schema([]), str(error)
-            else:
-                told = ""
-            if format_of(content.name, options) == "csv":
-                told = " ".join(one for one in (told, described(content.head(), options)) if one)
+            with self._place.opened(files[0]) as file:
+                schema, told = _described(_contents(files[0].name, file, options)[0], options)
             found.append(Stream(name, schema, description=told))
         return found
 
@@ -72,6 +64,7 @@ class FilesReader:
         options = self._streams[stream]
         progress = Progress(self._source, cursor, append_only=options.append_only)
         listed = self._place.files(options.names)
+        changed: list[str] = []
         for one in listed:
             if self._stop.is_set():
                 return
@@ -80,32 +73,50 @@ class FilesReader:
             age = time.time() - one.modified if one.modified is not None else None
             if age is not None and age < options.settled_seconds:
                 continue
-            yield from self._file(one, options, progress, listed)
+            try:
+                with self._place.opened(one) as file:
+                    yield from self._file(one, file, options, progress, listed)
+            except FileChangedError:
+                changed.append(one.name)
+        if changed:
+            raise FileChangedError(
+                f"{self._place.shown}: {', '.join(changed[:5])} changed while being read",
+                "read again from the beginning at the next read; write a file under another name "
+                "and rename it when it is whole, or raise `settled_seconds`",
+            )
 
     def close(self) -> None:
         """See :class:`~....seam.reader.Reader`."""
         self._place.close()
 
     def _file(
-        self, one: Found, options: FileStream, progress: Progress, listed: list[Found]
+        self,
+        one: Found,
+        file: Opened,
+        options: FileStream,
+        progress: Progress,
+        listed: list[Found],
     ) -> Iterator[Page]:
         """A file's pages; the last one says that it is done."""
         now = progress.now
         if now is None or (now.name, now.tag) != (one.name, one.tag):
-            now = Now(one.name, one.tag, self._place.digest(one))
+            now = Now(one.name, one.tag, file.digest() if self._place.exact or not one.told else "")
+            if progress.kept(one, now.digest):
+                return
             if progress.has(now.digest):
                 yield Page(_EMPTY, progress.finish(one, now.digest, listed))
                 return
         last: Page | None = None
         refused: tuple[Refused, ...] = ()
         try:
-            for page in self._pages(one, now, options, progress):
+            for page in self._pages(one, file, now, options, progress):
                 if last is not None:
                     yield last
                 last = page
         except (FileRefusedError, PackedError) as error:
             told = f"{error.message} ({error.hint})" if error.hint else error.message
             refused = (Refused(one.name, b"", f"the file is refused: {told}"),)
+        file.require_unchanged()
         done = progress.finish(one, now.digest, listed)
         if last is None:
             yield Page(_EMPTY, done, refused=refused)
@@ -113,17 +124,19 @@ class FilesReader:
             yield Page(last.rows, done, last.places, (*last.refused, *refused), lag=last.lag)
 
     def _pages(
-        self, one: Found, now: Now, options: FileStream, progress: Progress
+        self, one: Found, file: Opened, now: Now, options: FileStream, progress: Progress
     ) -> Iterator[Page]:
         lag = time.time() - one.modified if one.modified is not None else None
         fresh = (now.member, now.spot, now.skip) == (0, Spot(), 0)
-        for number, content in enumerate(self._contents(one, options)):
+        for number, content in enumerate(_contents(one.name, file, options)):
             if number < now.member:
                 continue
             spot, skip = (now.spot, now.skip) if number == now.member else (Spot(), 0)
             if fresh or number > now.member:
                 content.prove()
             for chunk in reader_of(content, options)(content, options, spot):
+                # What a page is made of is of one state of the file, or it is not given.
+                file.require_unchanged()
                 rows = self._completed(chunk, content, options)
                 for start in range(skip, max(rows.num_rows, skip + 1), options.page_rows):
                     part = rows.slice(start, options.page_rows)
@@ -138,20 +151,6 @@ class FilesReader:
                     places = _Places(content.name, chunk, start, part.num_rows)
                     yield Page(part, progress.at(at), places, refused, lag=lag)
                 spot, skip = chunk.after, 0
-
-    def _contents(self, one: Found, options: FileStream) -> list[Content]:
-        size = self._place.size(one)
-        if not size:
-            raise FileRefusedError(f"{one.name}: the file is empty")
-        return contents(
-            one.name,
-            size,
-            self._place.opener(one),
-            options.packing,
-            options.member,
-            int(options.largest_gigabytes * 1e9),
-            whole=format_of(one.name, options) == "excel",
-        )
 
     def _completed(self, chunk: Chunk, content: Content, options: FileStream) -> pa.Table:
         """The chunk's rows with the name of the file and their numbers in it."""
@@ -168,6 +167,35 @@ class FilesReader:
             raise FileRefusedError(f"{content.name}: a column has the reserved name {twice.pop()}")
         name = pa.repeat(pa.scalar(content.name), rows.num_rows)
         return rows.append_column(FILE, name).append_column(ROW, pa.array(chunk.numbers))
+
+
+def _contents(name: str, file: Opened, options: FileStream) -> list[Content]:
+    if not file.size:
+        raise FileRefusedError(f"{name}: the file is empty")
+    return contents(
+        name,
+        file.size,
+        file.raw,
+        options.packing,
+        options.member,
+        int(options.largest_gigabytes * 1e9),
+        whole=format_of(name, options) == "excel",
+    )
+
+
+def _described(content: Content, options: FileStream) -> tuple[pa.Schema, str]:
+    """What a file's rows have, and what is to be said of it."""
+    told: list[str] = []
+    schema = pa.schema([])
+    try:
+        chunk = next(reader_of(content, options)(content, options, Spot()), None)
+        if chunk is not None:
+            schema = chunk.rows.schema
+    except (FileRefusedError, PackedError) as error:
+        told.append(str(error))
+    if format_of(content.name, options) == "csv":
+        told.append(described(content.head(), options))
+    return schema, " ".join(filter(None, told))
 
 
 class _Places(Sequence[str]):
