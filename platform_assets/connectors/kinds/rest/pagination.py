@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from platform_assets.connectors.http.incremental import Place
 from platform_assets.connectors.http.paths import at
@@ -79,7 +79,27 @@ class _Sized(_Pagination):
     size_param: str = Field(default="", description="Parameter that asks for the size.")
     more: str = Field(default="", description="Path of a flag: whether more pages follow.")
     end: str = Field(default="", description="Or: path of a flag: whether this is the last page.")
-    total: str = Field(default="", description="Path of the number of records or pages in all.")
+
+    @model_validator(mode="after")
+    def _each_counts(self) -> _Sized:
+        """What would do nothing is refused."""
+        if self.more and self.end:
+            raise ValueError("expected either `more` or `end`")
+        if self.size_param and self.size is None:
+            raise ValueError("expected `size` beside `size_param`")
+        if self.size is not None and not self.size_param and not self._knows_size:
+            raise ValueError("expected `size_param` beside `size`")
+        return self
+
+    @property
+    def _ends_short(self) -> bool:
+        """Whether a page of fewer records than ``size`` is the last."""
+        return False
+
+    @property
+    def _knows_size(self) -> bool:
+        """Whether ``size`` counts although the API is not asked for it."""
+        return self._ends_short
 
     def _size(self) -> dict[str, Any]:
         return {self.size_param: self.size} if self.size_param and self.size else {}
@@ -92,12 +112,18 @@ class _Sized(_Pagination):
     def _ends(self, got: Got) -> bool:
         if not got.records or self._says_end(got):
             return True
-        if self.more or self.end:
-            return False
-        return self.size is not None and len(got.records) < self.size and not self.total
+        return self._ends_short and self.size is not None and len(got.records) < self.size
 
 
-class PageNumber(_Sized):
+class _Counted(_Sized):
+    total: str = Field(default="", description="Path of the number of records or pages in all.")
+
+    @property
+    def _ends_short(self) -> bool:
+        return not (self.total or self.more or self.end)
+
+
+class PageNumber(_Counted):
     """Pages by number; ends with an empty or short page, or where the answer says so."""
 
     kind: Literal["page"]
@@ -123,12 +149,16 @@ class PageNumber(_Sized):
         return [{"page": place["page"] + step} for step in range(1, count + 1)]
 
 
-class Offset(_Sized):
+class Offset(_Counted):
     """Pages by the number of records before them."""
 
     kind: Literal["offset"]
     param: str = "offset"
     first: int = 0
+
+    @property
+    def _knows_size(self) -> bool:
+        return True  # pages ahead are named by it
 
     def asked(self, place: Place | None) -> Asked:
         """See the base."""
@@ -159,6 +189,17 @@ class BodyCursor(_Sized):
     path: str = Field(default="", description="Of the token in the answer.")
     record: str = Field(default="", description="Or: of the last record's field that is the token.")
     header: str = Field(default="", description="Or: the header that holds it.")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> BodyCursor:
+        if len([one for one in (self.path, self.record, self.header) if one]) > 1:
+            raise ValueError("expected one of `path`, `record` and `header`")
+        return self
+
+    @property
+    def _ends_short(self) -> bool:
+        # A token that the answer gives itself says more than the length of its page.
+        return bool(self.record) and not (self.more or self.end)
 
     def asked(self, place: Place | None) -> Asked:
         """See the base."""
@@ -207,6 +248,8 @@ class HeaderLink(_Linked):
 
     def following(self, got: Got, place: Place | None) -> Place | None:  # noqa: ARG002
         """See the base."""
+        if self._says_end(got):
+            return None
         for url, parameters in _LINK.findall(got.headers.get("link", "")):
             found = _REL.search(parameters)
             if 'results="false"' in parameters:
