@@ -33,7 +33,7 @@ help: ## List the targets
 		| awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 debian-run debian-test: debian-%:
-	@.ci/debian.sh $*
+	@.ci/debian.sh $* $(if $(findstring --sources,$(ARGS)),sources)
 
 env: $(STAMP) ## Create .venv from requirements-dev.lock (instant when nothing changed)
 

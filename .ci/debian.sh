@@ -2,8 +2,9 @@
 # Installs what Debian lacks of debian.txt, as root or with a sudo that asks no password; otherwise
 # prints the one command. Goes on either way: what is missing limits Weir (no PDF, no Spark).
 #
-#   .ci/debian.sh run    what `make run` needs
-#   .ci/debian.sh test   what the tests need as well
+#   .ci/debian.sh run           what `make run` needs
+#   .ci/debian.sh run sources   what it needs with --sources
+#   .ci/debian.sh test          what the tests need as well
 set -euo pipefail
 for_whom=${1:-test}
 list=${WEIR_DEBIAN_LIST:-$(dirname "$0")/debian.txt}
@@ -11,7 +12,7 @@ list=${WEIR_DEBIAN_LIST:-$(dirname "$0")/debian.txt}
 missing=()
 while read -r whom line; do
   [[ -z $whom || $whom == '#'* ]] && continue
-  [[ $whom == test && $for_whom != test ]] && continue
+  [[ $for_whom == test || " $* " == *" $whom "* ]] || continue
   # Without pipefail: a `grep -q` that has seen enough ends the command before it.
   (set +o pipefail; eval "${line#* : }") </dev/null >/dev/null 2>&1 || missing+=("${line%% : *}")
 done <"$list"

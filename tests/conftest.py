@@ -79,6 +79,7 @@ TOGETHER = {
     "test_cdc_postgresql.py": "Connect",
     "test_cdc_mariadb.py": "Connect",
     "test_docs_database_changes.py": "Connect",
+    "test_outside_changes.py": "Connect",
 }
 """Files that one worker runs: two of Dagster's daemons starve each other on two cores, a second
 Spark session or Trino costs half a minute, and a second Kafka Connect half a gigabyte."""

@@ -25,6 +25,9 @@ COMMAND_MODULES = (
     "platform_assets.cli.models",
 )
 
+_BEGIN_ANEW = ("run", "up")
+"""Commands that start servers, with the environment that they are given themselves."""
+
 _HELP = """A lakehouse that Dagster runs: live events in, governed tables out.
 
 Examples:
@@ -63,8 +66,14 @@ def build() -> typer.Typer:
     return app
 
 
-def _root() -> None:
-    """Nothing before a command."""
+def _root(context: typer.Context) -> None:
+    """Before a command: the sources that a ``weir run --sources`` in another shell connected."""
+    if context.invoked_subcommand in _BEGIN_ANEW:
+        return
+    from platform_assets.core.settings import get_settings
+    from platform_assets.local import shared
+
+    shared.join(get_settings())
 
 
 _root.__doc__ = _HELP

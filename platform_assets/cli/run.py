@@ -73,7 +73,8 @@ def run(
     sources: Annotated[
         str,
         typer.Option(
-            help="Also connect live sources of these kinds to made-up systems: all, or e.g. sql."
+            help="Also connect live sources of these kinds to made-up systems: all, or some of "
+            "cdc, files, graphql, mqtt, odata, rest, sql, webhook, with commas."
         ),
     ] = "",
     as_json: Annotated[
@@ -87,6 +88,7 @@ def run(
     under WEIR_HOME and is kept: the next run reuses it. With --once the lake is stored in a
     folder of its own there and is made from scratch each time.
     """
+    from platform_assets.cli import run_sources
     from platform_assets.cli.preflight import preflight
     from platform_assets.core.settings import get_settings
     from platform_assets.local import supervise
@@ -98,7 +100,7 @@ def run(
         _fresh(home)
         os.environ["WEIR_HOME"] = str(home)
         get_settings.cache_clear()
-    extra = _connected(sources)
+    extra = run_sources.connect(sources, lambda line: console.print(line, soft_wrap=True))
     settings = get_settings()
     preflight(settings, lambda line: console.print(line, soft_wrap=True))
     stopping = threading.Event()
@@ -112,10 +114,13 @@ def run(
                 seed=seed,
                 weeks=weeks,
                 extra=extra,
+                once=once,
             )
             if not once:
                 held.close()
             _show(settings, console, figures, staying=not once)
+            if sources:
+                run_sources.show(settings, console)
             if not once:
                 _stay(settings, console, stopping, seed=seed, rate=rate)
         except KeyboardInterrupt:
@@ -133,25 +138,6 @@ def run(
         TOPICS.show(_rows(figures), as_csv=True)
 
 
-def _connected(sources: str) -> tuple[str, ...]:
-    """Write the source folders of ``--sources``; the servers that they need beside the others.
-
-    Settings change with it: they are to be read again.
-
-    Raises:
-        WeirError: a kind is unknown.
-    """
-    if not sources:
-        return ()
-    from platform_assets.connectors.simulate.outside.connected import kinds_of, write_sources
-    from platform_assets.core.settings import get_settings
-    from platform_assets.local import outside
-
-    os.environ.update(write_sources(get_settings(), kinds_of(sources)))
-    get_settings.cache_clear()
-    return (outside.NAME,)
-
-
 def _materialise_everything(
     settings: Settings,
     console: Console,
@@ -161,9 +147,11 @@ def _materialise_everything(
     seed: int,
     weeks: float,
     extra: tuple[str, ...],
+    once: bool,
 ) -> Figures:
     """Servers, history, stream, gold, report; ``held`` lets go what would wait for all of them."""
     from platform_assets.cli import tour
+    from platform_assets.cli.run_sources import await_rows
     from platform_assets.cli.servers import Progress
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.connectors.simulate.history import simulate_history
@@ -210,6 +198,9 @@ def _materialise_everything(
         _make(settings, figures, say, "gold", FULL_GOLD_JOB)
     with figures.stage("report", say):
         figures.report = _report(settings, figures, say)
+    if extra:
+        with figures.stage("sources", say):
+            await_rows(settings, None if once else say)
     with figures.stage("measure", say):
         tour.measure(settings, figures)
     return figures

@@ -12,7 +12,7 @@ import psutil
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import EngineName, Profile, Settings
-from platform_assets.local import connect, disk, fetch, processes, supervise
+from platform_assets.local import connect, disk, fetch, mosquitto, processes, supervise
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.java import java, java_major, package_folder, spark_java_home
 from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
@@ -52,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_python(), *_disk(settings)]
     if settings.profile is Profile.LOCAL:
         findings += [_java(), _memory(settings), *_bundles(settings), *_ports(settings)]
+        findings.append(_mosquitto())
     findings += [_spark(spark), _chromium(), _driver(), _fonts()]
     return sorted(findings, key=lambda finding: not finding.needed)
 
@@ -139,6 +140,17 @@ def _fonts() -> Finding:
     )
 
 
+def _mosquitto() -> Finding:
+    found = mosquitto.program()
+    return Finding(
+        "Mosquitto for `weir run --sources mqtt`",
+        found is not None,
+        found or "none; `--sources all` leaves mqtt out",
+        mosquitto.INSTALL,
+        needed=False,
+    )
+
+
 def _disk(settings: Settings) -> list[Finding]:
     free = disk.free_bytes(settings.home)
     need = HOME_BYTES
@@ -197,5 +209,5 @@ def _ports(settings: Settings) -> list[Finding]:
             processes.require_ports(server)
         except WeirError as error:
             return [Finding("free ports", False, error.message, "export WEIR_PORT_BASE=18700")]
-    base = settings.port_base
-    return [Finding("free ports", True, f"{base} to {base + 8}")]
+    last = max(port for server in catalogue(settings).values() for port in server.ports)
+    return [Finding("free ports", True, f"{settings.port_base} to {last}")]

@@ -30,6 +30,8 @@ _OPTIONS = {
     "maintenance_work_mem": "64MB",
     "max_wal_size": "512MB",
     "wal_level": "logical",
+    # Of a source of changes that nobody reads any more; without a bound it would fill the disk.
+    "max_slot_wal_keep_size": "2GB",
     "password_encryption": "'scram-sha-256'",
     # Iterations slow down who guesses a weak password. Ours has 192 random bits,
     # on loopback, and every new connection of every server would pay for them.

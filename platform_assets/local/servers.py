@@ -11,6 +11,7 @@ from platform_assets.local import (
     dagster,
     kafka,
     models,
+    mosquitto,
     outside,
     portal,
     postgres,
@@ -23,7 +24,7 @@ from platform_assets.local.model import Server
 DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
 STORES = (postgres.NAME, kafka.NAME, registry.NAME)
 DEFAULT = (*STORES, trino.NAME, *DAGSTER, portal.NAME, models.NAME)
-OPTIONAL = (spark.NAME, connect.NAME, outside.NAME)
+OPTIONAL = (spark.NAME, connect.NAME, mosquitto.NAME, outside.NAME)
 
 
 def catalogue(settings: Settings) -> dict[str, Server]:
@@ -47,6 +48,7 @@ def catalogue(settings: Settings) -> dict[str, Server]:
         models.server(settings),
         spark.server(settings),
         connect.server(settings),
+        mosquitto.server(settings),
         outside.server(settings),
     )
     return {server.name: server for server in every}

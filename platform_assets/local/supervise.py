@@ -17,7 +17,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.locks import file_lock
 from platform_assets.core.preload import preload
 from platform_assets.core.settings import Settings
-from platform_assets.local import disk, fetch, processes, supervisord
+from platform_assets.local import disk, fetch, processes, shared, supervisord
 from platform_assets.local.model import Server, run_dir
 from platform_assets.local.private import close_home
 from platform_assets.local.servers import DEFAULT, catalogue, with_needs
@@ -149,6 +149,7 @@ def _stop_all(settings: Settings, tell: Report) -> int:
         raise LeftBehindError(f"these processes would not end: {names}", "see `ps -fp PID`")
     for path in (run_dir(settings) / "pids").glob("*.json"):
         path.unlink(missing_ok=True)
+    shared.forget(settings)
     return len(members)
 
 

@@ -26,11 +26,14 @@ def contract_files() -> list[Path]:
 
 
 def roots() -> list[Path]:
-    """The folders of source folders: the package's own, then those that were added."""
-    given = (
+    """The folders of source folders: the package's own, then those that were added.
+
+    New sources go into the last one. Where the package's own is named, that is its place.
+    """
+    given = [
         str(Path(one).expanduser()) for one in os.environ.get(VARIABLE, "").split(os.pathsep) if one
-    )
-    __path__.extend(one for one in given if one not in __path__)
+    ]
+    __path__[:] = [*(one for one in __path__ if one not in given), *dict.fromkeys(given)]
     return [Path(root) for root in __path__]
 
 

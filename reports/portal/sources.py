@@ -19,6 +19,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.naming import TopicName
 from platform_assets.core.yaml_lines import YamlError, value_of
 from reports.portal.access import CurrentVisit, Visit
+from reports.portal.addresses import asset_url
 from reports.portal.audit import Action
 from reports.portal.render import page
 from reports.portal.security import same_token
@@ -78,9 +79,13 @@ def list_sources(request: Request, visit: CurrentVisit) -> Response:
 
     _admin(visit)
     visit.record(Action.SOURCE, detail="list")
-    found = summed(all_streams(visit.portal.settings))
-    addable = connector_types().values() if visit.portal.settings.portal_sources else ()
-    return page(request, "sources.html", sources=found, ill=ILL, connectors=list(addable))
+    settings = visit.portal.settings
+    found = summed(all_streams(settings))
+    addable = connector_types().values() if settings.portal_sources else ()
+    urls = {one["source"]: asset_url(settings, f"source/{one['source']}") for one in found}
+    return page(
+        request, "sources.html", sources=found, urls=urls, ill=ILL, connectors=list(addable)
+    )
 
 
 @router.get("/sources/new/{connector}")
@@ -122,8 +127,7 @@ def _done(request: Request, visit: Visit, kind: ConnectorType, form: dict[str, s
     )  # fmt: skip
     if action == "preview":
         rows = tried(settings, name, topic, files)
-        shown = [(json.dumps(row, ensure_ascii=False), why) for row, why in rows]
-        return _shown(request, kind, form, rows=shown, files=files)
+        return _shown(request, kind, form, rows=rows, files=files)
     if action != "save":
         raise ValueError("no such button")
     folder = write_source(name, owner, files)
@@ -140,10 +144,12 @@ def _shown(
     *,
     told: str = "",
     error: str = "",
-    rows: list[tuple[str, str | None]] | None = None,
+    rows: list[tuple[dict[str, Any], str | None]] | None = None,
     files: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
+    columns = list(dict.fromkeys(name for row, _ in rows or () for name in row))
+    shown = [([_text(row.get(name)) for name in columns], why) for row, why in rows or ()]
     return page(
         request,
         "source_new.html",
@@ -156,9 +162,16 @@ def _shown(
         ),
         told=told,
         error=error,
-        rows=rows,
+        columns=columns,
+        rows=None if rows is None else shown,
         files=files or {},
     )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def fields(model: type[BaseModel], prefix: str, form: Mapping[str, str]) -> list[FormField]:

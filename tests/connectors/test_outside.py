@@ -1,74 +1,164 @@
-"""The made-up outside world of ``weir run --sources``: every kind of source reads its shop."""
+"""The made-up outside world of ``weir run --sources``: every kind of source reads its shop.
+
+Change data capture needs Kafka Connect: :mod:`.test_outside_changes`.
+"""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from platform_assets import sources
-from platform_assets.connectors.seam.definition import load_sources
-from platform_assets.connectors.seam.run import SourceLoop
-from platform_assets.connectors.simulate.outside.connected import kinds_of, write_sources
+from platform_assets.connectors.simulate.outside import exports, odata
+from platform_assets.connectors.simulate.outside.connected import (
+    kinds_of,
+    left_out,
+    servers_of,
+    write_sources,
+)
+from platform_assets.connectors.simulate.outside.graph import answer
 from platform_assets.connectors.simulate.outside.parts import PARTS
-from platform_assets.connectors.simulate.outside.shop import Shop
-from platform_assets.connectors.simulate.outside.web import serve
-from platform_assets.contracts.load import load_contracts
+from platform_assets.connectors.simulate.outside.shop import Order, Shop
 from platform_assets.core.errors import WeirError
-from platform_assets.core.settings import Settings, get_settings
+from platform_assets.core.settings import Settings
+from platform_assets.local import mosquitto, shared
+from tests.connectors.outside_world import World, micros, world
 
-WANTED = 30
-
-
-@pytest.fixture
-def connected(stack: Settings) -> Iterator[Settings]:
-    """The source folders of this home, and the settings that allow to read them."""
-    path = list(sources.__path__)
-    with ExitStack() as undo:
-        patch = undo.enter_context(pytest.MonkeyPatch.context())
-        for name, value in write_sources(stack, kinds_of("all")).items():
-            patch.setenv(name, value)
-        for cached in (load_contracts, get_settings):
-            cached.cache_clear()
-            undo.callback(cached.cache_clear)
-        undo.callback(sources.__path__.__setitem__, slice(None), path)
-        yield get_settings()
+CHANGES = 120
+KINDS = [kind for kind in PARTS if kind != "cdc"]
 
 
-@pytest.fixture
-def shop(connected: Settings) -> Iterator[Shop]:
-    """The shop, shown to all kinds."""
-    stop, made = threading.Event(), Shop()
-    serve(made, connected.outside_port, stop)
-    for part in PARTS.values():
-        part(connected, made, stop)
-    yield made
-    stop.set()
+@pytest.fixture(scope="module")
+def read(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world whose changes all sources have read."""
+    kinds = [kind for kind in KINDS if kind not in left_out()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "EVERY_SECONDS", 0.5)
+        with world(stack, kinds, tmp_path_factory.mktemp("outside")) as made:
+            made.let_pass(CHANGES)
+            made.read(quiet=2)
+            # Half of the story again: what a second read finds by its cursor.
+            made.let_pass(CHANGES // 2)
+            made.read(quiet=2)
+            yield made
 
 
-def test_every_kind_of_source_reads_the_shop(connected: Settings, shop: Shop) -> None:
-    home, found = connected.home, load_sources()
-    ours = {name for name, one in found.items() if one.folder.is_relative_to(home)}
-    assert {found[name].type.name for name in ours} == set(PARTS)
-    for _ in range(WANTED):
-        shop.tick()
-    loop = SourceLoop(connected, {name: found[name] for name in ours})
-    read: dict[str, int] = dict.fromkeys(ours, 0)
-    for told in loop.steps(1.0):
-        if told is not None:
-            assert told.outcome.error is None, told.outcome.error
-            assert told.outcome.dead_letters == 0, told.outcome.reasons
-            read[told.source] += told.outcome.records
-        if all(read.values()):
-            loop.stop()
-    assert min(read.values()) > 0
+Said = tuple[int, str, str, float]
 
 
-def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(WeirError, match="no kind 'rets'"):
+def said(order: Order) -> Said:
+    """What each source says of an order."""
+    return order.id, order.status, order.city, order.amount
+
+
+def events(world: World, source: str) -> list[Said]:
+    """What each event says."""
+    rows = [one["after"] for one in world.events(source)]
+    return [(row["order_id"], row["status"], row["city"], row["amount"]) for row in rows]
+
+
+@pytest.mark.parametrize("source", ["shop_exports", "shop_hooks"])
+def test_who_is_told_of_each_state_has_each_once(read: World, source: str) -> None:
+    told = [said(order) for order in read.told]
+    assert len(set(told)) == len(told) == CHANGES * 3 // 2
+    assert sorted(events(read, source)) == sorted(told)
+
+
+@pytest.mark.parametrize("source", ["shop_api", "storefront", "shipments"])
+def test_who_looks_now_and_then_has_the_last_state_of_each_order(read: World, source: str) -> None:
+    found = events(read, source)
+    last = {order.id: said(order) for order in read.told}
+    assert {one[0]: one for one in found} == last
+    assert len(set(found)) == len(found)
+
+
+def test_open_orders_are_those_of_the_service(read: World) -> None:
+    now: dict[int, tuple[str, str]] = {}
+    changes = read.events("back_office")
+    for one in changes:
+        after = one["after"]
+        if after is None:
+            now.pop(one["before"]["order_id"], None)
+        else:
+            now[after["order_id"]] = (after["status"], after["city"])
+    last = {order.id: order for order in read.told}
+    assert now == {n: (one.status, one.city) for n, one in last.items() if one.is_open}
+    assert {one["op"] for one in changes} >= {"u", "d"}
+    assert all(one["occurred_at"] for one in changes)
+
+
+@pytest.mark.skipif("mqtt" in left_out(), reason="no mosquitto")
+def test_no_reading_is_missing_or_there_twice(read: World) -> None:
+    numbers: dict[str, list[int]] = {}
+    # The broker may have kept some of an earlier test's.
+    ours = [one for one in read.events("cold_store") if micros(one["occurred_at"]) >= read.began]
+    for one in ours:
+        numbers.setdefault(one["after"]["sensor"], []).append(one["after"]["number"])
+    assert set(numbers) == {"door", "evaporator", "shelf_a", "shelf_b"}
+    for found in numbers.values():
+        assert found == list(range(found[0], found[0] + len(found)))
+
+
+def test_every_kind_has_a_source_of_its_connector(read: World) -> None:
+    assert {one.type.name for one in read.sources.values()} == set(KINDS) - set(left_out())
+
+
+def test_a_link_of_an_earlier_life_is_gone() -> None:
+    shop = Shop()
+    shop.tick()
+    service = odata.OpenOrders(shop, "http://shop/odata/OpenOrders")
+    page = service.page(None, "odata.maxpagesize=10")
+    assert [one["Number"] for one in page["value"]] == [1]
+    _, _, link = page["@odata.deltaLink"].partition("deltatoken=")
+    assert "!" in link or "%21" in link
+    with pytest.raises(odata.GoneError):
+        odata.OpenOrders(shop, "").page("other!x", "")
+
+
+def test_a_query_that_cannot_be_is_an_error_of_graphql() -> None:
+    told: dict[str, Any] = answer(Shop(), "{ orders { nothing } }", {})
+    assert "nothing" in told["errors"][0]["message"]
+
+
+def test_an_unknown_kind_is_named_with_the_known_ones() -> None:
+    with pytest.raises(WeirError, match="no kind 'rets'") as caught:
         kinds_of("sql,rets")
-    assert kinds_of("sql, rest") == ["sql", "rest"]
-    assert os.environ.get("WEIR_OUTSIDE") is None
+    assert caught.value.hint == f"kinds: all, or some of {', '.join(PARTS)}"
+    assert kinds_of("sql, rest,sql") == ["sql", "rest"]
+
+
+def test_only_what_is_asked_for_is_started(tmp_path: Path) -> None:
+    assert servers_of(["rest"]) == ("outside",)
+    assert servers_of(["rest", "cdc", "mqtt"]) == ("outside", "connect", "mosquitto")
+    write_sources(Settings(home=tmp_path), ["graphql"])
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["storefront"]
+
+
+def test_without_a_broker_all_leaves_mqtt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mosquitto, "program", lambda: None)
+    assert kinds_of("all") == [kind for kind in PARTS if kind != "mqtt"]
+    assert "apt-get install" in left_out()["mqtt"]
+    with pytest.raises(WeirError, match="--sources: mqtt: no mosquitto"):
+        kinds_of("rest,mqtt")
+    with pytest.raises(WeirError, match="mosquitto is not installed"):
+        mosquitto.server(Settings()).prepare()
+
+
+def test_other_shells_know_the_sources_while_the_servers_are_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    monkeypatch.setenv("WEIR_OUTSIDE_TOKEN", "mine")
+    monkeypatch.delenv("WEIR_SOURCES", raising=False)
+    shared.share(settings, {"WEIR_SOURCES": "there", "WEIR_OUTSIDE_TOKEN": "ours"})
+    monkeypatch.setenv("WEIR_OUTSIDE_TOKEN", "mine")
+    monkeypatch.delenv("WEIR_SOURCES")
+    shared.join(settings)
+    assert (os.environ["WEIR_SOURCES"], os.environ["WEIR_OUTSIDE_TOKEN"]) == ("there", "mine")
+    monkeypatch.delenv("WEIR_SOURCES")
+    shared.forget(settings)
+    shared.join(settings)
+    assert "WEIR_SOURCES" not in os.environ

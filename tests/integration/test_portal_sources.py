@@ -119,7 +119,8 @@ def test_a_source_is_tested_previewed_and_saved(
     status, text = press(client, "save", form)
     assert (status, "is there already" in text) == (400, True)
     load_contracts.cache_clear()
-    assert f"<td>{form['name']}</td><td>sql</td><td>new</td>" in client.get("/sources").text
+    row = f">{form['name']}</a></td><td>sql</td><td>new</td>"
+    assert row in client.get("/sources").text
     load_contracts.cache_clear()
 
 

@@ -242,6 +242,13 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "run.GOLD": [{"table": "commerce.revenue_per_hour", "rows": 1_344}],
+    "run_sources.SOURCES": [
+        {
+            "source": "warehouse", "connector": "postgresql_cdc",
+            "topic": "outside.warehouse_orders", "silver_rows": 1_204,
+            "click": "http://127.0.0.1:17706/assets/source/warehouse",
+        }
+    ],
 }  # fmt: skip
 WIDE = ["event_id", "价格", "note", *(f"measure_{number}" for number in range(9))]
 SAMPLES["sql"] = [

@@ -16,6 +16,7 @@ LIST = """\
 run  there : true
 run  browser : false
 run  piped : yes | grep -q y
+sources broker : false
 test old-jdk new-jdk : command -v no-such-java
 """
 
@@ -41,7 +42,7 @@ def ask(machine: Path, whom: str, **variables: str) -> tuple[str, list[str]]:
     """What the script says and asks apt-get for; it never fails."""
     path = f"{machine}:{os.environ['PATH']}"
     done = subprocess.run(
-        [SCRIPT, whom],
+        [SCRIPT, *whom.split()],
         env={**os.environ, "PATH": path, "WEIR_DEBIAN_LIST": str(machine / "list"), **variables},
         cwd=machine,
         capture_output=True,
@@ -59,7 +60,7 @@ def test_what_is_missing_is_installed(machine: Path, who: dict[str, str]) -> Non
     _, calls = ask(machine, "test", **who)
     update, install = calls
     assert update.endswith(" update")
-    assert install.endswith("install -y --no-install-recommends browser new-jdk")
+    assert install.endswith("install -y --no-install-recommends browser broker new-jdk")
 
 
 def test_a_run_needs_less_than_the_tests(machine: Path) -> None:
@@ -67,12 +68,20 @@ def test_a_run_needs_less_than_the_tests(machine: Path) -> None:
     assert install.endswith("--no-install-recommends browser")
 
 
+def test_a_run_with_sources_needs_more(machine: Path) -> None:
+    _, (_, install) = ask(machine, "run sources")
+    assert install.endswith("--no-install-recommends browser broker")
+
+
 def test_without_rights_the_one_command_is_printed(machine: Path) -> None:
     said, calls = ask(machine, "test", FAKE_ID="1000")
     assert calls == []
-    assert said.startswith("this machine lacks browser, old-jdk or new-jdk; to install it:\n")
+    assert said.startswith(
+        "this machine lacks browser, broker, old-jdk or new-jdk; to install it:\n"
+    )
     assert (
-        "  sudo apt-get update && sudo apt-get install -y --no-install-recommends browser new-jdk\n"
+        "  sudo apt-get update && sudo apt-get install -y --no-install-recommends browser broker "
+        "new-jdk\n"
     ) in said
 
 
@@ -125,7 +134,7 @@ def test_no_other_place_names_what_is_installed() -> None:
     for row in rows:
         names, _, probe = row.partition(" : ")
         whom, *alternatives = names.split()
-        assert whom in {"run", "test"}, row
+        assert whom in {"run", "sources", "test"}, row
         assert alternatives, row
         done = subprocess.run(["bash", "-n", "-c", probe], check=False, capture_output=True)
         assert done.returncode == 0, (row, done.stderr)

@@ -15,12 +15,14 @@ from platform_assets.connectors.seam.reader import (
 )
 from platform_assets.core.errors import WeirError
 from platform_assets.core.files import write_file
+from platform_assets.core.locks import LockedError
 from platform_assets.core.properties import java_properties
 from platform_assets.core.retry import HTTP_MAY_PASS, Retry
 from platform_assets.core.settings import Profile, Settings
 from platform_assets.local import connect
 
 _RETRY = Retry(attempts=None, seconds=20, pause=0.2, longest=2)
+_STARTING = Retry(attempts=None, seconds=240, pause=0.2, longest=2)
 _NOT_FOUND, _CONFLICT = 404, 409
 _REFUSED = (
     "password authentication failed", "authentication failed", "access denied", "no pg_hba.conf",
@@ -75,27 +77,38 @@ class Worker:
         Raises:
             SourceAwayError: it does not come up, or a cluster's does not answer.
         """
-        settings = self._settings
-        if not settings.connect_url:
+        if not self._settings.connect_url:
             raise ConnectorError(
                 f"source {self._source}: no Kafka Connect", "set WEIR_CONNECT_URL to its address"
             )
         try:
-            self._client.get("/connectors", timeout=5).raise_for_status()
-        except httpx.HTTPError as error:
-            if settings.profile is not Profile.LOCAL:
-                raise self._away(error) from error
-        else:
-            return
-        from platform_assets.local import supervise
-
-        try:
-            supervise.start(settings, (connect.NAME,))
+            _STARTING.on(LockedError)(self._start)
+        except SourceAwayError:
+            raise
         except WeirError as error:
             raise SourceAwayError(
                 f"source {self._source}: Kafka Connect does not start: {error.message}",
                 error.hint or "see `weir logs connect`",
             ) from error
+
+    def _start(self) -> None:
+        """Start it unless it answers.
+
+        Raises:
+            SourceAwayError: a cluster's does not answer.
+            LockedError: another command is starting servers, this one among them perhaps.
+            WeirError: it does not come up.
+        """
+        try:
+            self._client.get("/connectors", timeout=5).raise_for_status()
+        except httpx.HTTPError as error:
+            if self._settings.profile is not Profile.LOCAL:
+                raise self._away(error) from error
+        else:
+            return
+        from platform_assets.local import supervise
+
+        supervise.start(self._settings, (connect.NAME,))
 
     def secret(self, name: str, value: str) -> str:
         """How a configuration names a secret so that only the worker reads it.

@@ -26,6 +26,8 @@ _PART = re.compile(r"(?:(\w+)=)?('(?:[^']|'')*'|[^,']+)")
 DELTA = "_delta"
 """Column of a stream that is read by delta links: which read a change came with. With the key it
 names an event: ``identity: [ID, _delta]``."""
+READ_AT = "_read_at"
+"""Column of such a stream: when the change was read, UTC; a deletion has no other moment."""
 
 
 class ODataReader:
@@ -62,7 +64,7 @@ class ODataReader:
     def _fetch(self, stream: str, since: Any, place: Place | None) -> Fetched:
         options: ODataStream = self._streams[stream]
         where = f"source {self._source}, stream {stream}"
-        answer, since = self._asked(options, since, place)
+        answer = self._asked(options, since, place)
         body = answer.json(where)
         two = self._config.version == "2"
         inner = body.get("d") if two and isinstance(body, Mapping) else body
@@ -81,12 +83,13 @@ class ODataReader:
                 "the service does not track changes of this set: use `cursor`",
             )
         rows, gone = [], []
-        mark = hashlib.sha256(str(since or "").encode()).hexdigest()[:16] if since else ""
+        mark = hashlib.sha256(str(since).encode()).hexdigest()[:16] if since else ""
+        more = {DELTA: mark, READ_AT: datetime.now(UTC).isoformat()} if options.delta else {}
         for one in records:
             if isinstance(one, Mapping) and _removed(one):
-                gone.append({**self._key(options, one, where), DELTA: mark})
+                gone.append({**self._key(options, one, where), **more})
             else:
-                rows.append(_row(one, mark) if options.delta else _row(one))
+                rows.append(_row(one, more))
         return Fetched(
             answer.url,
             rows,
@@ -95,18 +98,19 @@ class ODataReader:
             tuple(gone),
         )
 
-    def _asked(self, options: ODataStream, since: Any, place: Place | None) -> tuple[Answer, Any]:
-        """The page, and since when its changes are."""
+    def _asked(self, options: ODataStream, since: Any, place: Place | None) -> Answer:
+        """The page."""
         if place is not None:
-            return self._get(place["url"], options), since
+            return self._get(place["url"], options)
         if options.delta and since:
             try:
-                return self._get(since, options), since
+                return self._get(since, options)
             except StatusError as error:
                 if error.status not in _EXPIRED:
                     raise
-                since = None  # the service forgot it: everything is read again
-        return self._get(options.entity, options, self._query(options, since)), since
+                # The service forgot it: everything is read again, still marked by the link.
+                # Marked as the first read, newer states would have the ids of those from then.
+        return self._get(options.entity, options, self._query(options, since))
 
     def _get(
         self, path: str, options: ODataStream, params: Mapping[str, Any] | None = None
@@ -215,8 +219,8 @@ def _removed(one: Mapping[str, Any]) -> bool:
     )
 
 
-def _row(one: Any, mark: str | None = None) -> Any:
-    """A record without what is not data; dates of version 2 as ISO."""
+def _row(one: Any, more: Mapping[str, Any] | None = None) -> Any:
+    """A record without what is not data, with further columns; dates of version 2 as ISO."""
     if not isinstance(one, Mapping):
         return one
     row = {
@@ -224,7 +228,7 @@ def _row(one: Any, mark: str | None = None) -> Any:
         for name, value in one.items()
         if "@" not in name and name != "__metadata" and not _deferred(value)
     }
-    return row if mark is None else {**row, DELTA: mark}
+    return {**row, **(more or {})}
 
 
 def _deferred(value: Any) -> bool:

@@ -7,7 +7,7 @@ import signal
 import threading
 
 from platform_assets.connectors.simulate.outside.connected import VARIABLE, kinds_of
-from platform_assets.connectors.simulate.outside.parts import PARTS
+from platform_assets.connectors.simulate.outside.parts import show
 from platform_assets.connectors.simulate.outside.shop import Shop
 from platform_assets.connectors.simulate.outside.web import serve
 from platform_assets.core.settings import get_settings
@@ -21,9 +21,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     settings, shop = get_settings(), Shop()
+    show(kinds_of(os.environ.get(VARIABLE, "all")), settings, shop, stop)
+    # Last: who finds the web server up finds the rest, too.
     serve(shop, settings.outside_port, stop)
-    for kind in kinds_of(os.environ.get(VARIABLE, "all")):
-        PARTS[kind](settings, shop, stop)
     while not stop.wait(1 / PER_SECOND):
         shop.tick()
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Final
 
+from platform_assets import sources
+from platform_assets.connectors.seam.definition import SourceDefinition, load_sources
 from platform_assets.connectors.simulate.outside.parts import PARTS
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import LOOPBACK, Settings
+from platform_assets.local import mosquitto, outside
 
 VARIABLE: Final = "WEIR_OUTSIDE"
 """Environment variable of the outside world's process: the kinds, separated by commas."""
@@ -18,20 +22,48 @@ VARIABLE: Final = "WEIR_OUTSIDE"
 _TEMPLATES = Path(__file__).parent / "sources"
 
 
+def left_out() -> dict[str, str]:
+    """The kinds that ``all`` leaves out on this machine -> what it lacks for them."""
+    return {kind: lacks for kind, part in PARTS.items() if (lacks := part.lacks())}
+
+
 def kinds_of(text: str) -> list[str]:
-    """The kinds that a person named: ``all``, or some, separated by commas.
+    """The kinds that a person named: ``all`` that this machine can have, or some, with commas.
 
     Raises:
-        WeirError: one is unknown; lists the known ones.
+        WeirError: one is unknown; lists the known ones. Or this machine lacks what it needs.
     """
-    wanted = [part.strip() for part in text.split(",") if part.strip()]
+    wanted = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    lacking = left_out()
     if wanted == ["all"]:
-        return list(PARTS)
+        return [kind for kind in PARTS if kind not in lacking]
     if unknown := [kind for kind in wanted if kind not in PARTS]:
         raise WeirError(
             f"--sources: no kind {unknown[0]!r}", f"kinds: all, or some of {', '.join(PARTS)}"
         )
+    for kind in wanted:
+        if kind in lacking:
+            raise WeirError(f"--sources: {kind}: {lacking[kind]}")
     return wanted
+
+
+def servers_of(kinds: Sequence[str]) -> tuple[str, ...]:
+    """The servers that the kinds need beside the others, the outside world's own among them."""
+    return (outside.NAME, *(name for kind in kinds for name in PARTS[kind].servers))
+
+
+def connected_sources(settings: Settings) -> dict[str, SourceDefinition]:
+    """The sources that :func:`write_sources` wrote, by name.
+
+    Raises:
+        WeirError: one of them cannot be used.
+    """
+    found = load_sources()
+    folder = settings.home / "outside"
+    for one in found.broken:
+        if one.path.is_relative_to(folder):
+            one.refuse()
+    return {name: one for name, one in found.items() if one.folder.is_relative_to(folder)}
 
 
 def write_sources(settings: Settings, kinds: Sequence[str]) -> Mapping[str, str]:
@@ -44,13 +76,16 @@ def write_sources(settings: Settings, kinds: Sequence[str]) -> Mapping[str, str]
     for old in (folder, settings.home / "outside-exports"):
         shutil.rmtree(old, ignore_errors=True)
     values = {name: str(value) for name, value in settings.model_dump().items()}
+    values["mqtt_port"] = str(mosquitto.port(settings))
     for kind in kinds:
         for template in sorted((_TEMPLATES / kind).rglob("*.*")):
             path = folder / template.relative_to(_TEMPLATES / kind)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(Template(template.read_text()).safe_substitute(values))
+    # Last: where new sources go. What is in the first is written anew each time.
+    others = os.environ.get(sources.VARIABLE) or str(Path(sources.__file__).parent)
     return {
-        "WEIR_SOURCES": str(folder),
+        sources.VARIABLE: os.pathsep.join((str(folder), others)),
         VARIABLE: ",".join(kinds),
         "WEIR_OUTSIDE_DATABASE_FILE": str(settings.postgres_password_file),
         "WEIR_SOURCE_NETWORKS": LOOPBACK,

@@ -11,8 +11,7 @@ from platform_assets.core.settings import Settings
 NAME = "outside"
 
 _TABLE = """
-drop table if exists orders;
-create table orders (
+create table if not exists orders (
     id bigint primary key,
     email text not null,
     city text not null,
@@ -22,6 +21,8 @@ create table orders (
 );
 -- Change data capture sees whole rows as they were before.
 alter table orders replica identity full;
+-- The shop begins anew. Not by truncating: that would not say which rows are gone.
+delete from orders;
 """
 _UPSERT = """
 insert into orders (id, email, city, amount, status, changed_at)

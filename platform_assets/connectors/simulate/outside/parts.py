@@ -1,19 +1,42 @@
-"""How the shop is seen, by the kind of source that is connected to it."""
+"""How the outside world is seen, by the kind of source that is connected to it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from platform_assets.connectors.simulate.outside.shop import Shop
 from platform_assets.core.settings import Settings
+from platform_assets.local import connect, mosquitto
 
-Part = Callable[[Settings, Shop, threading.Event], None]
+Show = Callable[[Settings, Shop, threading.Event], None]
 """Begins to show the shop; what it starts ends when the event is set."""
 
 
-def _sql(settings: Settings, shop: Shop, _: threading.Event) -> None:
+@dataclass(frozen=True)
+class Part:
+    """What a kind of source needs of the outside world.
+
+    Attributes:
+        show: shows it.
+        servers: that are started beside the others.
+        lacks: what this machine lacks for it, and how to install it; empty: nothing.
+    """
+
+    show: Show
+    servers: tuple[str, ...] = ()
+    lacks: Callable[[], str] = lambda: ""
+
+
+def show(kinds: Iterable[str], settings: Settings, shop: Shop, stop: threading.Event) -> None:
+    """Show the shop to some kinds; what two of them look at is there once."""
+    for one in dict.fromkeys(PARTS[kind].show for kind in kinds):
+        one(settings, shop, stop)
+
+
+def _database(settings: Settings, shop: Shop, _: threading.Event) -> None:
     from platform_assets.connectors.simulate.outside.database import OrderTable
 
     shop.tell(OrderTable(settings).write)
@@ -25,7 +48,7 @@ def _files(settings: Settings, shop: Shop, stop: threading.Event) -> None:
     shop.tell(Exports(settings.home / "outside-exports", stop).add)
 
 
-def _rest(_settings: Settings, _shop: Shop, _stop: threading.Event) -> None:
+def _web(_settings: Settings, _shop: Shop, _stop: threading.Event) -> None:
     """The web server is there in any case."""
 
 
@@ -36,10 +59,24 @@ def _webhook(settings: Settings, shop: Shop, stop: threading.Event) -> None:
     shop.tell(Hooks(url, "WEIR_OUTSIDE_HOOKS", stop).send)
 
 
+def _mqtt(settings: Settings, _shop: Shop, stop: threading.Event) -> None:
+    from platform_assets.connectors.simulate.outside.cold_store import ColdStore
+
+    ColdStore(mosquitto.port(settings), stop).start()
+
+
+def _no_broker() -> str:
+    return "" if mosquitto.program() else f"no mosquitto; to install it: {mosquitto.INSTALL}"
+
+
 PARTS: Final[Mapping[str, Part]] = {
-    "files": _files,
-    "rest": _rest,
-    "sql": _sql,
-    "webhook": _webhook,
+    "cdc": Part(_database, (connect.NAME,)),
+    "files": Part(_files),
+    "graphql": Part(_web),
+    "mqtt": Part(_mqtt, (mosquitto.NAME,), _no_broker),
+    "odata": Part(_web),
+    "rest": Part(_web),
+    "sql": Part(_database),
+    "webhook": Part(_webhook),
 }
-"""Kind -> what shows the shop to it."""
+"""Kind -> what shows the outside world to it."""

@@ -6,11 +6,12 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 CITIES: Final = ("Aachen", "Bergen", "Coimbra", "Dublin", "Évora", "Freiburg", "Gdańsk", "Haarlem")
 _STATES: Final = ("new", "paid", "shipped", "delivered")
+_TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Order:
         city: where it goes.
         amount: in euro.
         status: new, paid, shipped, delivered.
-        changed_at: of its last change, UTC.
+        changed_at: of its last change, UTC; no two changes have the same.
     """
 
     id: int
@@ -32,6 +33,11 @@ class Order:
     amount: float
     status: str
     changed_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not delivered yet."""
+        return self.status != _STATES[-1]
 
     def as_json(self) -> dict[str, Any]:
         """With the moment as text."""
@@ -50,6 +56,7 @@ class Shop:
         self._lock = threading.Lock()
         self._orders: dict[int, Order] = {}
         self._heard: list[Heard] = []
+        self._now = datetime.min.replace(tzinfo=UTC)
 
     def tell(self, heard: Heard) -> None:
         """Have someone told of every change from now on."""
@@ -58,8 +65,9 @@ class Shop:
     def tick(self) -> Order:
         """A new order, or the next state of one that is under way."""
         with self._lock:
-            now = datetime.now(UTC)
-            open_ones = [one for one in self._orders.values() if one.status != _STATES[-1]]
+            # No two changes have one moment: who reads on from a moment misses none.
+            now = self._now = max(datetime.now(UTC), self._now + _TICK)
+            open_ones = [one for one in self._orders.values() if one.is_open]
             if open_ones and self._random.random() < 0.5:
                 old = self._random.choice(open_ones)
                 status = _STATES[_STATES.index(old.status) + 1]
@@ -79,15 +87,8 @@ class Shop:
             heard(order)
         return order
 
-    def changed_since(self, moment: datetime | None, after: int = 0) -> list[Order]:
-        """Orders that changed at or after a moment, in the order of their changes.
-
-        Args:
-            moment: None for all.
-            after: of the orders of that very moment only those with a greater id.
-        """
+    def changed_after(self, moment: datetime | None) -> list[Order]:
+        """Orders that changed after a moment (None: all), in the order of their changes."""
         with self._lock:
-            found = sorted(self._orders.values(), key=lambda one: (one.changed_at, one.id))
-        if moment is None:
-            return found
-        return [one for one in found if (one.changed_at, one.id) > (moment, after)]
+            found = sorted(self._orders.values(), key=lambda one: one.changed_at)
+        return [one for one in found if moment is None or one.changed_at > moment]
