@@ -29,9 +29,6 @@ from platform_assets.local import mosquitto
 from tests.connectors.scene import Scene
 from tests.connectors.servers import running
 
-NEVER_QUIET = "cold_store"
-"""The source of readings: they do not end with the shop's changes."""
-
 
 @dataclass
 class World:
@@ -56,18 +53,21 @@ class World:
         for _ in range(changes):
             self.told.append(self.shop.tick())
 
-    def read(self, quiet: float) -> None:
-        """Read all sources until each has read, and none but the readings for a while."""
+    def read(self, **counts: int) -> None:
+        """Read all sources: those that are named until so many records came, the others once."""
         loop = SourceLoop(self.settings, self.sources)
-        waiting, last = set(self.sources), time.monotonic()
-        for told in loop.steps(0.2):
+        waiting = {name: counts.get(name, 0) for name in self.sources}
+        for told in loop.steps(1.0):
             if told is not None:
                 assert told.outcome.error is None, told.outcome.error
                 assert told.outcome.dead_letters == 0, told.outcome.reasons
-                if told.outcome.records:
-                    waiting.discard(told.source)
-                    last = last if told.source == NEVER_QUIET else time.monotonic()
-            if not waiting and time.monotonic() - last > quiet:
+                left = waiting.get(told.source, 0) - told.outcome.records
+                # Without records a read is over, and all began after the last change.
+                if left > 0 or (told.source not in counts and told.outcome.records):
+                    waiting[told.source] = max(0, left)
+                else:
+                    waiting.pop(told.source, None)
+            if not waiting:
                 loop.stop()
 
     def events(self, source: str) -> list[dict[str, Any]]:

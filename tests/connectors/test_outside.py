@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -39,10 +40,10 @@ def read(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         patch.setattr(exports, "EVERY_SECONDS", 0.5)
         with world(stack, kinds, tmp_path_factory.mktemp("outside")) as made:
             made.let_pass(CHANGES)
-            made.read(quiet=2)
+            made.read(shop_exports=CHANGES, shop_hooks=CHANGES, cold_store=1)
             # Half of the story again: what a second read finds by its cursor.
             made.let_pass(CHANGES // 2)
-            made.read(quiet=2)
+            made.read(shop_exports=CHANGES // 2, shop_hooks=CHANGES // 2, cold_store=1)
             yield made
 
 
@@ -115,7 +116,32 @@ def test_a_link_of_an_earlier_life_is_gone() -> None:
     _, _, link = page["@odata.deltaLink"].partition("deltatoken=")
     assert "!" in link or "%21" in link
     with pytest.raises(odata.GoneError):
-        odata.OpenOrders(shop, "").page("other!x", "")
+        odata.OpenOrders(shop, "").page("other!!", "")
+
+
+def test_an_order_that_changes_between_two_pages_is_told_by_the_next_read() -> None:
+    shop = Shop()
+    for _ in range(30):
+        shop.tick()
+    service = odata.OpenOrders(shop, "http://shop/odata/OpenOrders")
+
+    def read(link: str | None, prefer: str = "") -> tuple[list[int], str]:
+        numbers: list[int] = []
+        while True:
+            page = service.page(link, prefer)
+            numbers += [one.get("Number") or int(one["id"][11:-1]) for one in page["value"]]
+            shop.tick()
+            followed = page.get("@odata.nextLink")
+            link = unquote((followed or page["@odata.deltaLink"]).partition("deltatoken=")[2])
+            if not followed:
+                return numbers, link
+
+    first, link = read(None, "odata.maxpagesize=3")
+    assert len(set(first)) == len(first) > 3
+    second, _ = read(link)
+    changed = {one.id for one in shop.changed_after(None)}
+    assert second
+    assert set(second) <= changed
 
 
 def test_a_query_that_cannot_be_is_an_error_of_graphql() -> None:

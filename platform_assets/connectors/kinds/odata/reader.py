@@ -24,8 +24,8 @@ _DATE = re.compile(r"^/Date\((-?\d+)([+-]\d{1,4})?\)/$")
 _PART = re.compile(r"(?:(\w+)=)?('(?:[^']|'')*'|[^,']+)")
 
 DELTA = "_delta"
-"""Column of a stream that is read by delta links: which read a change came with. With the key it
-names an event: ``identity: [ID, _delta]``."""
+"""Column of a stream that is read by delta links: which page of which read a change came with. With
+the key it names an event: ``identity: [ID, _delta]``."""
 READ_AT = "_read_at"
 """Column of such a stream: when the change was read, UTC; a deletion has no other moment."""
 
@@ -83,7 +83,9 @@ class ODataReader:
                 "the service does not track changes of this set: use `cursor`",
             )
         rows, gone = [], []
-        mark = hashlib.sha256(str(since).encode()).hexdigest()[:16] if since else ""
+        # By the page, too: a service may tell an entity again on a later one, in a newer state.
+        links = [str(link) for link in (since, place and place["url"]) if link]
+        mark = hashlib.sha256("\n".join(links).encode()).hexdigest()[:16] if links else ""
         more = {DELTA: mark, READ_AT: datetime.now(UTC).isoformat()} if options.delta else {}
         for one in records:
             if isinstance(one, Mapping) and _removed(one):

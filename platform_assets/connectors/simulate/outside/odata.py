@@ -56,16 +56,19 @@ class OpenOrders:
         Raises:
             GoneError: the token is not of this life.
         """
-        life, _, token = (link or f"{self._life}!").partition("!")
+        life, _, places = (link or f"{self._life}!!").partition("!")
         if life != self._life:
             raise GoneError(link)
+        after, _, until = places.partition("!")
         size = min(int(found[1]), _LARGEST) if (found := _SIZE.search(prefer)) else _LARGEST
-        orders, after, more = page_of(self._shop, token, size)
+        # What changes between two pages of a read is told by the next read: an order once a read.
+        until = until or self._shop.now.isoformat()
+        orders, last, more = page_of(self._shop, after or None, size, until)
         value = [_entity(one) for one in orders if one.is_open]
-        if token:
+        if after:
             value += [_removed(one) for one in orders if not one.is_open]
         name = "@odata.nextLink" if more else "@odata.deltaLink"
-        following = quote(f"{self._life}!{after or ''}")
+        following = quote(f"{self._life}!{last}!{until}" if more else f"{self._life}!{until}!")
         return {
             "@odata.context": f"$metadata#{SET}",
             "value": value,

@@ -49,14 +49,18 @@ Heard = Callable[[Order], None]
 
 
 class Shop:
-    """Orders that change as time passes; safe to share between threads."""
+    """Orders that change as time passes; safe to share between threads.
+
+    Attributes:
+        now: moment of the last change.
+    """
 
     def __init__(self, seed: int = 7) -> None:
         self._random = random.Random(seed)  # noqa: S311 - made-up data
         self._lock = threading.Lock()
         self._orders: dict[int, Order] = {}
         self._heard: list[Heard] = []
-        self._now = datetime.min.replace(tzinfo=UTC)
+        self.now = datetime(1970, 1, 1, tzinfo=UTC)
 
     def tell(self, heard: Heard) -> None:
         """Have someone told of every change from now on."""
@@ -66,7 +70,7 @@ class Shop:
         """A new order, or the next state of one that is under way."""
         with self._lock:
             # No two changes have one moment: who reads on from a moment misses none.
-            now = self._now = max(datetime.now(UTC), self._now + _TICK)
+            now = self.now = max(datetime.now(UTC), self.now + _TICK)
             open_ones = [one for one in self._orders.values() if one.is_open]
             if open_ones and self._random.random() < 0.5:
                 old = self._random.choice(open_ones)
