@@ -30,6 +30,9 @@ from platform_assets.core.settings import REPOSITORY, get_settings
 
 ROWS = 5_500_000
 GOAL = 0.3
+BULK_GOAL = 0.7
+_MEMORY_FACTOR = 1.25
+"""Flat memory: the largest of the sizes needs at most so many times what a third of it needs."""
 _FILES = 10
 _DAYS_PER_MILLION = 100
 _BASE = TopicName("retail", "invoice_lines")

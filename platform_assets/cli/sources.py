@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from platform_assets.cli import sources_change
+from platform_assets.cli.sources_files import files
 from platform_assets.cli.sources_found import NameArgument, source_named, source_states, topic_named
 from platform_assets.cli.sources_letters import letters
 from platform_assets.cli.sources_tables import (
@@ -38,6 +39,7 @@ sources = typer.Typer(
     "weir sources preview shop orders  |  weir sources pause shop --reason 'moves to a new host'",
 )
 sources_change.register(sources)
+sources.command()(files)
 sources.add_typer(letters, name="letters")
 
 

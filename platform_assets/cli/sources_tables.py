@@ -90,6 +90,19 @@ PREVIEW = Layout(
         Column("cannot be mapped because", "why", style=lambda _: "red", fold=True),
     ),
 )
+FILES = Layout(
+    "sources files",
+    (
+        Column("topic"),
+        Column("number", right=True),
+        Column("source", spare=2),
+        Column("file", "name", fold=True),
+        Column("MB", "size", lambda row: f"{(row['size'] or 0) / 1e6:,.1f}", right=True, spare=1),
+        Column("status", style=lambda row: "red" if row["error"] else ""),
+        Column("records", right=True),
+        Column("error", fold=True),
+    ),
+)
 OUTCOMES = Layout(
     "sources read",
     (
@@ -98,6 +111,7 @@ OUTCOMES = Layout(
         Column("records", right=True),
         Column("dead", "dead_letters", right=True),
         Column("pages", right=True, spare=2),
+        Column("bulk files", "bulk", right=True, spare=4),
         Column("lag", show=lambda row: _seconds(row["lag"]), right=True, spare=3),
         Column("error", fold=True),
     ),

@@ -74,11 +74,17 @@ class SeriesEncoder:
 
     def encode(self, rows: Series) -> list[bytes]:
         """Framed values, in order."""
+        found: list[bytes] = self.array(rows).to_pylist()
+        return found
+
+    def array(self, rows: Series) -> pa.LargeBinaryArray:
+        """Framed values, in order, as a column."""
         return _joined([self._frame, *self._body(rows, rows.ingested_at)], len(rows.event_ids))
 
     def said(self, rows: Series) -> list[bytes]:
         """What each record says: its value but for the moment of ingestion."""
-        return _joined(self._body(rows, 0), len(rows.event_ids))
+        found: list[bytes] = _joined(self._body(rows, 0), len(rows.event_ids)).to_pylist()
+        return found
 
     def _body(self, rows: Series, ingested_at: int) -> Pieces:
         moment = _longs(pl.Series([ingested_at]))[0].as_py()[1:]
@@ -105,13 +111,10 @@ class SeriesEncoder:
         return [pc.if_else(pa.array(present), whole, _NULL)]
 
 
-def _joined(pieces: Pieces, count: int) -> list[bytes]:
+def _joined(pieces: Pieces, count: int) -> pa.LargeBinaryArray:
     if not count:
-        return []
-    found: list[bytes] = pc.binary_join_element_wise(
-        *_as_arrays(pieces, count), _NOTHING
-    ).to_pylist()
-    return found
+        return pa.array([], _BINARY)
+    return pc.binary_join_element_wise(*_as_arrays(pieces, count), _NOTHING)
 
 
 def _as_arrays(pieces: Pieces, count: int) -> Pieces:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TableName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Frame = Any
 """An engine's own frame: ``polars.DataFrame`` or ``pyspark.sql.DataFrame``."""
@@ -16,11 +19,20 @@ Frame = Any
 
 @dataclass(frozen=True, order=True)
 class OffsetRange:
-    """Offsets ``start`` (inclusive) to ``end`` (exclusive) of one Kafka partition."""
+    """Offsets ``start`` (inclusive) to ``end`` (exclusive) of one Kafka partition.
+
+    A partition below zero is not the broker's: ``-n`` is bulk file ``n`` of the topic, and its
+    offsets are the numbers of the file's records, from 1.
+    """
 
     partition: int
     start: int
     end: int
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is of a bulk file."""
+        return self.partition < 0
 
     @property
     def offsets(self) -> int:
@@ -46,6 +58,11 @@ class MicroBatch:
     watermarks: Mapping[int, datetime] = field(default_factory=dict)
     generation: int = 0
     schemas: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is of a bulk file, so that the log never held its records."""
+        return any(item.is_file for item in self.ranges)
 
 
 @dataclass(frozen=True)
@@ -149,6 +166,15 @@ class Engine(Protocol):
 
         Raises:
             RangeGoneError: the log starts after a range's start.
+        """
+        ...
+
+    def given(self, table: pa.Table, ranges: Sequence[OffsetRange]) -> Taken:
+        """Records that did not come from the log.
+
+        Args:
+            table: columns of ``layout.RAW``, by offset.
+            ranges: that they cover.
         """
         ...
 

@@ -59,7 +59,8 @@ def adoption(processor: Processor, contract: Contract) -> Adoption:
             "why a topic is halted: weir streams",
         )
     processor.engine.ensure_tables(contract)
-    unpublished = [item.batch for item in ledger.open_batches(topic)]
+    # A bulk file is not of the log: what of it never landed is taken from it again.
+    unpublished = [item.batch for item in ledger.open_batches(topic) if not item.batch.is_file]
     ids = [batch.id for batch in unpublished]
     held = processor.engine.rows(contract, contract.topic.bronze, ids)
     recorded = ledger.recorded(topic, held)

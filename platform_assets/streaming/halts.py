@@ -92,6 +92,8 @@ class Halt:
 def spoken(ranges: Iterable[OffsetRange]) -> str:
     """Offsets in words, e.g. ``partition 0: offsets 5 to 9``."""
     return ", ".join(
-        f"partition {item.partition}: offsets {item.start} to {item.end - 1}"
+        f"bulk file {-item.partition}: records {item.start} to {item.end - 1}"
+        if item.is_file
+        else f"partition {item.partition}: offsets {item.start} to {item.end - 1}"
         for item in sorted(ranges)
     )

@@ -13,6 +13,7 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import MicroBatch, Published
 from platform_assets.streaming import intents
+from platform_assets.streaming.bulk_ledger import BulkLedger
 from platform_assets.streaming.generations import Generation, Generations
 from platform_assets.streaming.halts import Halt
 from platform_assets.streaming.intents import Intent
@@ -83,6 +84,7 @@ class Ledger:
 
     Attributes:
         schemas: what schema ids meant from which micro-batch on.
+        bulk: what is recorded of bulk files.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -90,6 +92,7 @@ class Ledger:
         self._database.prepare()
         self._generations = Generations(settings)
         self.schemas = Schemas(settings)
+        self.bulk = BulkLedger(settings)
 
     @retry_connection
     def progress(self, topic: TopicName) -> Progress:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from platform_assets.connectors.seam.bulk import BulkFiles
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines.base import Engine, MicroBatch
+from platform_assets.streaming.bulk import BulkLog, land
 from platform_assets.streaming.dead_letters import DeadLetters
 from platform_assets.streaming.faults import halt_of, is_away, is_final
 from platform_assets.streaming.generations import TopicReplacedError
@@ -71,6 +73,7 @@ class TopicLoop:
     _accepted: Halt | None = None
     _behind: bool = False
     _idle_turns: int = 0
+    bulk: BulkLog | None = None
 
     def run(self) -> None:
         """Loop until stopped; an error backs off and tries the same records again."""
@@ -78,6 +81,7 @@ class TopicLoop:
             started = time.monotonic()
             try:
                 busy = self._turn()
+                busy = self._take_file() or busy
                 self._attempts = 0
             except (LedgerConflictError, LeaseLostError):
                 raise
@@ -90,6 +94,8 @@ class TopicLoop:
             elif not self._behind:
                 spent = time.monotonic() - started
                 self.stop.wait(max(0.0, self.settings.stream_pace_seconds - spent))
+        if self.bulk is not None:
+            self.bulk.close()
         self.processor.engine.close()
 
     def _turn(self) -> bool:
@@ -152,6 +158,22 @@ class TopicLoop:
             self._consume()
         return True
 
+    def _take_file(self) -> bool:
+        """A slice of a bulk file, after what the log had; False when there is none."""
+        progress = self._progress
+        if self.bulk is None or self._held or progress is None:
+            return False
+        found = self.bulk.next()
+        if found is None:
+            return False
+        self._behind = True  # files wait for no pace
+        self._progress = None
+        step = land(self.processor, self.bulk, found, progress)
+        self._progress = progress if step is None else replace(progress, last_id=step.batch.id)
+        if step is not None:
+            self._emit(step)
+        return True
+
     def _confirm(self, progress: Progress) -> None:
         """See that the broker's topic is the one whose offsets are recorded; note it at first.
 
@@ -174,14 +196,14 @@ class TopicLoop:
         accepted = self.states.read(self.contract.topic).accepted
         for item in self.processor.ledger.open_batches(self.contract.topic):
             log.info("recovering", topic=str(self.contract.topic), micro_batch=item.batch.id)
-            self._emit(
-                self.processor.recover(
-                    self.contract,
-                    item.batch,
-                    item.window_key,
-                    accept=accepted is not None and accepted.covers(item.batch),
-                )
+            step = self.processor.recover(
+                self.contract,
+                item.batch,
+                item.window_key,
+                accept=accepted is not None and accepted.covers(item.batch),
             )
+            if step is not None:
+                self._emit(step)
         self.processor.complete(self.contract)
         self._accepted = accepted
         if accepted is not None and accepted.reason is not Reason.GAP:
@@ -214,6 +236,8 @@ class TopicLoop:
     def _failed(self, error: Exception) -> None:
         self._attempts += 1
         self._progress = self._noted = None
+        if self.bulk is not None:
+            self.bulk.reset()
         topic = self.contract.topic
         text = str(error)
         log.warning("micro-batch failed", topic=str(topic), attempt=self._attempts, error=text)
@@ -283,6 +307,7 @@ class StreamLoop:
         self._errors: list[BaseException] = []
         ledger, windows = Ledger(settings), Windows(settings)
         letters, broker, states = DeadLetters(settings), Broker(settings), TopicStates(settings)
+        self._files = BulkFiles(settings)
         self._loops = [
             TopicLoop(
                 contract=contract,
@@ -296,6 +321,7 @@ class StreamLoop:
                 stop=self._stop,
                 steps=self._steps,
                 prepare=prepare if contract.topic in unready else None,
+                bulk=BulkLog(settings, contract, ledger, self._files),
             )
             for contract in contracts
         ]
@@ -342,6 +368,7 @@ class StreamLoop:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self._files.close()
 
     def _guard(self, loop: TopicLoop) -> None:
         try:

@@ -81,18 +81,32 @@ class Processor:
 
     def recover(
         self, contract: Contract, batch: MicroBatch, window_key: str, *, accept: bool = False
-    ) -> Step:
+    ) -> Step | None:
         """Finish a recorded micro-batch after a crash: the same records, from the log or bronze.
+
+        One of a bulk file that never landed is forgotten: its file is gone on with before it.
+
+        Returns:
+            What it did; None where it is forgotten.
 
         Raises:
             ReplayError: neither holds them.
         """
         started = time.monotonic()
+        if batch.is_file and not self._landed(contract, batch):
+            self.ledger.bulk.forget(contract.topic, batch.id)
+            return None
         frame = self._reread_bronze(contract, [batch])
         published = self.publish(contract, [batch], frame, accept=accept, first=True)
         recorded = self.ledger.recorded(contract.topic, [batch.id])[batch.id]
         seconds = time.monotonic() - started
         return Step(contract, batch, window_key, published, seconds, recorded)
+
+    def _landed(self, contract: Contract, batch: MicroBatch) -> bool:
+        """Whether bronze has anything of a micro-batch, or there is nothing to have."""
+        if not self.ledger.recorded(contract.topic, [batch.id])[batch.id]:
+            return True
+        return bool(self.engine.rows(contract, contract.topic.bronze, [batch.id])[batch.id])
 
     def _land(self, contract: Contract, batch: MicroBatch, taken: Taken) -> Published:
         frame = self.engine.decode(contract, [batch], taken)
@@ -248,6 +262,10 @@ class Processor:
             require_whole(contract, held, recorded, why)
 
     def _reread_bronze(self, contract: Contract, batches: Sequence[MicroBatch]) -> Frame:
+        if batches[0].is_file:
+            # A bulk file is read once: from then on bronze is the record of its rows.
+            self._require_bronze(contract, _ids(batches), "they are of a bulk file")
+            return self.engine.read_bronze(contract, batches)
         ranges = [item for batch in batches for item in batch.ranges]
         recorded = self.ledger.recorded(contract.topic, _ids(batches))
         taken = None
@@ -303,6 +321,7 @@ class Processor:
             broken = group and (
                 batch.id != group[-1].id + 1
                 or batch.generation != group[-1].generation
+                or batch.is_file != group[-1].is_file
                 or batch.schemas != group[-1].schemas
                 or any(ends.get(item.partition, item.start) != item.start for item in batch.ranges)
             )

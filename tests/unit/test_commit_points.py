@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_assets.connectors.seam import bulk
 from platform_assets.core import commit_points
 from platform_assets.core.commit_points import CommitPoint
 from platform_assets.engines import delta
@@ -41,7 +42,7 @@ def commits(tree: ast.AST, within: bool = False) -> Iterator[tuple[ast.Call, boo
         yield from commits(node, inside)
 
 
-@pytest.mark.parametrize("module", [delta, tables, ledger], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [delta, tables, ledger, bulk], ids=lambda m: m.__name__)
 def test_every_commit_stands_in_a_commit_point(module: object) -> None:
     found = list(commits(ast.parse(Path(str(module.__file__)).read_text())))  # type: ignore[attr-defined]
     assert len(found) >= 3

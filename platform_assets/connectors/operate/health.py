@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from platform_assets.connectors.definitions import KIND, SourceError
 from platform_assets.connectors.ingested import IngestedFiles
+from platform_assets.connectors.seam.bulk import BulkFiles, HandedOver
 from platform_assets.connectors.seam.closed import closed_until
 from platform_assets.connectors.seam.definition import SourceDefinition, is_source, load_sources
 from platform_assets.connectors.seam.state import Pause, SourceStates, StreamState
@@ -98,6 +99,9 @@ def all_streams(settings: Settings) -> list[StreamHealth]:
         for source in sources.values()
         for stream in of_source(source, known, pauses.get(source.name))
     ]
+    with closing(BulkFiles(settings)) as files:
+        waiting = files.files(waiting=True)
+    found = [with_files(one, waiting) for one in found]
     broken = {file.name: file for file in (*load_file_sources().broken, *sources.broken)}
     found += [
         StreamHealth(name, "", "", "", Health.BROKEN, file.error.message, error=str(file.error))
@@ -105,6 +109,15 @@ def all_streams(settings: Settings) -> list[StreamHealth]:
     ]
     found += [one for one in _others(settings) if one.source not in broken]
     return sorted(found, key=lambda one: (one.source, one.stream))
+
+
+def with_files(stream: StreamHealth, waiting: Iterable[HandedOver]) -> StreamHealth:
+    """A stream's health with that of the bulk files that are not taken whole yet."""
+    for one in waiting:
+        if one.error and (one.source, one.stream) == (stream.source, stream.stream):
+            why = f"bulk file {one.name} waits: {one.error}"
+            return replace(stream, health=Health.FAILING, why=why, error=one.error)
+    return stream
 
 
 def of_source(

@@ -23,13 +23,9 @@ from platform_assets.connectors.produce import Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam.columns import PageMapping, row_of_json
 from platform_assets.connectors.seam.definition import SourceDefinition
-from platform_assets.connectors.seam.pull import (
-    OP_HEADER,
-    TYPES_HEADER,
-    contract_of,
-    mapping_of,
-)
+from platform_assets.connectors.seam.pull import contract_of, mapping_of
 from platform_assets.connectors.seam.reader import ConnectorError, Page
+from platform_assets.connectors.seam.refused import OP_HEADER, TYPES_HEADER
 from platform_assets.connectors.seam.state import SourceStates
 from platform_assets.connectors.seam.transaction import SourceLog
 from platform_assets.core.naming import TopicName

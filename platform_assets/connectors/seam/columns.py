@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -56,6 +57,22 @@ class Mapped:
     def records(self) -> list[tuple[bytes | None, bytes]]:
         """Key and value of each good row."""
         return list(zip(self.keys, self.values, strict=True))
+
+
+@dataclass(frozen=True)
+class MappedColumns:
+    """The same as :class:`Mapped`, a column each.
+
+    Attributes:
+        keys, values: as there.
+        rows: number in the page of each good row.
+        refused: as there.
+    """
+
+    keys: pa.Array
+    values: pa.Array
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    refused: dict[int, str]
 
 
 class PageMapping(Protocol):
@@ -106,11 +123,39 @@ class ColumnarMapping:
 
     def map(self, page: Page) -> Mapped:
         """See :class:`PageMapping`."""
+        made, refused = self._made(page)
+        if made is None:
+            return Mapped([], [], refused)
+        keys: list[bytes | None] = self._keys(made).to_list()
+        mapped = Mapped(keys, self._series.encode(made), refused)
+        if self._digests:
+            mapped.ids.extend(made.event_ids.to_list())
+            mapped.said.extend(digest(said) for said in self._series.said(made))
+        return mapped
+
+    def columns(self, page: Page) -> MappedColumns:
+        """The same as columns.
+
+        Raises:
+            ConnectorError: the page lacks a column that the mapping names.
+        """
+        made, refused = self._made(page)
+        if made is None:
+            none = pa.array([], pa.large_binary())
+            return MappedColumns(none, none, np.zeros(0, np.int64), refused)
+        rows = np.arange(page.rows.num_rows)
+        if refused:
+            rows = np.delete(rows, list(refused))
+        keys = self._keys(made).to_arrow()
+        return MappedColumns(keys, self._series.array(made), rows, refused)
+
+    def _made(self, page: Page) -> tuple[Series | None, dict[int, str]]:
+        """The envelopes of the good rows, and why the others are none."""
         frame = pl.DataFrame(page.rows)
         count = len(frame)
-        if not count:
-            return Mapped([], [])
         refused: dict[int, str] = {}
+        if not count:
+            return None, refused
         if page.ops:
             ops = pl.Series(page.ops, dtype=pl.String)
         else:
@@ -143,11 +188,7 @@ class ColumnarMapping:
         if refused:
             good = pl.Series([True]).new_from_index(0, count)
             made = made.filter(good.scatter(list(refused), False))
-        mapped = Mapped(self._keys(made), self._series.encode(made), refused)
-        if self._digests:
-            mapped.ids.extend(made.event_ids.to_list())
-            mapped.said.extend(digest(said) for said in self._series.said(made))
-        return mapped
+        return made, refused
 
     def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, pl.Series]:
         nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
@@ -180,7 +221,8 @@ class ColumnarMapping:
         # With the frame's own columns beside it a constant has the frame's height.
         return frame.with_columns(expression)["value"]
 
-    def _keys(self, made: Series) -> list[bytes | None]:
+    def _keys(self, made: Series) -> pl.Series:
+        """Of each row, as bytes; null where a part is missing."""
         envelope = {"event_id": made.event_ids, "occurred_at": made.occurred_at}
         parts = []
         for name in self._contract.key:
@@ -192,13 +234,15 @@ class ColumnarMapping:
             else:
                 there = pl.when(made.has_after).then(made.after[name]).otherwise(made.before[name])
                 parts.append(pl.select(there.alias(name)).to_series())
-        if len(parts) == 1 and parts[0].dtype == pl.String:
-            return parts[0].cast(pl.Binary).to_list()
+        if all(part.dtype in (pl.String, pl.Int64) for part in parts):
+            joined = pl.concat_str([part.cast(pl.String) for part in parts], separator="|")
+            return pl.select(joined.cast(pl.Binary)).to_series()
         # By Python: a number's text is part of the key.
-        return [
+        texts = [
             None if None in values else "|".join(map(str, values)).encode()
             for values in zip(*(part.to_list() for part in parts), strict=True)
         ]
+        return pl.Series(texts, dtype=pl.Binary)
 
 
 def _protected(column: Column, values: pl.Series) -> pl.Series:

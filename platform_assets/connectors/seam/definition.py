@@ -202,6 +202,15 @@ def read_source(document: Document) -> SourceDefinition:
     for number, stream in enumerate(fields.streams):
         place = ("streams", number)
         options[stream.stream] = checked(document, kind.stream, stream.options, (*place, "options"))
+        if getattr(options[stream.stream], "bulk_over", None) is not None and (
+            stream.mapping or stream.conflicts
+        ):
+            other = "mapping" if stream.mapping else "conflicts"
+            raise wrong(
+                document, (*place, "options", "bulk_over"), f"it stands beside `{other}`",
+                "leave one of them out: bulk files are mapped by whole columns, and their rows "
+                "are not looked up one by one",
+            )  # fmt: skip
         if stream.mapping:
             try:
                 compiled(fields.source, folder / stream.mapping)

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.ingested import IngestedFiles
-from platform_assets.connectors.produce import DEAD_LETTER_BYTES, LONGEST_REASON, Record
 from platform_assets.connectors.publish import ensure_topics
+from platform_assets.connectors.seam.bulk import HANDED_OVER, BulkFiles
 from platform_assets.connectors.seam.columns import (
     ColumnarMapping,
     Mapped,
     PageMapping,
     RowMapping,
     json_rows,
-    types_text,
 )
 from platform_assets.connectors.seam.conflicts import without_conflicts
 from platform_assets.connectors.seam.cursors import Cursors, Place
 from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
-from platform_assets.connectors.seam.reader import ConnectorError, Context, Page, Reader
+from platform_assets.connectors.seam.reader import (
+    BulkReader,
+    ConnectorError,
+    Context,
+    Cursor,
+    Page,
+    Reader,
+)
+from platform_assets.connectors.seam.refused import dead_letter, fitting, refused_rows
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.connectors.seam.transaction import LARGEST, SourceLog
 from platform_assets.contracts.load import load_contracts
@@ -34,19 +39,10 @@ from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
 
-TYPES_HEADER = "types"
-"""Of a dead letter that is a row: its columns' types that JSON lacks."""
-OP_HEADER = "op"
-"""Of a dead letter that is a row of a source of changes: what happened."""
-
 PREVIEW_SECONDS = 20.0
+_PREVIEW_BYTES = 1024 * 1024
 
 _SHOWN_REASONS = 5
-
-
-_Row = tuple[bytes | None, bytes]
-_Letter = tuple[str, bytes, str, dict[str, str]]
-"""Place, what stood there, reason, further headers."""
 
 
 @dataclass
@@ -63,6 +59,7 @@ class StreamOutcome:
         reasons: the first few reasons for dead letters.
         lag: seconds behind the source after the last page; None: not known.
         error: why it stopped early, or None.
+        bulk: files that were handed over to the stream.
     """
 
     stream: str
@@ -75,6 +72,7 @@ class StreamOutcome:
     reasons: list[str] = field(default_factory=list)
     lag: float | None = None
     error: str | None = None
+    bulk: int = 0
 
 
 Told = Callable[[StreamOutcome], None]
@@ -189,6 +187,7 @@ def pull(
         closing(open_reader(settings, source, stop)) as reader,
         SourceLog(settings, writer_of(source, wanted[0].stream)) as log,
         _ledger(settings, wanted) as ledger,
+        closing(Handing(settings, source.name)) as handing,
     ):
         known = (places or Cursors(settings)).read()
         for one in wanted:
@@ -199,9 +198,18 @@ def pull(
                 break
             try:
                 mapping = mapping_of(source, one, contract, ids[contract.topic])
-                pages = reader.read(one.stream, known.get((source.name, one.stream)))
+                cursor = known.get((source.name, one.stream))
+                handing.settle(one.stream, cursor)
+                pages = reader.read(one.stream, cursor)
                 for page in pages:
                     begun = time.monotonic()
+                    if page.bulk is not None:
+                        handing.over(log, one, page)
+                        outcome.pages += 1
+                        outcome.bulk += 1
+                        if told is not None:
+                            told(outcome)
+                        continue
                     mapped = mapping.map(page)
                     if one.conflicts and ledger is not None:
                         place = page.places[0] if page.places else one.stream
@@ -217,6 +225,39 @@ def pull(
                     raise
                 outcome.error = str(error)
     return outcomes
+
+
+class Handing:
+    """Hands bulk files of one source over; opens its database when the first one comes."""
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self._settings, self._source = settings, source
+        self._files: BulkFiles | None = None
+
+    def settle(self, stream: str, cursor: Cursor | None) -> None:
+        """End a hand-over that a dead process left after its cursor was committed."""
+        if cursor is not None and HANDED_OVER in cursor:
+            self._opened().settle(self._source, stream, cursor[HANDED_OVER])
+
+    def over(self, log: SourceLog, stream: StreamFields, page: Page) -> None:
+        """Intend, commit the cursor, open: see :mod:`.bulk`."""
+        if page.bulk is None:
+            raise ValueError("the page hands no file over")
+        files = self._opened()
+        number = files.intend(stream.topic, self._source, stream.stream, page.bulk)
+        cursor = {**(page.cursor or {}), HANDED_OVER: number}
+        log.commit([], [Place(self._source, stream.stream, cursor)])
+        files.settle(self._source, stream.stream, number)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._files is not None:
+            self._files.close()
+
+    def _opened(self) -> BulkFiles:
+        if self._files is None:
+            self._files = BulkFiles(self._settings)
+        return self._files
 
 
 def writer_of(source: SourceDefinition, stream: str) -> str:
@@ -258,7 +299,7 @@ def preview(
     clock.start()
     try:
         with closing(open_reader(settings, source, stop)) as reader:
-            for page in reader.read(stream, None):
+            for page in _rows_of(reader, stream, rows):
                 some = Page(page.rows.slice(0, left), None, ops=page.ops[:left])
                 refused = mapping.map(some).refused
                 for number, row in enumerate(json_rows(some)):
@@ -271,6 +312,17 @@ def preview(
         clock.cancel()
 
 
+def _rows_of(reader: Reader, stream: str, rows: int) -> Iterator[Page]:
+    """Pages with rows, also of files that would be handed over."""
+    for page in reader.read(stream, None):
+        if page.bulk is None:
+            yield page
+            continue
+        bulk = cast("BulkReader", reader)
+        for one in bulk.slices(stream, page.bulk.state, None, rows, _PREVIEW_BYTES):
+            yield one.page
+
+
 def _commit(
     log: SourceLog,
     source: str,
@@ -280,22 +332,13 @@ def _commit(
     page: Page,
     outcome: StreamOutcome,
 ) -> None:
-    letters: list[_Letter] = []
-    records = mapped.records
+    records, letters = mapped.records, refused_rows(page, mapped.refused)
     size = sum(map(len, mapped.values)) + sum(map(len, filter(None, mapped.keys)))
     if records and max(map(len, mapped.values)) > LARGEST // 2:
-        records, large = _fitting(records)
-        letters += large
-        size -= sum(len(letter[1]) for letter in large)
-    rows = sorted(mapped.refused)
-    types = {TYPES_HEADER: types_text(page.rows.schema)} if rows else {}
-    for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
-        place = page.places[row] if page.places else f"row {row + 1} of a page"
-        raw = json.dumps(told, sort_keys=True).encode()
-        op = {OP_HEADER: page.ops[row]} if page.ops else {}
-        letters.append((place, raw, mapped.refused[row], {**types, **op}))
-    letters += [(one.place, one.raw, one.reason, {}) for one in page.refused]
-    made = [_dead_letter(source, stream, contract, *letter) for letter in letters]
+        records, large = fitting(records)
+        letters = large + letters
+        size -= sum(len(letter.raw) for letter in large)
+    made = [dead_letter(source, stream, contract, letter) for letter in letters]
     places = [] if page.cursor is None else [Place(source, stream.stream, page.cursor)]
     if records or made or places:
         log.commit(made, places, topic=str(contract.topic), rows=records)
@@ -306,46 +349,5 @@ def _commit(
     outcome.pages += 1
     outcome.bytes += size
     outcome.lag = page.lag
-    for place, _, reason, _ in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
-        outcome.reasons.append(f"{stream.stream}, {place}: {reason}")
-
-
-def _fitting(records: list[_Row]) -> tuple[list[_Row], list[_Letter]]:
-    """Records that may be sent, and those that are too large."""
-    good: list[_Row] = []
-    large: list[_Letter] = []
-    for key, value in records:
-        weight = len(key or b"") + len(value)
-        if weight > LARGEST:
-            reason = f"a record of {weight:,} bytes; at most {LARGEST:,} are sent"
-            large.append((key.decode() if key else "", value, reason, {}))
-        else:
-            good.append((key, value))
-    return good, large
-
-
-def _dead_letter(
-    source: str,
-    stream: StreamFields,
-    contract: Contract,
-    place: str,
-    raw: bytes,
-    reason: str,
-    more: dict[str, str],
-) -> Record:
-    headers = {
-        **more,
-        "reason": f"{source}, {stream.stream}, {place}: {reason}"[:LONGEST_REASON],
-        "source": source,
-        "stream": stream.stream,
-        "source_topic": str(contract.topic),
-        "place": place,
-        "source_bytes": str(len(raw)),
-    }
-    digest = hashlib.sha256(place.encode() + b"\0" + raw).hexdigest()[:32]
-    return Record(
-        contract.topic.dead_letters,
-        f"{source}/{stream.stream}/{digest}".encode(),
-        raw[:DEAD_LETTER_BYTES],
-        tuple((name, value.encode()) for name, value in headers.items()),
-    )
+    for letter in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
+        outcome.reasons.append(f"{stream.stream}, {letter.place}: {letter.reason}")

@@ -64,6 +64,21 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class BulkFile:
+    """A file that the stream takes itself, instead of rows through the log.
+
+    Attributes:
+        name: for people.
+        size: bytes as stored; None: not known.
+        state: what :meth:`BulkReader.slices` needs to find this very state of it again; JSON.
+    """
+
+    name: str
+    size: int | None
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Page:
     """Rows that are committed together, with where to go on after them.
 
@@ -80,6 +95,7 @@ class Page:
         before: of a source of changes: as many rows, as they were before, all null where nothing
             is known.
         lag: how far behind the source these rows are, in seconds; None: not known.
+        bulk: a file that is handed over; the page has no rows then.
     """
 
     rows: pa.Table
@@ -90,6 +106,25 @@ class Page:
     ops: tuple[str, ...] = ()
     before: pa.Table | None = None
     lag: float | None = None
+    bulk: BulkFile | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows of a bulk file that are taken together.
+
+    Attributes:
+        page: the rows, and what could not be made one; its cursor is None.
+        numbers: int64, the number of each row among the file's records, from 1.
+        start, end: records that it covers, those that are no rows included; ``end`` exclusive.
+        after: where the next slice begins; JSON.
+    """
+
+    page: Page
+    numbers: pa.ChunkedArray
+    start: int
+    end: int
+    after: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -145,4 +180,32 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Give connections back; never raises."""
+        ...
+
+
+class BulkReader(Reader, Protocol):
+    """A reader that gives pages with ``bulk``."""
+
+    def slices(
+        self,
+        stream: str,
+        state: Mapping[str, Any],
+        position: Mapping[str, Any] | None,
+        rows: int,
+        size: int,
+    ) -> Iterator[Slice]:
+        """A bulk file in slices, from a position on; from the beginning without one.
+
+        What cannot be read on is the last slice: it covers nothing and says why.
+
+        Args:
+            stream: of the file.
+            state: as the page gave it.
+            position: ``after`` of the slice before.
+            rows: of a slice, at most.
+            size: bytes of its rows, about.
+
+        Raises:
+            ConnectorError: the file is not there as it was; nothing of a slice was given then.
+        """
         ...

@@ -193,6 +193,7 @@ def since(outcome: StreamOutcome, before: StreamOutcome | None) -> StreamOutcome
         pages=outcome.pages - before.pages,
         bytes=outcome.bytes - before.bytes,
         seconds=outcome.seconds - before.seconds,
+        bulk=outcome.bulk - before.bulk,
         reasons=outcome.reasons[len(before.reasons) :],
     )
 
@@ -208,5 +209,6 @@ def _sum(before: StreamOutcome | None, outcome: StreamOutcome) -> StreamOutcome:
         pages=before.pages + outcome.pages,
         bytes=before.bytes + outcome.bytes,
         seconds=before.seconds + outcome.seconds,
+        bulk=before.bulk + outcome.bulk,
         reasons=[*before.reasons, *outcome.reasons],
     )

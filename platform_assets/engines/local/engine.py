@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import polars as pl
+import pyarrow as pa
 from deltalake.exceptions import CommitFailedError
 
 from platform_assets.contracts.model import Contract, TopicKind
@@ -62,6 +63,10 @@ class LocalEngine:
         table, covered, size = self._logs[topic].read(ranges, max_bytes)
         frame = pl.DataFrame(table)
         return Taken(frame, covered, len(frame), size)
+
+    def given(self, table: pa.Table, ranges: Sequence[OffsetRange]) -> Taken:
+        """See :meth:`Engine.given`."""
+        return Taken(pl.DataFrame(table), tuple(ranges), table.num_rows, table.nbytes)
 
     def decode(
         self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken

@@ -134,6 +134,11 @@ class SparkEngine:
         frame = self.frame(table.to_arrow().cast(layout.RAW))
         return Taken(frame, covered, len(table), int(sizes.sum()))
 
+    def given(self, table: pa.Table, ranges: Sequence[OffsetRange]) -> Taken:
+        """See :meth:`Engine.given`."""
+        self._frames.forget()
+        return Taken(self.frame(table), tuple(ranges), table.num_rows, table.nbytes)
+
     def decode(self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken) -> Any:
         """See :meth:`Engine.decode`."""
         table = self._frames.table(taken.frame)

@@ -222,8 +222,10 @@ class Reporter:
             "micro_batches": len(gathered.batches),
             "first_micro_batch": gathered.first_id,
             "last_micro_batch": gathered.last_id,
-            "next_offsets": {str(p): at for p, at in sorted(gathered.offsets.items())},
+            "next_offsets": {str(p): at for p, at in sorted(gathered.offsets.items()) if p >= 0},
         }
+        if files := {str(-p): at for p, at in sorted(gathered.offsets.items()) if p < 0}:
+            span["bulk_files_next_records"] = files
         whole = self._totals(contract.topic, window)
         partition = BatchCounts(
             records=whole.records - whole.open_records,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
 
 Format = Literal["auto", "csv", "json", "jsonl", "parquet", "avro", "orc", "excel", "fixed", "xml"]
 Packing = Literal["auto", "none", "gzip", "zstd", "zip"]
@@ -136,6 +136,8 @@ class FileStream(BaseModel):
         append_only: names only grow; what lies far below the last one is not looked at.
         page_rows: rows that are committed together, at most.
         largest_gigabytes: a file that unpacks to more is refused.
+        bulk_over: a larger file (as it is stored, e.g. ``256 MiB``) goes straight to bronze,
+            without the log; unset: none does.
         csv, fixed, excel, xml: of the format.
         document: of JSON.
     """
@@ -152,6 +154,7 @@ class FileStream(BaseModel):
     append_only: bool = False
     page_rows: int = Field(default=50_000, ge=1, le=500_000)
     largest_gigabytes: float = Field(default=1000, gt=0)
+    bulk_over: ByteSize | None = None
     csv: CsvOptions = CsvOptions()
     fixed: FixedOptions | None = None
     excel: ExcelOptions = ExcelOptions()

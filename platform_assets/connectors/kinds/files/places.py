@@ -105,17 +105,26 @@ class Place:
         Raises:
             FileChangedError: size, moment or ETag are others, or it is gone.
         """
-        filesystem = self._filesystem()
-        filesystem.invalidate_cache()
-        try:
-            with self.asking():
-                now = self._asked(one)
-        except ConnectorError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                raise FileChangedError(f"{self.shown}: {one.name} is gone") from error
-            raise
+        now = self.asked(one)
+        if now is None:
+            raise FileChangedError(f"{self.shown}: {one.name} is gone")
         if not one.may_be(now):
             raise FileChangedError(f"{self.shown}: {one.name} changed while it was read")
+
+    def asked(self, one: Found) -> Found | None:
+        """The file as it is now; None where it is gone.
+
+        Raises:
+            ConnectorError: as :meth:`files`.
+        """
+        self._filesystem().invalidate_cache()
+        try:
+            with self.asking():
+                return self._asked(one)
+        except ConnectorError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     @contextmanager
     def _copy(self, one: Found) -> Iterator[Opened]:

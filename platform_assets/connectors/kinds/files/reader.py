@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from platform_assets.connectors.kinds.files.bulk import At, bulk_file
 from platform_assets.connectors.kinds.files.chunk import Chunk, FileRefusedError, Spot
 from platform_assets.connectors.kinds.files.formats import format_of, reader_of
 from platform_assets.connectors.kinds.files.options import FileStream
@@ -21,6 +26,7 @@ from platform_assets.connectors.seam.reader import (
     Cursor,
     Page,
     Refused,
+    Slice,
     Stream,
 )
 
@@ -28,6 +34,7 @@ FILE, ROW = "_file", "_row"
 """Columns beside those of the file: its name, and the number of the row in it."""
 
 _EMPTY = pa.table({})
+_NO_NUMBERS = pa.chunked_array([], pa.int64())
 
 
 class FilesReader:
@@ -85,6 +92,62 @@ class FilesReader:
                 "and rename it when it is whole, or raise `settled_seconds`",
             )
 
+    def slices(
+        self,
+        stream: str,
+        state: Mapping[str, Any],
+        position: Mapping[str, Any] | None,
+        rows: int,
+        size: int,
+    ) -> Iterator[Slice]:
+        """See :class:`~....seam.reader.BulkReader`."""
+        options, at = self._streams[stream], At.of(state, position)
+        one = self._as_handed_over(Found(**state["file"]), at.now.digest)
+        with self._place.opened(one) as file:
+            held: list[_Part] = []
+            begin, told = at, ""
+            try:
+                for part in self._parts(one, file, at.now, options, rows):
+                    many = sum(other.rows.num_rows for other in held) + part.rows.num_rows
+                    large = sum(other.rows.nbytes for other in held) + part.rows.nbytes
+                    another = bool(held) and held[-1].rows.schema != part.rows.schema
+                    if held and (another or many > rows or large > size):
+                        yield _slice(held, begin, at)
+                        held, begin = [], at
+                    held.append(part)
+                    at = at.behind(part.after, part.next_row)
+            except (FileRefusedError, PackedError) as error:
+                told = f"{error.message} ({error.hint})" if error.hint else error.message
+            file.require_unchanged()
+        if held:
+            yield _slice(held, begin, at)
+        if told:
+            refused = (Refused(one.name, b"", f"the file is refused: {told}"),)
+            nothing = Page(_EMPTY, None, refused=refused)
+            yield Slice(nothing, _NO_NUMBERS, at.record, at.record, at.as_json())
+
+    def _as_handed_over(self, one: Found, digest: str) -> Found:
+        """The file as it is listed now, if it is the one that was handed over.
+
+        Raises:
+            FileChangedError: it is another one, or gone.
+        """
+        try:
+            self._place.require_unchanged(one)
+        except FileChangedError as changed:
+            now = self._place.asked(one)
+            if now is not None and digest:
+                with self._place.opened(now) as file:
+                    if file.digest() == digest:
+                        return now  # touched, or copied back: the same content
+            what = "is gone" if now is None else "has changed"
+            raise FileChangedError(
+                f"{self._place.shown}: {one.name} {what} since it was handed over",
+                "put it back as it was; or give up what is left of it (weir sources files): a "
+                "changed file is read by itself",
+            ) from changed
+        return one
+
     def close(self) -> None:
         """See :class:`~....seam.reader.Reader`."""
         self._place.close()
@@ -105,6 +168,11 @@ class FilesReader:
                 return
             if progress.has(now.digest):
                 yield Page(_EMPTY, progress.finish(one, now.digest, listed))
+                return
+            if options.bulk_over is not None and file.size > options.bulk_over:
+                file.require_unchanged()
+                done = progress.finish(one, now.digest, listed)
+                yield Page(_EMPTY, done, bulk=bulk_file(one, now.digest))
                 return
         last: Page | None = None
         refused: tuple[Refused, ...] = ()
@@ -127,6 +195,13 @@ class FilesReader:
         self, one: Found, file: Opened, now: Now, options: FileStream, progress: Progress
     ) -> Iterator[Page]:
         lag = time.time() - one.modified if one.modified is not None else None
+        for part in self._parts(one, file, now, options, options.page_rows):
+            yield Page(part.rows, progress.at(part.after), part.places, part.refused, lag=lag)
+
+    def _parts(
+        self, one: Found, file: Opened, now: Now, options: FileStream, size: int
+    ) -> Iterator[_Part]:
+        """A file's rows from a place on, so many at a time."""
         fresh = (now.member, now.spot, now.skip) == (0, Spot(), 0)
         for number, content in enumerate(_contents(one.name, file, options)):
             if number < now.member:
@@ -138,18 +213,20 @@ class FilesReader:
                 # What a page is made of is of one state of the file, or it is not given.
                 file.require_unchanged()
                 rows = self._completed(chunk, content, options)
-                for start in range(skip, max(rows.num_rows, skip + 1), options.page_rows):
-                    part = rows.slice(start, options.page_rows)
+                for start in range(skip, max(rows.num_rows, skip + 1), size):
+                    part = rows.slice(start, size)
                     end = start + part.num_rows
                     refused = chunk.refused if start == 0 else ()
                     if not part.num_rows and not refused:
                         continue
-                    place = {"spot": spot, "skip": end}
+                    place, next_row = {"spot": spot, "skip": end}, chunk.after.row + 1
                     if end >= rows.num_rows:
                         place = {"spot": chunk.after, "skip": 0}
-                    at = Now(now.name, now.tag, now.digest, number, **place)
+                    else:
+                        next_row = int(chunk.numbers[end])
+                    after = Now(now.name, now.tag, now.digest, number, **place)
                     places = _Places(content.name, chunk, start, part.num_rows)
-                    yield Page(part, progress.at(at), places, refused, lag=lag)
+                    yield _Part(part, after, next_row, places, refused)
                 spot, skip = chunk.after, 0
 
     def _completed(self, chunk: Chunk, content: Content, options: FileStream) -> pa.Table:
@@ -196,6 +273,54 @@ def _described(content: Content, options: FileStream) -> tuple[pa.Schema, str]:
     if format_of(content.name, options) == "csv":
         told.append(described(content.head(), options))
     return schema, " ".join(filter(None, told))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one chunk, and the place behind them; ``next_row`` is a number in the member."""
+
+    rows: pa.Table
+    after: Now
+    next_row: int
+    places: _Places
+    refused: tuple[Refused, ...]
+
+
+def _slice(parts: list[_Part], begin: At, end: At) -> Slice:
+    """Parts that follow one another, as one."""
+    bases = begin.bases([part.after.member for part in parts], [part.next_row for part in parts])
+    numbers = [
+        pc.add(part.rows[ROW].combine_chunks(), base)
+        for part, base in zip(parts, bases, strict=True)
+    ]
+    rows = pa.concat_tables([part.rows for part in parts])
+    refused = tuple(one for part in parts for one in part.refused)
+    page = Page(rows, None, _Joined([part.places for part in parts]), refused)
+    column = pa.chunked_array(numbers, pa.int64())
+    return Slice(page, column, begin.record, end.record, end.as_json())
+
+
+class _Joined(Sequence[str]):
+    """Places of several parts, one after the other."""
+
+    def __init__(self, parts: list[_Places]) -> None:
+        self._parts = parts
+        self._ends = list(itertools.accumulate(len(part) for part in parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, row: int | slice) -> str | Sequence[str]:
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        part = bisect.bisect_right(self._ends, row)
+        return self._parts[part][row - (self._ends[part - 1] if part else 0)]
 
 
 class _Places(Sequence[str]):
