@@ -20,6 +20,8 @@ BENCHES: dict[str, str] = {
     "ingest_local": "ingest:run_local",
     "ingest_spark": "ingest:run_spark",
     "files_csv": "files_csv:run",
+    "files_csv_bulk": "files_csv:run",
+    "files_csv_memory": "files_csv:run_memory",
     "growth": "growth:run",
     "freshness_silver_p95": "freshness:run",
     "freshness_gold_p95": "freshness:run",

@@ -14,6 +14,7 @@ import random
 import shutil
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from platform_assets.core.settings import REPOSITORY, get_settings
 ROWS = 5_500_000
 GOAL = 0.3
 BULK_GOAL = 0.7
-_MEMORY_FACTOR = 1.25
-"""Flat memory: the largest of the sizes needs at most so many times what a third of it needs."""
+LARGE_MEGABYTES = 10_000
+MEMORY_GOAL = 1.25
+"""Flat: three times the file takes at most so many times the memory."""
+_LINE_BYTES = 85
 _FILES = 10
 _DAYS_PER_MILLION = 100
 _BASE = TopicName("retail", "invoice_lines")
@@ -50,53 +53,121 @@ _COLUMNS = {
 
 
 def run(options: Options) -> list[Figure]:
-    """``files_csv``."""
+    """``files_csv`` and ``files_csv_bulk``: both ways in one run, beside one baseline."""
     wanted = options.sized(ROWS, 10_000)
+    ways = {"files_csv": ("", GOAL), "files_csv_bulk": ("1 B", BULK_GOAL)}
     with private_stack() as settings:
         files = settings.home / "retail"
         size = write_files(files, wanted)
         options.say(f"files_csv: {wanted:,} rows, {size / 1e6:,.0f} MB of CSV")
-        weir: list[Any] = []
-        bare: list[Any] = []
+        sides: dict[str, list[_Run]] = {"bare": [], **{name: [] for name in ways}}
         for number in range(1, options.repeats + 1):
-            log = settings.home / "runs"
             lake = settings.home / "lake-bare"
-            bare.append(
-                in_fresh_process(
-                    "benchmarks.files_csv:bare", log / f"bare-{number}.log",
-                    files=str(files), root=str(lake),
-                )
+            done = in_fresh_process(
+                "benchmarks.files_csv:bare", settings.home / "runs" / f"bare-{number}.log",
+                files=str(files), root=str(lake),
             )  # fmt: skip
+            sides["bare"].append(_Run(done.result["seconds"], done.peak_memory_mb, {}))
             shutil.rmtree(lake)
-            weir.append(_weir(settings.home, files, wanted, number))
-            for side, runs in (("bare", bare), ("weir", weir)):
+            for name, (over, _) in ways.items():
+                sides[name].append(_weir(settings.home, files, wanted, f"{name}_{number}", over))
+            for side, runs in sides.items():
                 options.say(
-                    f"files_csv: run {number}, {side}: "
-                    f"{wanted / runs[-1].result['seconds']:,.0f} rows/s"
+                    f"files_csv: run {number}, {side}: {wanted / runs[-1].seconds:,.0f} rows/s, "
+                    f"{runs[-1].peak_memory_mb:,.0f} MiB"
                 )
-    value, baseline = (
-        middle([wanted / run.result["seconds"] for run in runs]) for runs in (weir, bare)
-    )
+    rates = {side: middle([wanted / one.seconds for one in runs]) for side, runs in sides.items()}
+    memory = {side: round(middle([one.peak_memory_mb for one in runs]))
+              for side, runs in sides.items()}  # fmt: skip
     return [
         Figure(
-            "files_csv",
-            value,
+            name,
+            rates[name],
             "rows/s",
-            baseline,
-            value / baseline,
-            f"ratio at least {GOAL}",
-            value / baseline >= GOAL if options.scale >= 1 else None,
+            rates["bare"],
+            rates[name] / rates["bare"],
+            f"ratio at least {goal}",
+            rates[name] / rates["bare"] >= goal if options.scale >= 1 else None,
             {
                 "rows": wanted,
                 "megabytes": round(size / 1e6),
-                "runs": len(weir),
-                "to_the_log": round(middle([run.result["to_the_log"] for run in weir])),
-                "reader_cpu_seconds": round(middle([run.result["cpu_seconds"] for run in weir]), 1),
-                "reader_peak_memory_mb": round(middle([run.peak_memory_mb for run in weir])),
-                "baseline_peak_memory_mb": round(middle([run.peak_memory_mb for run in bare])),
+                "runs": len(sides[name]),
+                "peak_memory_mb": memory[name],
+                "baseline_peak_memory_mb": memory["bare"],
+                **sides[name][-1].extra,
             },
         )
+        for name, (_, goal) in ways.items()
     ]
+
+
+def run_memory(options: Options) -> list[Figure]:
+    """``files_csv_memory``: the peak of one large bulk file beside that of a third of it."""
+    peaks: list[float] = []
+    sizes = [options.sized(LARGE_MEGABYTES // 3, 10), options.sized(LARGE_MEGABYTES, 30)]
+    with private_stack() as settings:
+        for number, megabytes in enumerate(sizes):
+            files = settings.home / f"large-{number}"
+            rows = write_large(files, megabytes)
+            done = _weir(settings.home, files, rows, f"large_{number}", "1 B")
+            shutil.rmtree(files)
+            peaks.append(done.peak_memory_mb)
+            options.say(
+                f"files_csv_memory: {megabytes:,} MB, {rows:,} rows: {done.peak_memory_mb:,.0f} "
+                f"MiB at peak, {rows / done.seconds:,.0f} rows/s"
+            )
+    return [
+        Figure(
+            "files_csv_memory",
+            peaks[1],
+            "MiB",
+            peaks[0],
+            peaks[1] / peaks[0],
+            f"ratio at most {MEMORY_GOAL}",
+            peaks[1] / peaks[0] <= MEMORY_GOAL if options.scale >= 1 else None,
+            {"megabytes": sizes[1], "baseline_megabytes": sizes[0]},
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a side.
+
+    Attributes:
+        seconds: from the start of reading to the last publication.
+        peak_memory_mb: of its larger process.
+        extra: more for the figure.
+    """
+
+    seconds: float
+    peak_memory_mb: float
+    extra: dict[str, Any]
+
+
+def write_large(folder: Path, megabytes: int) -> int:
+    """One file of lines as :func:`write_files` has them, a year long; returns its rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, block, rows = folder / "retail.csv", 500_000, 0
+    total = megabytes * 1_000_000 // _LINE_BYTES
+    every = 365 * 86_400_000_000 // total
+    begin = pl.datetime(2020, 1, 1)
+    with path.open("wb") as file:
+        while file.tell() < megabytes * 1_000_000:
+            row = pl.int_range(rows, rows + block)
+            pl.select(
+                (536_365 + row // 20 % 400_000).alias("InvoiceNo"),
+                (10_000 + row % 3000).alias("StockCode"),
+                pl.lit("WHITE HANGING HEART").alias("Description"),
+                (1 + row % 48).alias("Quantity"),
+                (begin + pl.duration(microseconds=row * every))
+                .dt.strftime("%Y-%m-%d %H:%M:00").alias("InvoiceDate"),
+                (19 + row % 4995).truediv(100).alias("UnitPrice"),
+                (12_000 + row % 6000).alias("CustomerID"),
+                pl.lit("United Kingdom").alias("Country"),
+            ).write_csv(file, include_header=not rows)  # fmt: skip
+            rows += block
+    return rows
 
 
 def write_files(folder: Path, rows: int) -> int:
@@ -146,11 +217,10 @@ def bare(files: str, root: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started}
 
 
-def _weir(home: Path, files: Path, wanted: int, number: int) -> Any:
-    """Both processes at once; the reader's result, with the time to the last publication."""
-    name = f"retail_{number}"
-    topic = TopicName(_TOPIC.domain, f"{_TOPIC.entity}_{number}")
-    folder = _source(home / "sources", files, name, topic)
+def _weir(home: Path, files: Path, wanted: int, name: str, bulk_over: str) -> _Run:
+    """Both processes at once."""
+    topic = TopicName(_TOPIC.domain, f"{_TOPIC.entity}_{name}")
+    folder = _source(home / "sources", files, name, topic, bulk_over)
     log = home / "runs"
     common = {"folder": str(folder), "topic": str(topic)}
     landed: list[Any] = []
@@ -158,24 +228,28 @@ def _weir(home: Path, files: Path, wanted: int, number: int) -> Any:
     lander = threading.Thread(
         target=lambda: landed.append(
             in_fresh_process(
-                "benchmarks.files_csv:land", log / f"land-{number}.log", **common,
+                "benchmarks.files_csv:land", log / f"land-{name}.log", **common,
                 root=str(lake), rows=wanted,
             )
         )
     )  # fmt: skip
     lander.start()
     reader = in_fresh_process(
-        "benchmarks.files_csv:read", log / f"read-{number}.log", **common, source=name
+        "benchmarks.files_csv:read", log / f"read-{name}.log", **common, source=name
     )
     lander.join()
     shutil.rmtree(lake)
     if not landed:
-        raise RuntimeError(f"nothing landed: see {log}/land-{number}.log")
-    reader.result["seconds"] = landed[0].result["ended"] - reader.result["started"]
-    return reader
+        raise RuntimeError(f"nothing landed: see {log}/land-{name}.log")
+    cpu = {"reader": reader.result["cpu_seconds"], "stream": landed[0].result["cpu_seconds"]}
+    return _Run(
+        landed[0].result["ended"] - reader.result["started"],
+        max(reader.peak_memory_mb, landed[0].peak_memory_mb),
+        {f"{side}_cpu_seconds": round(seconds, 1) for side, seconds in cpu.items()},
+    )
 
 
-def _source(folder: Path, files: Path, name: str, topic: TopicName) -> Path:
+def _source(folder: Path, files: Path, name: str, topic: TopicName, bulk_over: str) -> Path:
     """A source with a topic of its own, and the retail contract under that name."""
     home = folder / name
     home.mkdir(parents=True)
@@ -184,6 +258,8 @@ def _source(folder: Path, files: Path, name: str, topic: TopicName) -> Path:
     contract |= {"id": f"weir:{topic}", "domain": topic.domain}
     contract["schema"][0]["name"] = topic.entity
     (home / f"{topic}.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
+    options: dict[str, Any] = {"names": "*.csv", "settled_seconds": 0}
+    options |= {"bulk_over": bulk_over} if bulk_over else {}
     attributes = {
         "source": name,
         "connector": "files",
@@ -193,7 +269,7 @@ def _source(folder: Path, files: Path, name: str, topic: TopicName) -> Path:
             {
                 "stream": "lines",
                 "topic": str(topic),
-                "options": {"names": "*.csv", "settled_seconds": 0},
+                "options": options,
                 "columns": _COLUMNS,
                 "identity": ["_file", "_row"],
                 "occurred_at": "InvoiceDate",
@@ -213,20 +289,16 @@ def read(folder: str, topic: str, source: str) -> dict[str, Any]:  # noqa: ARG00
 
     sources.__path__.append(folder)
     found = load_sources()[source]
-    started, begun, cpu = time.time(), time.perf_counter(), cpu_seconds()
+    started, cpu = time.time(), cpu_seconds()
     (outcome,) = pull(get_settings(), found)
     if outcome.error or outcome.dead_letters:
         raise RuntimeError(f"{outcome.error} {outcome.reasons}")
-    seconds = time.perf_counter() - begun
-    return {
-        "started": started,
-        "to_the_log": outcome.records / seconds,
-        "cpu_seconds": cpu_seconds() - cpu,
-    }
+    return {"started": started, "cpu_seconds": cpu_seconds() - cpu}
 
 
 def land(folder: str, topic: str, root: str, rows: int) -> dict[str, Any]:
     """The stream's process: the log to bronze and silver."""
+    from benchmarks.process import cpu_seconds
     from platform_assets.connectors.publish import ensure_topics
     from platform_assets.engines import open_engine
     from platform_assets.streaming.locks import Lease
@@ -249,4 +321,4 @@ def land(folder: str, topic: str, root: str, rows: int) -> dict[str, Any]:
             records += sum(counts.records for counts in step.published.counts.values())
             if records >= rows:
                 loop.stop()
-    return {"ended": ended, "records": records}
+    return {"ended": ended, "records": records, "cpu_seconds": cpu_seconds()}
