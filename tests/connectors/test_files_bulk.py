@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Bulk:
         changes = {"lake_root": str(self.lakes / lake), **changes}
         settings = self.settings.model_copy(update=changes)
         steps, until = 0, time.monotonic() + PATIENCE
-        with Lease(settings, f"test-{self.scene.topic}", "test", "1") as lease:
+        with Lease(settings, f"test-{uuid.uuid4()}", "test", "1") as lease:
             loop = StreamLoop(
                 settings, [contract], open_engine=open_engine,
                 fingerprints=lambda one: one.fingerprint, lease=lease, run_id="test",
