@@ -37,6 +37,7 @@ CONNECTORS = Layout(
         Column("maturity", spare=1),
         Column("live", spare=3),
         Column("version", right=True, spare=2),
+        Column("deprecated", fold=True, spare=4),
     ),
 )
 ENTRIES = Layout(
@@ -62,24 +63,24 @@ def list_connectors(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Each type: kind, what its tests prove (maturity), version.
+    """Each type in each version that is installed: kind, what its tests prove (maturity).
 
     Maturity: tested against a `real server`, an `emulator`, `recorded` answers, or
     `configuration only`.
     """
     if context.invoked_subcommand is not None:
         return
-    from platform_assets.connectors.seam.types import connector_types
+    from platform_assets.connectors.seam.types import connector_versions
 
     check_formats(as_json, as_csv)
-    types = connector_types().values()
+    types = [one for versions in connector_versions().values() for one in versions]
     rows = [_row(one) for one in types if kind in ("", one.kind.value)]
     CONNECTORS.show(rows, as_json=as_json, as_csv=as_csv)
 
 
 @connectors.command("show")
 def show_connector(
-    name: Annotated[str, typer.Argument(metavar="TYPE", help="E.g. sql.")],
+    name: Annotated[str, typer.Argument(metavar="TYPE", help="E.g. sql, or sql@1.")],
     definition: Annotated[
         bool, typer.Option("--definition", help="Print a defs.yaml to be filled in, alone.")
     ] = False,
@@ -111,6 +112,8 @@ def show_connector(
         ENTRIES.show(rows, as_json=as_json, as_csv=as_csv, document=document)
         return
     typer.echo(f"{kind.name} {kind.version}: {kind.title} ({kind.maturity.value})")
+    if kind.deprecated:
+        typer.echo(f"deprecated: {kind.deprecated}")
     ENTRIES.show(config, title="\nconfig")
     if options:
         ENTRIES.show(options, title="\noptions of a stream")
@@ -125,4 +128,5 @@ def _row(kind: ConnectorType) -> dict[str, Any]:
         "maturity": kind.maturity.value,
         "live": kind.live,
         "version": kind.version,
+        "deprecated": kind.deprecated,
     }

@@ -14,7 +14,7 @@ from platform_assets.cli.tables import AsCsv, AsJson, check_formats
 
 def register(group: typer.Typer) -> None:
     """Add the commands to ``weir sources``; once, as the group is one for the process."""
-    for command in (pause, resume, reset, audit, add):
+    for command in (pause, resume, reset, audit, add, evolve):
         group.command()(command)
 
 
@@ -72,6 +72,22 @@ def reset(
         typer.confirm("Set the cursor?", abort=True)
     done = set_cursor(settings, source, stream, after)
     typer.echo(f"set; to undo it: {done.undo}")
+
+
+def evolve(
+    name: NameArgument,
+    stream: Annotated[str, typer.Argument(help="As its defs.yaml names it.")],
+) -> None:
+    """Draft entries of the contract and the mapping for a stream's new columns; writes nothing.
+
+    Example:
+      weir sources evolve shop orders
+    """
+    from platform_assets.connectors.operate.evolve import drafted_changes
+    from platform_assets.core.settings import get_settings
+
+    text = drafted_changes(get_settings(), source_named(name), stream)
+    typer.echo(text or "# nothing is new\n", nl=False)
 
 
 def audit(

@@ -80,7 +80,7 @@ class Source(Component):
         return Definitions(assets=[read], jobs=[job])
 
     def _asset(self) -> AssetsDefinition:
-        kind = connector_type(self.fields.connector)
+        kind = connector_type(self.fields.connector, self.fields.version)
 
         @asset(
             key=source_key(self.fields.source),
@@ -92,6 +92,7 @@ class Source(Component):
             freshness_policy=None if kind.live else _freshness(self.fields.every_seconds),
             metadata={
                 "connector": kind.name,
+                "version": kind.version,
                 "maturity": kind.maturity.value,
                 "topics": [stream.topic for stream in self.fields.streams],
                 "every_seconds": self.fields.every_seconds,

@@ -102,6 +102,28 @@ def test_a_source_that_fails_says_so_everywhere(
         weir("sources", "read", "online_retail")
 
 
+def test_a_new_column_is_told_and_drafted_for_who_accepts_it(scene: Scene, shop: Shop) -> None:
+    name = scene.name
+    shop.add(range(3))
+    weir("sources", "read", name)
+    assert row_of(name)["why"] == ""
+    assert "nothing is new" in weir("sources", "evolve", name, "rows")
+    shop.run("alter table orders add column mail text")
+    shop.add(range(3, 5))
+    weir("sources", "read", name)
+    row = row_of(name)
+    assert (row["health"], row["records"]) == ("good", 5)
+    assert row["why"] == "column mail is new: left out"
+    assert row["changes"] == ["rows: column mail is new: left out"]
+    draft = weir("sources", "evolve", name, "rows")
+    column, mapped = (yaml.safe_load("# To " + part) for part in draft.split("# To ")[1:])
+    assert column == [{
+        "name": "mail", "logicalType": "string", "description": "mail of rows.",
+        "classification": "pii",
+    }]  # fmt: skip
+    assert mapped == {"mail": "mail"}
+
+
 def test_pause_resume_and_audit(scene: Scene) -> None:
     name = scene.name
     assert "nothing was changed" in weir("sources", "resume", name)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from platform_assets.connectors.operate.entries import default_of, described, models_in, type_of
 from platform_assets.connectors.seam.definition import SOURCE
 from platform_assets.connectors.seam.reader import Stream
-from platform_assets.connectors.seam.types import ConnectorType
+from platform_assets.connectors.seam.types import ConnectorType, connector_type
 from platform_assets.contracts.columns import RESERVED
 from platform_assets.contracts.model import LogicalType
 from platform_assets.core.naming import TopicName
@@ -70,14 +70,9 @@ def draft_contract(stream: Stream, topic: TopicName, owner: str) -> str:
         }
     ]
     for one in stream.schema:
-        name = names[one.name]
-        entry: dict[str, Any] = {
-            "name": name,
-            "logicalType": logical_type(one.type).value,
-            "description": f"{one.name} of {stream.name}.",
-        }
-        if one.name != moment and _PERSONAL.search(name):
-            entry["classification"] = "pii"
+        entry = drafted_column(stream.name, one, names[one.name])
+        if one.name == moment:
+            entry.pop("classification", None)
         columns.append(entry)
     if not moment:
         columns.append(
@@ -103,6 +98,24 @@ def draft_contract(stream: Stream, topic: TopicName, owner: str) -> str:
         "schema": [{"name": topic.entity, "properties": columns}],
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+def drafted_column(stream: str, one: pa.Field, name: str) -> dict[str, Any]:
+    """A contract's entry of a column, personal where its name sounds so.
+
+    Args:
+        stream: whose field it is.
+        one: the field.
+        name: of the column.
+    """
+    entry: dict[str, Any] = {
+        "name": name,
+        "logicalType": logical_type(one.type).value,
+        "description": f"{one.name} of {stream}.",
+    }
+    if _PERSONAL.search(name):
+        entry["classification"] = "pii"
+    return entry
 
 
 def draft_stream(
@@ -159,6 +172,8 @@ def draft_definition(
         f"  connector: {kind.name}",
         f"  owner: {_flow(owner)}",
     ]
+    if kind.version != connector_type(kind.name).version:
+        lines += [f"  version: {_flow(kind.version)}"]
     lines += _block("config", kind.config, config or {}, 2)
     if not kind.live:
         lines += ["  # Pause between two reads.", "  every_seconds: 60"]

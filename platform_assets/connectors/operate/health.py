@@ -55,7 +55,7 @@ class StreamHealth:
         source, stream, topic: whose; a file source has one stream, ``files``.
         connector: its type; ``file`` and ``simulator`` are sources of their own kinds.
         health: see :class:`Health`.
-        why: of its health, in a line; empty where it is good.
+        why: of its health, in a line; where it is good, what its rows changed, if anything.
         records, dead_letters, bytes: committed so far.
         rows_per_second: while it was at work; None: never.
         busy_seconds: spent on mapping and committing.
@@ -63,6 +63,7 @@ class StreamHealth:
         row_at, read_at: when its last rows came, and when it was last read.
         failures: reads in a row that failed.
         error, error_at: the last error since the last good read.
+        changes: of its columns and types that its last read put up with, in words.
     """
 
     source: str
@@ -82,6 +83,7 @@ class StreamHealth:
     failures: int = 0
     error: str | None = None
     error_at: datetime | None = None
+    changes: Sequence[str] = ()
 
 
 def all_streams(settings: Settings) -> list[StreamHealth]:
@@ -136,6 +138,8 @@ def of_source(
     """
     now = now or datetime.now(UTC)
     found = []
+    kind = source.type
+    outdated = f"{kind.label} is deprecated: {kind.deprecated}" if kind.deprecated else ""
     for one in source.fields.streams:
         state = known.get((source.name, one.stream))
         if state is None:
@@ -148,7 +152,7 @@ def of_source(
                 topic=one.topic,
                 connector=source.type.name,
                 health=health,
-                why=why,
+                why=why or outdated,
                 records=state.records,
                 dead_letters=state.dead_letters,
                 bytes=state.bytes,
@@ -160,6 +164,7 @@ def of_source(
                 failures=state.failures,
                 error=state.error,
                 error_at=state.error_at,
+                changes=state.changes,
             )
         )
     return found
@@ -186,7 +191,7 @@ def judged(  # noqa: PLR0911 (one for each health)
     if not source.type.live and quiet > patience(source.fields.every_seconds):
         every = source.fields.every_seconds
         return Health.LATE, f"last read {quiet:,.0f} s ago, is due every {every:g} s"
-    return Health.GOOD, ""
+    return Health.GOOD, "; ".join(state.changes)
 
 
 def patience(every_seconds: float) -> float:
@@ -219,7 +224,8 @@ def _sum(name: str, streams: Sequence[StreamHealth]) -> dict[str, Any]:
         "row_at": max((one.row_at for one in streams if one.row_at), default=None),
         "read_at": max((one.read_at for one in streams if one.read_at), default=None),
         "failures": max(one.failures for one in streams),
-        "why": worst.why,
+        "why": worst.why or next((one.why for one in streams if one.why), ""),
+        "changes": [f"{one.stream}: {text}" for one in streams for text in one.changes],
         "topics": list(dict.fromkeys(one.topic for one in streams if one.topic)),
     }
 

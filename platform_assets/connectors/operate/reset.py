@@ -101,7 +101,7 @@ def reset(
         with SourceLog(settings, writer_of(source, stream)) as log:
             # Read after the fence: what was under way is committed or aborted by now.
             done = planned(settings, source, stream, after)
-            log.commit([], [Place(source.name, stream, after)])
+            log.commit([], [Place(source.name, stream, after, source.type.label)])
         detail = f"{stream}: from {as_text(done.before)} to {as_text(after)}"
         states.note(source.name, "reset", detail)
     return done

@@ -27,6 +27,7 @@ from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.inbound import protected
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
 from platform_assets.connectors.seam.convert import convert_column
+from platform_assets.connectors.seam.evolution import Evolution, PageChanges
 from platform_assets.connectors.seam.reader import Page
 from platform_assets.connectors.seam.rules import Rule, compiled
 from platform_assets.contracts.model import Column, Contract, LogicalType
@@ -44,12 +45,14 @@ class Mapped:
         keys: of each good row, in order; None where a part of its key is missing.
         values: framed, of each good row.
         refused: row of the page -> why it cannot be mapped.
+        changes: of columns and types that the stream's policy put up with, in words.
         ids, said: id of each good row, and a digest of its content; empty where nobody asks.
     """
 
     keys: list[bytes | None]
     values: list[bytes]
     refused: dict[int, str] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
     ids: list[str] = field(default_factory=list)
     said: list[bytes] = field(default_factory=list)
 
@@ -100,6 +103,7 @@ class ColumnarMapping:
         op: rule of what happened.
         loose: a column that a page lacks is null.
         digests: say what each row says, so that conflicts are found.
+        evolution: what happens to new and missing columns and to values of another type.
     """
 
     def __init__(
@@ -114,7 +118,13 @@ class ColumnarMapping:
         op: Rule,
         loose: bool = False,
         digests: bool = False,
+        evolution: Evolution | None = None,
     ) -> None:
+        self._evolution = evolution or Evolution()
+        if self._evolution.missing is not None:
+            loose = self._evolution.missing == "evolve"
+        rules = (*columns.values(), *identity, op, *((occurred_at,) if occurred_at else ()))
+        self._named = {name for rule in rules for name in rule.names()}
         self._digests = digests
         self._contract, self._source = contract, source
         self._series = SeriesEncoder(contract, encoder.schema_id, source)
@@ -123,11 +133,11 @@ class ColumnarMapping:
 
     def map(self, page: Page) -> Mapped:
         """See :class:`PageMapping`."""
-        made, refused = self._made(page)
+        made, refused, changes = self._made(page)
         if made is None:
             return Mapped([], [], refused)
         keys: list[bytes | None] = self._keys(made).to_list()
-        mapped = Mapped(keys, self._series.encode(made), refused)
+        mapped = Mapped(keys, self._series.encode(made), refused, changes)
         if self._digests:
             mapped.ids.extend(made.event_ids.to_list())
             mapped.said.extend(digest(said) for said in self._series.said(made))
@@ -139,7 +149,7 @@ class ColumnarMapping:
         Raises:
             ConnectorError: the page lacks a column that the mapping names.
         """
-        made, refused = self._made(page)
+        made, refused, _ = self._made(page)
         if made is None:
             none = pa.array([], pa.large_binary())
             return MappedColumns(none, none, np.zeros(0, np.int64), refused)
@@ -149,13 +159,15 @@ class ColumnarMapping:
         keys = self._keys(made).to_arrow()
         return MappedColumns(keys, self._series.array(made), rows, refused)
 
-    def _made(self, page: Page) -> tuple[Series | None, dict[int, str]]:
-        """The envelopes of the good rows, and why the others are none."""
+    def _made(self, page: Page) -> tuple[Series | None, dict[int, str], tuple[str, ...]]:
+        """The envelopes of the good rows, why the others are none, and what was put up with."""
         frame = pl.DataFrame(page.rows)
         count = len(frame)
         refused: dict[int, str] = {}
         if not count:
-            return None, refused
+            return None, refused, ()
+        changes = PageChanges(self._evolution, self._source, page, self._named)
+        changes.judge(frame, refused)
         if page.ops:
             ops = pl.Series(page.ops, dtype=pl.String)
         else:
@@ -166,7 +178,7 @@ class ColumnarMapping:
         before, known = None, frame
         if page.before is not None:
             earlier = pl.DataFrame(page.before)
-            before = self._image(earlier, refused)
+            before = self._image(earlier, refused, changes)
             known = _merged(frame, earlier, ops == "d")
         identity = [self._text(known, rule) for rule in self._identity]
         for values in identity:
@@ -180,7 +192,7 @@ class ColumnarMapping:
             ops=ops,
             occurred_at=occurred,
             ingested_at=now_micros(),
-            after=self._image(frame, refused),
+            after=self._image(frame, refused, changes),
             before=before,
             has_after=ops != "d" if before is not None else None,
             has_before=_present(page.before) if page.before is not None else None,
@@ -188,18 +200,25 @@ class ColumnarMapping:
         if refused:
             good = pl.Series([True]).new_from_index(0, count)
             made = made.filter(good.scatter(list(refused), False))
-        return made, refused
+        return made, refused, changes.told
 
-    def _image(self, frame: pl.DataFrame, refused: dict[int, str]) -> dict[str, pl.Series]:
+    def _image(
+        self, frame: pl.DataFrame, refused: dict[int, str], changes: PageChanges
+    ) -> dict[str, pl.Series]:
         nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
-        return {
-            column.name: _protected(
-                column, self._converted(frame, self._columns[column.name], column, refused)
-            )
-            if column.name in self._columns
-            else nothing
-            for column in self._contract.payload_columns
-        }
+        made: dict[str, pl.Series] = {}
+        for column in self._contract.payload_columns:
+            rule = self._columns.get(column.name)
+            if rule is not None:
+                values, errors = convert_column(self._values(frame, rule), column)
+                changes.judge_values(column.name, errors, refused)
+            elif changes.takes(column.name):
+                values = changes.kept(frame)
+            else:
+                made[column.name] = nothing
+                continue
+            made[column.name] = _protected(column, values)
+        return made
 
     def _converted(
         self, frame: pl.DataFrame, rule: Rule, column: Column, refused: dict[int, str]

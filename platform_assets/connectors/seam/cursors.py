@@ -20,6 +20,7 @@ from platform_assets.connectors.seam.reader import ConnectorError, Cursor
 from platform_assets.core.settings import Settings
 
 TOPIC = "_weir_source_cursors"
+_WRITER = "connector"
 _CONFIG = {
     "cleanup.policy": "compact",
     "message.timestamp.type": "LogAppendTime",
@@ -38,11 +39,13 @@ class Place:
     Attributes:
         source, stream: whose.
         cursor: of the connector; None: from the beginning.
+        writer: label of the connector type that wrote it; empty: nobody has to read it.
     """
 
     source: str
     stream: str
     cursor: Cursor | None
+    writer: str = ""
 
     @property
     def key(self) -> bytes:
@@ -55,6 +58,11 @@ class Place:
         if self.cursor is None:
             return None
         return json.dumps(self.cursor, sort_keys=True, separators=(",", ":")).encode()
+
+    @property
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """Its headers: who wrote it, so that nobody misreads it."""
+        return ((_WRITER, self.writer.encode()),) if self.writer else ()
 
 
 def ensure(settings: Settings) -> None:
@@ -88,6 +96,7 @@ class Cursors:
         self._settings = settings
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], dict[str, Any]] = {}
+        self._writers: dict[tuple[str, str], str] = {}
         self._next = 0
 
     def read(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -102,6 +111,11 @@ class Cursors:
             except KafkaException as error:
                 raise unreachable(self._settings, error) from error
             return dict(self._known)
+
+    def writer(self, source: str, stream: str) -> str:
+        """Label of the connector type that wrote a cursor, as last read; empty: it is not said."""
+        with self._lock:
+            return self._writers.get((source, stream), "")
 
     def _read_on(self) -> None:
         seconds = self._settings.request_timeout_seconds
@@ -136,7 +150,7 @@ class Cursors:
                     raise KafkaException(error)
         finally:
             consumer.close()
-        self._known, self._next = {}, 0
+        self._known, self._writers, self._next = {}, {}, 0
         self._read_on()
 
     def _take(self, message: Message) -> None:
@@ -146,6 +160,8 @@ class Cursors:
             self._known.pop((source, stream), None)
         else:
             self._known[source, stream] = json.loads(value)
+        headers: Any = message.headers() or []
+        self._writers[source, stream] = dict(headers).get(_WRITER, b"").decode()
         self._next = (message.offset() or 0) + 1
 
 

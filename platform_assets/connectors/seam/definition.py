@@ -18,6 +18,7 @@ from platform_assets.connectors.definitions import (
 )
 from platform_assets.connectors.mapping import compiled
 from platform_assets.connectors.seam.closed import Closed
+from platform_assets.connectors.seam.evolution import Evolution
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.connectors.seam.types import ConnectorType, connector_type
@@ -46,6 +47,7 @@ class StreamFields(BaseModel):
         op: what happened: ``c`` created, ``u`` updated, ``d`` deleted, ``r`` read.
         conflicts: whether a row whose id said something else before is refused; costs a look-up a
             page. Without, the first one stays, and nobody is told.
+        evolution: what happens where columns are new or missing, or of another type.
         mapping: JSONata file in the source's folder, instead of ``columns``.
     """
 
@@ -59,6 +61,7 @@ class StreamFields(BaseModel):
     occurred_at: str | Rule | None = None
     op: str | Rule = Rule(constant="c")
     conflicts: bool = False
+    evolution: Evolution = Evolution()
     mapping: str = ""
 
     @field_validator("topic")
@@ -80,6 +83,8 @@ class StreamFields(BaseModel):
             raise ValueError("expected `identity`: the columns that name an event")
         if self.mapping and self.conflicts:
             raise ValueError("expected `columns`: `conflicts` are not found under a `mapping`")
+        if self.mapping and "evolution" in self.model_fields_set:
+            raise ValueError("expected `columns`: under a `mapping` no column is new or missing")
         if self.mapping and PurePosixPath(self.mapping).name != self.mapping:
             raise ValueError("expected `mapping` to be the name of a file in the source's folder")
         return self
@@ -90,13 +95,13 @@ class SourceFields(BaseModel):
 
     Attributes:
         source: the instance's name, which is its folder's.
-        connector: its type; see ``weir connectors``.
+        connector: its type; see ``weir connectors``. ``sql@1`` pins a version.
         owner: who answers for it.
         config: of the connector; secrets by name only.
         streams: what is read.
         every_seconds: pause between two reads of a source that is polled.
         closed: times in which it is not read.
-        version: of the connector type, where it is pinned.
+        version: of the connector type, where it is pinned; by default the newest that is here.
         group, description: shown with the asset.
     """
 
@@ -113,6 +118,12 @@ class SourceFields(BaseModel):
     group: str = Field(default="sources", pattern=r"^[a-z][a-z0-9_]*$")
     description: str = ""
 
+    @field_validator("version", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        # YAML takes 2 for a number.
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @field_validator("owner")
     @classmethod
     def _is_owner(cls, value: str) -> str:
@@ -127,6 +138,13 @@ class SourceFields(BaseModel):
         if twice:
             raise ValueError(f"streams: {', '.join(twice)}: given twice")
         return self
+
+
+def named_by(stream: StreamFields) -> set[str]:
+    """The source's columns that a stream's mapping reads, for whatever."""
+    given = (*stream.columns.values(), *stream.identity, stream.op)
+    rules = (*given, stream.occurred_at) if stream.occurred_at is not None else given
+    return {name for rule in rules for name in Rule.of(rule).names()}
 
 
 @dataclass(frozen=True)
@@ -189,14 +207,10 @@ def read_source(document: Document) -> SourceDefinition:
     fields = fields_of(document, SourceFields, "a source", "name a secret instead")
     folder = document.path.parent
     try:
-        kind = connector_type(fields.connector)
+        kind = connector_type(fields.connector, fields.version)
     except ConnectorError as error:
-        raise wrong(document, ("connector",), error.message, error.hint) from error
-    if fields.version not in ("", kind.version):
-        raise wrong(
-            document, ("version",), f"{fields.version!r} is asked for, {kind.version!r} is here",
-            "read what changed in `weir connectors`, then pin the new one",
-        )  # fmt: skip
+        entry = "version" if fields.version else "connector"
+        raise wrong(document, (entry,), error.message, error.hint) from error
     config = checked(document, kind.config, fields.config, ("config",))
     options: dict[str, BaseModel] = {}
     for number, stream in enumerate(fields.streams):

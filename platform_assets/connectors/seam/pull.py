@@ -42,6 +42,9 @@ from platform_assets.core.settings import Settings
 PREVIEW_SECONDS = 20.0
 _PREVIEW_BYTES = 1024 * 1024
 
+MOST_CHANGES = 50
+"""Changes of a stream's columns that are told, at most."""
+
 _SHOWN_REASONS = 5
 
 
@@ -58,6 +61,7 @@ class StreamOutcome:
         seconds: spent on mapping and committing them.
         reasons: the first few reasons for dead letters.
         lag: seconds behind the source after the last page; None: not known.
+        changes: of the rows' columns and types that the stream's policy put up with, in words.
         error: why it stopped early, or None.
         bulk: files that were handed over to the stream.
     """
@@ -71,6 +75,7 @@ class StreamOutcome:
     seconds: float = 0.0
     reasons: list[str] = field(default_factory=list)
     lag: float | None = None
+    changes: tuple[str, ...] = ()
     error: str | None = None
     bulk: int = 0
 
@@ -112,6 +117,8 @@ def mapping_of(
             f"contract of {contract.topic}",
             f"its columns: {', '.join(sorted(known))}",
         )
+    where = f"source {source.name}, stream {stream.stream}"
+    stream.evolution.require_extra(contract, stream.columns, where)
     return ColumnarMapping(
         contract,
         encoder,
@@ -122,6 +129,7 @@ def mapping_of(
         op=Rule.of(stream.op),
         loose=source.type.loose,
         digests=stream.conflicts,
+        evolution=stream.evolution,
     )
 
 
@@ -187,9 +195,10 @@ def pull(
         closing(open_reader(settings, source, stop)) as reader,
         SourceLog(settings, writer_of(source, wanted[0].stream)) as log,
         _ledger(settings, wanted) as ledger,
-        closing(Handing(settings, source.name)) as handing,
+        closing(Handing(settings, source)) as handing,
     ):
-        known = (places or Cursors(settings)).read()
+        places = places or Cursors(settings)
+        known = places.read()
         for one in wanted:
             contract = contracts[one.stream]
             outcome = StreamOutcome(one.stream, one.topic)
@@ -199,6 +208,8 @@ def pull(
             try:
                 mapping = mapping_of(source, one, contract, ids[contract.topic])
                 cursor = known.get((source.name, one.stream))
+                if cursor is not None:
+                    _require_readable(source, one, places.writer(source.name, one.stream))
                 handing.settle(one.stream, cursor)
                 pages = reader.read(one.stream, cursor)
                 for page in pages:
@@ -214,7 +225,7 @@ def pull(
                     if one.conflicts and ledger is not None:
                         place = page.places[0] if page.places else one.stream
                         mapped = without_conflicts(mapped, ledger, source.name, place)
-                    _commit(log, source.name, one, contract, mapped, page, outcome)
+                    _commit(log, source, one, contract, mapped, page, outcome)
                     outcome.seconds += time.monotonic() - begun
                     if told is not None:
                         told(outcome)
@@ -230,8 +241,8 @@ def pull(
 class Handing:
     """Hands bulk files of one source over; opens its database when the first one comes."""
 
-    def __init__(self, settings: Settings, source: str) -> None:
-        self._settings, self._source = settings, source
+    def __init__(self, settings: Settings, source: SourceDefinition) -> None:
+        self._settings, self._source, self._type = settings, source.name, source.type
         self._files: BulkFiles | None = None
 
     def settle(self, stream: str, cursor: Cursor | None) -> None:
@@ -246,7 +257,7 @@ class Handing:
         files = self._opened()
         number = files.intend(stream.topic, self._source, stream.stream, page.bulk)
         cursor = {**(page.cursor or {}), HANDED_OVER: number}
-        log.commit([], [Place(self._source, stream.stream, cursor)])
+        log.commit([], [Place(self._source, stream.stream, cursor, self._type.label)])
         files.settle(self._source, stream.stream, number)
 
     def close(self) -> None:
@@ -258,6 +269,27 @@ class Handing:
         if self._files is None:
             self._files = BulkFiles(self._settings)
         return self._files
+
+
+def _require_readable(source: SourceDefinition, stream: StreamFields, writer: str) -> None:
+    """Refuse a cursor that the source's connector would misread.
+
+    Raises:
+        ConnectorError: another connector wrote it, or a version whose cursors this one cannot read.
+    """
+    # Before cursors said who wrote them, every type had one version.
+    writer = writer or f"{source.type.name}@1"
+    if source.type.reads_cursor_of(writer):
+        return
+    pin = f'say `version: "{writer.partition("@")[2]}"`'
+    if writer.partition("@")[0] != source.type.name:
+        pin = f"say `connector: {writer}`"
+    raise ConnectorError(
+        f"source {source.name}, stream {stream.stream}: its cursor was written by the connector "
+        f"{writer}, which {source.type.label} cannot read",
+        f"{pin}; or read it again from the beginning, under the same ids: "
+        f"weir sources reset {source.name} {stream.stream}",
+    )
 
 
 def writer_of(source: SourceDefinition, stream: str) -> str:
@@ -325,7 +357,7 @@ def _rows_of(reader: Reader, stream: str, rows: int) -> Iterator[Page]:
 
 def _commit(
     log: SourceLog,
-    source: str,
+    source: SourceDefinition,
     stream: StreamFields,
     contract: Contract,
     mapped: Mapped,
@@ -338,8 +370,10 @@ def _commit(
         records, large = fitting(records)
         letters = large + letters
         size -= sum(len(letter.raw) for letter in large)
-    made = [dead_letter(source, stream, contract, letter) for letter in letters]
-    places = [] if page.cursor is None else [Place(source, stream.stream, page.cursor)]
+    made = [dead_letter(source.name, stream, contract, letter) for letter in letters]
+    places: list[Place] = []
+    if page.cursor is not None:
+        places = [Place(source.name, stream.stream, page.cursor, source.type.label)]
     if records or made or places:
         log.commit(made, places, topic=str(contract.topic), rows=records)
     if page.acknowledge is not None:
@@ -349,5 +383,6 @@ def _commit(
     outcome.pages += 1
     outcome.bytes += size
     outcome.lag = page.lag
+    outcome.changes = tuple(dict.fromkeys((*outcome.changes, *mapped.changes)))[:MOST_CHANGES]
     for letter in letters[: _SHOWN_REASONS - len(outcome.reasons)]:
         outcome.reasons.append(f"{stream.stream}, {letter.place}: {letter.reason}")

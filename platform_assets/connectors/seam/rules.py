@@ -62,6 +62,19 @@ class Rule(BaseModel):
             raise ValueError("expected two different signs for `decimal` and `thousands`")
         return self
 
+    def names(self) -> set[str]:
+        """The source's columns that it reads; a nested one with the column that it is in."""
+        if self.column is not None:
+            return {self.column, self.column.partition(".")[0]}
+        if self.expression is None:
+            return set()
+        import polars as pl
+
+        try:
+            return set(pl.sql_expr(self.expression).meta.root_names())
+        except pl.exceptions.PolarsError:
+            return set()  # it is refused with its page
+
     @classmethod
     def of(cls, given: str | Rule) -> Rule:
         """A rule, where a bare name is a column."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     "source, stream, topic, records, dead_letters, bytes, busy_seconds, read_at, row_at, "
-    "lag_seconds, error, error_at, failures"
+    "lag_seconds, error, error_at, failures, changes"
 )
 
 
@@ -34,6 +34,7 @@ class StreamState:
         lag_seconds: how far behind the source, where that is known.
         error, error_at: the last error since the last good read.
         failures: reads in a row that failed.
+        changes: of its columns and types that its last read put up with, in words.
     """
 
     source: str
@@ -49,6 +50,7 @@ class StreamState:
     error: str | None = None
     error_at: datetime | None = None
     failures: int = 0
+    changes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,12 @@ class SourceStates:
             connection.execute(
                 """
                 insert into source_stream as s (source, stream, topic, records, dead_letters,
-                    bytes, busy_seconds, read_at, row_at, lag_seconds, error, error_at, failures)
+                    bytes, busy_seconds, read_at, row_at, lag_seconds, error, error_at, failures,
+                    changes)
                 values (%(source)s, %(stream)s, %(topic)s, %(records)s, %(letters)s, %(bytes)s,
                     %(seconds)s, case when %(failed)s then null else now() end,
                     case when %(records)s > 0 then now() end, %(lag)s, %(error)s,
-                    case when %(failed)s then now() end, %(failed)s::int)
+                    case when %(failed)s then now() end, %(failed)s::int, %(changes)s)
                 on conflict (source, stream) do update set
                     topic = excluded.topic,
                     records = s.records + excluded.records,
@@ -110,7 +113,8 @@ class SourceStates:
                     lag_seconds = excluded.lag_seconds,
                     error = excluded.error,
                     error_at = excluded.error_at,
-                    failures = case when %(failed)s then s.failures + 1 else 0 end
+                    failures = case when %(failed)s then s.failures + 1 else 0 end,
+                    changes = case when %(pages)s > 0 then excluded.changes else s.changes end
                 """,
                 {
                     "source": source,
@@ -123,6 +127,8 @@ class SourceStates:
                     "lag": outcome.lag,
                     "failed": failed,
                     "error": outcome.error,
+                    "pages": outcome.pages,
+                    "changes": list(outcome.changes),
                 },
             )
 

@@ -91,7 +91,7 @@ class SourceLog:
             for record in records:
                 self._produce(record)
             for place in places:
-                self._produce(Record(cursors.TOPIC, place.key, place.value))
+                self._produce(Record(cursors.TOPIC, place.key, place.value, place.headers))
             self._end()
         except KafkaException as error:
             self.lost = True

@@ -1,6 +1,7 @@
 """The connector types: those of :mod:`..kinds`, and those that other packages bring.
 
 A package brings types by entry point: group ``weir.connectors``, each a :class:`ConnectorType`.
+A type may be there in several versions at once; a source that pins none has the newest.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Reader
 
 GROUP = "weir.connectors"
+_VERSION = re.compile(r"\d+(\.\d+)*")
 _KINDS = "platform_assets.connectors.kinds"
 # By name: the kinds are built on the seam, which only finds them.
 
@@ -67,7 +70,9 @@ class ConnectorType:
         loose: its rows carry only the fields that they have (JSON): a column that no row of a page
             carries is null, where it would otherwise be a change of schema.
         live: it is read without an end, not polled.
-        version: of what it does; a source may pin it.
+        version: of what it does, numbers with dots; a source may pin it.
+        reads: versions whose cursors it reads, too.
+        deprecated: why nobody should use this version any longer, and what instead.
     """
 
     name: str
@@ -80,37 +85,87 @@ class ConnectorType:
     loose: bool = False
     live: bool = False
     version: str = "1"
+    reads: tuple[str, ...] = ()
+    deprecated: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and version, as a cursor's record has them: ``sql@1``."""
+        return f"{self.name}@{self.version}"
+
+    def reads_cursor_of(self, label: str) -> bool:
+        """Whether it understands a cursor that a type of this label wrote."""
+        name, _, version = label.partition("@")
+        return name == self.name and version in (self.version, *self.reads)
 
 
 @lru_cache(maxsize=1)
-def connector_types() -> dict[str, ConnectorType]:
-    """All types, by name.
+def connector_versions() -> dict[str, tuple[ConnectorType, ...]]:
+    """All types in all versions, by name, the newest version first.
 
     Raises:
-        ConnectorError: two types have one name.
+        ConnectorError: two types have one name and version, or a version is none.
     """
-    found: dict[str, ConnectorType] = {}
+    found: dict[str, dict[str, ConnectorType]] = {}
     for one in [*_own(), *_others()]:
-        if one.name in found:
+        if not _VERSION.fullmatch(one.version):
             raise ConnectorError(
-                f"connector {one.name!r} is there twice", "uninstall one of the two packages"
+                f"connector {one.name!r}: version {one.version!r} is none",
+                "its package must give numbers with dots: 2 or 2.1",
             )
-        found[one.name] = one
-    return dict(sorted(found.items()))
+        if one.version in found.setdefault(one.name, {}):
+            raise ConnectorError(
+                f"connector {one.label} is there twice", "uninstall one of the two packages"
+            )
+        found[one.name][one.version] = one
+    return {
+        name: tuple(sorted(found[name].values(), key=_order, reverse=True))
+        for name in sorted(found)
+    }
 
 
-def connector_type(name: str) -> ConnectorType:
+def connector_types() -> dict[str, ConnectorType]:
+    """The newest version of each type, by name.
+
+    Raises:
+        ConnectorError: as :func:`connector_versions`.
+    """
+    return {name: versions[0] for name, versions in connector_versions().items()}
+
+
+def connector_type(name: str, version: str = "") -> ConnectorType:
     """The type of that name.
 
+    Args:
+        name: of the type; ``sql@1`` names a version, too.
+        version: that is wanted; the newest by default.
+
     Raises:
-        ConnectorError: there is none; names what comes close.
+        ConnectorError: there is none; names what comes close, or the versions that are there.
     """
-    types = connector_types()
+    name, _, pinned = name.partition("@")
+    if pinned and version not in ("", pinned):
+        raise ConnectorError(
+            f"connector {name}@{pinned}, and version {version!r} beside it", "say one of them"
+        )
+    version = pinned or version
+    types = connector_versions()
     if name in types:
-        return types[name]
+        found = next((one for one in types[name] if version in ("", one.version)), None)
+        if found is not None:
+            return found
+        there = ", ".join(one.version for one in types[name])
+        raise ConnectorError(
+            f"connector {name!r}: version {version!r} is asked for, {there} is here",
+            "read what changed, then pin another; or install the package that brings it",
+        )
     close = difflib.get_close_matches(name, types, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "see `weir connectors`"
     raise ConnectorError(f"no connector {name!r}", hint)
+
+
+def _order(one: ConnectorType) -> tuple[int, ...]:
+    return tuple(map(int, one.version.split(".")))
 
 
 def _own() -> list[ConnectorType]:

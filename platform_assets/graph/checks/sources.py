@@ -57,6 +57,9 @@ def healthy_result(streams: Sequence[StreamHealth]) -> AssetCheckResult:
             "dead_letter_share": dead / (records + dead) if records + dead else 0.0,
             "records": records,
             "dead_letters": dead,
+            "schema_changes": MetadataValue.json(
+                {one.stream: list(one.changes) for one in streams if one.changes}
+            ),
             "health": MetadataValue.json({one.stream: one.health.value for one in streams}),
         },
     )
@@ -97,7 +100,11 @@ class SourceChecks:
         for name, source in self._sources.items():
             streams = of_source(source, known, pauses.get(name))
             result = healthy_result(streams)
-            state = (result.passed, result.severity, *(one.health for one in streams))
+            state = (
+                result.passed,
+                result.severity,
+                *((one.health, *one.changes) for one in streams),
+            )
             if self._told.get(name) != state:
                 self._told[name] = state
                 yield evaluation(source_key(name), result)
