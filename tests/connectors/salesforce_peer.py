@@ -22,7 +22,7 @@ BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TYPES = {
     "Id": "id", "Number__c": "string", "BillingCity": "string", "AnnualRevenue": "currency",
     "CreatedDate": "datetime", "SystemModstamp": "datetime", "IsDeleted": "boolean",
-    "BillingAddress": "address", "Employees": "int", "LastActivityDate": "date",
+    "BillingAddress": "address", "Name": "string", "Employees": "int", "LastActivityDate": "date",
 }  # fmt: skip
 _SOQL = re.compile(r"SELECT (.+?) FROM (\w+)(?: WHERE (.+?))?(?: ORDER BY (\w+), Id)?")
 _SINCE = re.compile(r"SystemModstamp (>=?) (\S+)")
@@ -77,7 +77,7 @@ class Org(Server):
             "Id": name, "Number__c": value, "BillingCity": city, "AnnualRevenue": number * 1.5,
             "CreatedDate": _written(BEGAN), "IsDeleted": False,
             "SystemModstamp": _written(BEGAN + timedelta(seconds=self._clock)),
-            "Employees": number, "LastActivityDate": None, **more,
+            "Employees": number, "LastActivityDate": None, "Name": None, **more,
         }  # fmt: skip
 
     def wait(self, seconds: int) -> None:

@@ -98,7 +98,7 @@ def test_an_answer_comes_when_the_log_has_it(
         answer = told.result(5)
     assert (answer.status_code, answer.json()) == (200, {"result": "accepted"})
     (taken,) = log.taken
-    assert (taken.id, taken.type, taken.document) == ("d1", "paid", ONE)
+    assert (taken.id, taken.type, taken.documents) == ("d1", "paid", (ONE,))
 
 
 def test_a_delivery_that_comes_again_is_taken_once(
@@ -155,7 +155,7 @@ def test_a_body_that_is_no_object_is_a_dead_letter(
     assert answer.status_code == 400
     assert "the body is" in answer.json()["error"]["message"]
     (taken,) = log.taken
-    assert (taken.document, taken.body) == (None, body)
+    assert (taken.documents, taken.body) == ((), body)
     assert send().status_code == 400
     assert len(log.taken) == 1, "sent again, it is the same dead letter"
 
@@ -270,7 +270,7 @@ def test_a_form_carries_its_json(receiver: Receiver, client: httpx.Client) -> No
         headers["content-type"] = "application/x-www-form-urlencoded"
         answer = client.post(_sender(receiver, "github").url, content=body, headers=headers)
         assert answer.status_code == 200
-        assert log.taken[0].document == {"action": "opened"}
+        assert log.taken[0].documents == ({"action": "opened"},)
     finally:
         log.end()
 

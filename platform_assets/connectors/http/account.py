@@ -21,6 +21,8 @@ _PLACES = {
     "tenant": "Id of the tenant (the directory) that the application is in.",
     "environment": "Name of the environment, e.g. production.",
     "company": "Id of the company.",
+    "service": "Name of the service: API_SALES_ORDER_SRV.",
+    "sap_client": "Number of the client, three digits.",
     "secret": "Name of the secret.",
     "client_secret": "Name of the secret.",
     "refresh_token": "Name of the secret.",
@@ -72,15 +74,20 @@ def filled(
         auth: template of the credentials.
         per_second: requests at most, where the source does not say.
     """
-    given = {name: str(value) for name, value in config.model_dump().items() if value is not None}
-    made = _filled(auth, given)
+    made = templated(config, auth)
     if config.token_url:
         made["token_url"] = config.token_url
     return {
-        "base_url": config.base_url or _filled(base_url, given),
+        "base_url": config.base_url or templated(config, base_url),
         "auth": made,
         "requests_per_second": config.requests_per_second or per_second,
     }
+
+
+def templated(config: PresetConfig, template: Any) -> Any:
+    """A template with the entries of a configuration in it."""
+    given = {name: str(value) for name, value in config.model_dump().items() if value is not None}
+    return _filled(template, given)
 
 
 def _filled(value: Any, given: Mapping[str, str]) -> Any:

@@ -7,6 +7,7 @@ from platform_assets.connectors.kinds.files.columnar import read_avro, read_orc,
 from platform_assets.connectors.kinds.files.csv_chunks import read_csv
 from platform_assets.connectors.kinds.files.excel import read_excel
 from platform_assets.connectors.kinds.files.fixed import read_fixed
+from platform_assets.connectors.kinds.files.idoc_rows import read_idocs
 from platform_assets.connectors.kinds.files.json_rows import read_json, read_jsonl
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.packed import Content
@@ -22,6 +23,7 @@ _READERS: dict[str, Format] = {
     "excel": read_excel,
     "fixed": read_fixed,
     "xml": read_xml,
+    "idoc": read_idocs,
 }
 _ENDS = {
     "csv": "csv", "tsv": "csv", "txt": "csv", "json": "json", "jsonl": "jsonl", "ndjson": "jsonl",

@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
 
-Format = Literal["auto", "csv", "json", "jsonl", "parquet", "avro", "orc", "excel", "fixed", "xml"]
+Format = Literal[
+    "auto", "csv", "json", "jsonl", "parquet", "avro", "orc", "excel", "fixed", "xml", "idoc"
+]
 Packing = Literal["auto", "none", "gzip", "zstd", "zip"]
 
 
@@ -110,6 +112,18 @@ class XmlOptions(BaseModel):
     columns: dict[str, str] = Field(min_length=1)
 
 
+class IdocOptions(BaseModel):
+    """SAP's IDocs in XML.
+
+    Attributes:
+        segment: a row for each segment of this name: ``E1EDP01``; empty: a row for each IDoc.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    segment: str = Field(default="", pattern=r"^\w*$")
+
+
 class JsonOptions(BaseModel):
     """Rows of a JSON document.
 
@@ -138,7 +152,7 @@ class FileStream(BaseModel):
         largest_gigabytes: a file that unpacks to more is refused.
         bulk_over: a larger file (as it is stored, e.g. ``256 MiB``) goes straight to bronze,
             without the log; unset: none does.
-        csv, fixed, excel, xml: of the format.
+        csv, fixed, excel, xml, idoc: of the format.
         document: of JSON.
     """
 
@@ -159,6 +173,7 @@ class FileStream(BaseModel):
     fixed: FixedOptions | None = None
     excel: ExcelOptions = ExcelOptions()
     xml: XmlOptions | None = None
+    idoc: IdocOptions = IdocOptions()
     document: JsonOptions = JsonOptions()
 
     @model_validator(mode="after")

@@ -26,16 +26,16 @@ def read_xml(content: Content, options: FileStream, spot: Spot) -> Iterator[Chun
     if wanted is None:
         raise FileRefusedError(f"{content.name}: XML", "say `xml:`, the path of a row, its columns")
     try:
-        whole = _whole(content, wanted)
+        said = _said_once(content, wanted)
         rows: list[dict[str, str | None]] = []
         count = 0
-        for element in _rows(content, wanted.row):
+        for element in elements(content, wanted.row):
             count += 1
             if count <= spot.row:
                 continue
             rows.append(
                 {
-                    name: whole.get(name) if path.startswith("/") else _value(element, path)
+                    name: said.get(name) if path.startswith("/") else _value(element, path)
                     for name, path in wanted.columns.items()
                 }
             )
@@ -90,7 +90,7 @@ def _refuse_entities(root: Any, name: str) -> None:
         )
 
 
-def _whole(content: Content, wanted: XmlOptions) -> dict[str, str]:
+def _said_once(content: Content, wanted: XmlOptions) -> dict[str, str]:
     """Values that are said once, of the whole document."""
     paths = {
         name: path.strip("/").partition("/@")
@@ -110,8 +110,25 @@ def _whole(content: Content, wanted: XmlOptions) -> dict[str, str]:
     return found
 
 
-def _rows(content: Content, row: str) -> Iterator[Any]:
-    """The elements of rows, each whole."""
+def whole(content: Content) -> None:
+    """Read the document to its end.
+
+    Raises:
+        FileRefusedError: it declares entities.
+        etree.XMLSyntaxError: it is cut off, or no XML.
+    """
+    for event, element, _ in _events(content):
+        if event == "end":
+            _forget(element)
+
+
+def elements(content: Content, row: str) -> Iterator[Any]:
+    """The elements of rows, each whole.
+
+    Args:
+        content: of a file.
+        row: path of an element by local names, or its end.
+    """
     inside = 0
     for event, element, path in _events(content):
         is_row = path == row or path.endswith("/" + row)

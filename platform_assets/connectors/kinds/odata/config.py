@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,9 +15,11 @@ class ODataConfig(HttpConfig):
 
     Attributes:
         version: of OData.
+        params: of every request, next pages included: ``sap-client``.
     """
 
     version: Literal["4", "2"] = "4"
+    params: Mapping[str, str] = Field(default_factory=dict)
 
 
 class ODataStream(BaseModel):

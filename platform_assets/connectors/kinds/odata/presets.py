@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from platform_assets.connectors.http.account import PresetConfig, config_model, filled
+from platform_assets.connectors.http.account import (
+    PresetConfig,
+    config_model,
+    filled,
+    templated,
+)
 from platform_assets.connectors.kinds.odata.config import ODataConfig, ODataStream
 from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
@@ -33,6 +38,7 @@ class Preset:
     base_url: str
     auth: Mapping[str, Any]
     version: str = "4"
+    params: Mapping[str, str] = field(default_factory=dict)
     account: str = ""
     maturity: Maturity = Maturity.CONFIGURED
 
@@ -60,6 +66,14 @@ PRESETS = (
         {"kind": "basic", "user": "{user}", "password": "{secret}"}, version="2",
         account="host of the data centre's API",
     ),
+    Preset(
+        "sap_odata", "SAP S/4HANA and SAP Gateway: OData services, extractors by delta tokens",
+        "https://{account}/sap/opu/odata/sap/{service}",
+        {"kind": "basic", "user": "{user}", "password": "{secret}"}, version="2",
+        params={"sap-client": "{sap_client}"},
+        account="host of the system",
+        maturity=Maturity.RECORDED,
+    ),
 )  # fmt: skip
 
 
@@ -70,7 +84,9 @@ def preset_type(preset: Preset) -> ConnectorType:
         title=preset.title,
         kind=Kind.BUSINESS,
         maturity=preset.maturity,
-        config=config_model(preset.name, [preset.base_url, preset.auth], preset.account),
+        config=config_model(
+            preset.name, [preset.base_url, preset.auth, preset.params], preset.account
+        ),
         open=partial(_opened, preset),
         stream=ODataStream,
         loose=True,
@@ -80,5 +96,8 @@ def preset_type(preset: Preset) -> ConnectorType:
 def _opened(preset: Preset, config: PresetConfig, context: Context) -> Reader:
     from platform_assets.connectors.kinds.odata.reader import ODataReader
 
-    whole = {**filled(config, preset.base_url, preset.auth), "version": preset.version}
+    whole = filled(config, preset.base_url, preset.auth) | {
+        "version": preset.version,
+        "params": templated(config, preset.params),
+    }
     return ODataReader(ODataConfig.model_validate(whole), context)

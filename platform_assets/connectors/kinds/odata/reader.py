@@ -126,7 +126,9 @@ class ODataReader:
             headers |= {"OData-Version": "4.0", "OData-MaxVersion": "4.01"}
         else:
             headers |= {"DataServiceVersion": "2.0", "MaxDataServiceVersion": "2.0"}
-        return self._client.ask(path, params=params, headers=headers)
+        return self._client.ask(
+            path, params={**self._config.params, **(params or {})}, headers=headers
+        )
 
     def _query(self, options: ODataStream, since: Any) -> dict[str, str]:
         query = {}
@@ -207,7 +209,9 @@ class ODataReader:
 
     def _known(self) -> dict[str, EntitySet]:
         if self._sets is None:
-            answer = self._client.ask("$metadata", headers={"Accept": "application/xml"})
+            answer = self._client.ask(
+                "$metadata", params=self._config.params, headers={"Accept": "application/xml"}
+            )
             self._sets = entity_sets(answer.body, f"source {self._source}: {answer.url}")
         return self._sets
 
@@ -218,6 +222,8 @@ def _removed(one: Mapping[str, Any]) -> bool:
         or "@odata.removed" in one
         or str(one.get("@odata.context", "")).endswith("/$deletedEntity")
         or str(one.get("@context", "")).endswith("/$deletedEntity")
+        # SAP's operational data provisioning: a row that says what became of it.
+        or one.get("ODQ_CHANGEMODE") == "D"
     )
 
 

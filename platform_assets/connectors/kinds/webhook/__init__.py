@@ -1,10 +1,12 @@
-"""Webhooks: signed deliveries over HTTP, answered when they are in the log.
+"""Webhooks: deliveries over HTTP from senders who prove themselves, answered when in the log.
 
-Belongs here: the type ``webhook``. Does not belong here: messages that Weir sends
-(:mod:`platform_assets.messaging`).
+Belongs here: the type ``webhook``, and ``sap_idoc`` as one of its forms. Does not belong here:
+messages that Weir sends (:mod:`platform_assets.messaging`).
 """
 
 from platform_assets.connectors.kinds.webhook.config import WebhookConfig, WebhookStream
+from platform_assets.connectors.kinds.webhook.idoc import IdocConfig, IdocStream
+from platform_assets.connectors.kinds.webhook.idoc import opened as _open_idocs
 from platform_assets.connectors.seam.reader import Context, Reader
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity
 
@@ -24,6 +26,17 @@ TYPES = (
         config=WebhookConfig,
         open=_open,
         stream=WebhookStream,
+        loose=True,
+        live=True,
+    ),
+    ConnectorType(
+        name="sap_idoc",
+        title="SAP: IDocs (XML) that the system posts over HTTP",
+        kind=Kind.BUSINESS,
+        maturity=Maturity.EMULATOR,
+        config=IdocConfig,
+        open=_open_idocs,
+        stream=IdocStream,
         loose=True,
         live=True,
     ),

@@ -10,13 +10,14 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 
+from platform_assets.connectors.kinds.webhook.bodies import Read, json_object
 from platform_assets.connectors.kinds.webhook.signatures import Scheme
 
 REGISTRY = CollectorRegistry()
@@ -40,7 +41,8 @@ class Delivery:
         id: of the sender.
         type: of the event.
         headers: those that the stream keeps: column -> value.
-        document: the body; None where it is no JSON object.
+        documents: the rows that the body is: one where it is a JSON object, none where it cannot
+            be read.
         body: its text.
         reason: why it is no row, or empty.
         received: when.
@@ -51,7 +53,7 @@ class Delivery:
     id: str
     type: str | None
     headers: Mapping[str, str | None]
-    document: Mapping[str, Any] | None
+    documents: Sequence[Mapping[str, Any]]
     body: bytes
     reason: str
     answer: asyncio.Future[int]
@@ -82,6 +84,10 @@ class Limits:
     tolerance_seconds: float
 
 
+Reads = Callable[[Mapping[str, str], bytes], Read]
+"""Of headers and body: what it is."""
+
+
 class Endpoint:
     """An address; open while its stream is read.
 
@@ -92,6 +98,7 @@ class Endpoint:
         keys: any of which may sign.
         limits: see :class:`Limits`.
         headers: that are kept, in lower case.
+        reads: what a body is.
         arriving: bytes of bodies that are not yet complete.
     """
 
@@ -104,8 +111,9 @@ class Endpoint:
         keys: Sequence[bytes],
         limits: Limits,
         headers: Sequence[str] = (),
+        reads: Reads = json_object,
     ) -> None:
-        self.scheme, self.keys, self.limits = scheme, tuple(keys), limits
+        self.scheme, self.keys, self.limits, self.reads = scheme, tuple(keys), limits, reads
         self.headers = tuple(name.lower() for name in headers)
         self.arriving = 0
         self._labels = (source, stream)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
+from platform_assets.connectors.kinds.webhook.bodies import json_object
 from platform_assets.connectors.kinds.webhook.config import MIB, WebhookConfig, WebhookStream
-from platform_assets.connectors.kinds.webhook.endpoint import Delivery, Endpoint, Limits
+from platform_assets.connectors.kinds.webhook.endpoint import Delivery, Endpoint, Limits, Reads
 from platform_assets.connectors.kinds.webhook.receiver import receiver_of
 from platform_assets.connectors.kinds.webhook.signatures import SCHEMES
 from platform_assets.connectors.seam.documents import document_table, narrow
@@ -31,14 +33,25 @@ _SECRETS_EVERY_SECONDS = 30.0
 class WebhookReader:
     """The deliveries to one source.
 
+    Args:
+        config: who sends, and what is taken.
+        context: of the reader.
+        reads: what a body is, by the options of its stream.
+
     Columns: ``_delivery_id`` (text: names the event), ``_event_type`` (text), ``_received_at``
     (UTC), ``_headers`` (the fields of the stream's option), ``_body`` (JSON text), and the body's
     own top-level fields (see :func:`~..seam.documents.document_table`).
     """
 
-    def __init__(self, config: WebhookConfig, context: Context) -> None:
+    def __init__(
+        self,
+        config: WebhookConfig,
+        context: Context,
+        reads: Callable[[Any], Reads] = lambda _: json_object,
+    ) -> None:
         self._config, self._context = config, context
         self._scheme = config.custom or SCHEMES[config.scheme]
+        self._reads = reads
         self._keys = self._read_keys()
         self._endpoints: list[Endpoint] = []
 
@@ -80,13 +93,14 @@ class WebhookReader:
                 tolerance_seconds=config.tolerance_seconds,
             ),
             headers=options.headers,
+            reads=self._reads(options),
         )
         self._endpoints.append(endpoint)
         receiver_of(context.settings).serve(context.source, stream, endpoint)
         read_at = time.monotonic()
         while not context.stop.is_set():
             taken = endpoint.take(options.page_rows, options.linger_seconds, _PATIENCE_SECONDS)
-            for part in narrow(taken, lambda one: one.document or ()):
+            for part in narrow(taken, _fields):
                 yield _page(part, endpoint)
             if time.monotonic() - read_at > _SECRETS_EVERY_SECONDS:
                 endpoint.keys, read_at = self._renewed(), time.monotonic()
@@ -117,26 +131,33 @@ class WebhookReader:
         return self._keys
 
 
+def _fields(delivery: Delivery) -> Iterable[str]:
+    # A packet's rows have the same fields.
+    return delivery.documents[0] if delivery.documents else ()
+
+
 def _page(deliveries: list[Delivery], endpoint: Endpoint) -> Page:
-    good = [one for one in deliveries if one.document is not None]
+    rows = [(one, document) for one in deliveries for document in one.documents]
+    good = [one for one, _ in rows]
     headers = [{n.replace("-", "_"): v for n, v in one.headers.items()} for one in good]
     own = {
         "_delivery_id": pa.array([one.id for one in good], pa.string()),
         "_event_type": pa.array([one.type for one in good], pa.string()),
         "_received_at": pa.array([one.received for one in good], pa.timestamp("us", "UTC")),
-        "_body": pa.array([one.body.decode() for one in good], pa.string()),
+        "_body": pa.array(
+            [one.body.decode() if one.body and len(one.documents) == 1 else None for one in good],
+            pa.string(),
+        ),
     }
     if endpoint.headers:
         fields = [(name.replace("-", "_"), pa.string()) for name in endpoint.headers]
         own["_headers"] = pa.array(headers, pa.struct(fields))
     return Page(
-        document_table([one.document or {} for one in good], own),
+        document_table([document for _, document in rows], own),
         None,
         places=tuple(f"delivery {one.id}" for one in good),
         refused=tuple(
-            Refused(f"delivery {one.id}", one.body, one.reason)
-            for one in deliveries
-            if one.document is None
+            Refused(f"delivery {one.id}", one.body, one.reason) for one in deliveries if one.reason
         ),
         acknowledge=partial(endpoint.settle, deliveries),
     )

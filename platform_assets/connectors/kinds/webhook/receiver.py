@@ -13,12 +13,13 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from platform_assets.connectors.kinds.webhook.bodies import FORM, XML_TYPES
 from platform_assets.connectors.kinds.webhook.endpoint import (
     BUSY,
     REGISTRY,
@@ -26,7 +27,6 @@ from platform_assets.connectors.kinds.webhook.endpoint import (
     Endpoint,
 )
 from platform_assets.connectors.kinds.webhook.signatures import Headers, SignatureError
-from platform_assets.connectors.seam.documents import WIDEST
 from platform_assets.connectors.seam.reader import ConnectorError, SourceAwayError
 from platform_assets.core.gate import LOCAL_HOSTS, Gate, gate_of
 from platform_assets.core.settings import LOOPBACK, Settings
@@ -34,8 +34,8 @@ from platform_assets.core.settings import LOOPBACK, Settings
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
-_TYPES = (_JSON, "application/cloudevents+json", _FORM)
+_JSON = "application/json"
+_TYPES = (_JSON, "application/cloudevents+json", FORM, *XML_TYPES)
 _PATH = re.compile(r"/hooks/([a-z][a-z0-9_]*)/([^/]{1,200})")
 _RETRY_AFTER = b"5"
 _BODY_SECONDS = 10.0
@@ -188,7 +188,8 @@ async def _received(endpoint: Endpoint, headers: Headers, receive: Receive) -> t
         scheme.verify(headers, body, endpoint.keys, time.time(), limits.tolerance_seconds)
     except SignatureError as error:
         raise _RefusedError(401, str(error), "check the secret on both sides", "unsigned") from None
-    document, text, reason = _document(headers, body)
+    documents, text, reason = endpoint.reads(headers, body)
+    document = documents[0] if len(documents) == 1 else None
     if (challenge := _challenge(document)) is not None:
         return 200, challenge
     try:
@@ -206,7 +207,7 @@ async def _received(endpoint: Endpoint, headers: Headers, receive: Receive) -> t
     if known is None:
         kept = {name: headers.get(name) for name in endpoint.headers}
         answer: asyncio.Future[int] = loop.create_future()
-        delivery = Delivery(identity, event, kept, document, text, reason, answer, loop)
+        delivery = Delivery(identity, event, kept, documents, text, reason, answer, loop)
         if not endpoint.offer(delivery):
             raise _away("too many deliveries wait")
     else:
@@ -255,25 +256,7 @@ async def _body(endpoint: Endpoint, receive: Receive, headers: Headers) -> bytes
         endpoint.arriving -= size
 
 
-def _document(headers: Headers, body: bytes) -> tuple[dict[str, Any] | None, bytes, str]:
-    """The body as a JSON object and its text, or why it is none."""
-    text = body
-    if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
-        fields = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
-        # GitHub and Slack put the JSON into one field.
-        text = fields["payload"].encode() if "payload" in fields else orjson.dumps(fields)
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return None, body, f"the body is no JSON: {error}"
-    if not isinstance(document, dict):
-        return None, body, f"the body is JSON, but no object: {type(document).__name__}"
-    if len(document) > WIDEST:
-        return None, body, f"{len(document)} top-level fields; at most {WIDEST} are taken"
-    return document, text, ""
-
-
-def _challenge(document: dict[str, Any] | None) -> bytes | None:
+def _challenge(document: Mapping[str, Any] | None) -> bytes | None:
     """Slack's question whether this is the address; signed like any other delivery."""
     if document is None or document.get("type") != "url_verification":
         return None

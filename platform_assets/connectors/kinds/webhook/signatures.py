@@ -37,7 +37,9 @@ class Scheme(BaseModel):
         timestamp_header: holds the moment of sending, in seconds since 1970.
         timestamp_prefix: the moment is a part of the signature header, after this.
         signed: what is signed, of ``{id}``, ``{timestamp}`` and ``{body}``.
-        key_format: of the secret: ``text``; or ``base64``, after ``whsec_`` where that is there.
+        key_format: of the secret: ``text``; or ``base64``, after ``whsec_`` where that is there; or
+            ``basic``: the password of ``user``, as HTTP's basic authentication has it.
+        user: of basic authentication.
         id_header, id_field: the header, or the body's top-level field, that names the delivery and
             is the same when it is sent again; without one, equal bodies are one delivery.
         type_header, type_field: the same for the type of the event; ``a.b`` reaches into objects.
@@ -53,7 +55,8 @@ class Scheme(BaseModel):
     timestamp_header: str = ""
     timestamp_prefix: str = ""
     signed: str = "{body}"
-    key_format: Literal["text", "base64"] = "text"
+    key_format: Literal["text", "base64", "basic"] = "text"
+    user: str = ""
     id_header: str = ""
     id_field: str = ""
     type_header: str = ""
@@ -61,6 +64,8 @@ class Scheme(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Scheme:
+        if (self.key_format == "basic") != bool(self.user):
+            raise ValueError("expected `user` with `key_format: basic`, and only there")
         if self.encoding == "plain":
             return self
         if self.signed.count("{body}") != 1:
@@ -86,6 +91,8 @@ class Scheme(BaseModel):
         """
         if self.key_format == "text":
             return secret.encode()
+        if self.key_format == "basic":
+            return base64.b64encode(f"{self.user}:{secret}".encode())
         text = secret.removeprefix("whsec_")
         try:
             key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
