@@ -10,7 +10,10 @@
   Config: unique_key (list), scope_column (the date column, or none to replace everything each
   time), topics (slugs that var changed_dates speaks of), partitioning (Iceberg transforms).
   Var fresh: true skips what only a new or changed model needs (does the table exist, contract
-  check, new columns), for steps that follow each batch: they cost one statement a model. docs/adr/0030-gold-merges-whole-dates.md says why.
+  check, new columns), for steps that follow each batch: they cost one statement a model. Var
+  render_only: true writes that statement below the target folder and runs nothing, so that steps
+  need no dbt (docs/adr/0043-a-fresh-step-needs-no-dbt.md).
+  docs/adr/0030-gold-merges-whole-dates.md says why.
 -#}
 {% materialization incremental, adapter='trino', supported_languages=['sql'] %}
   {%- set target = this.incorporate(type='table') -%}
@@ -24,7 +27,9 @@
 
   {{ run_hooks(pre_hooks) }}
 
-  {%- if existing is not none and should_full_refresh() %}
+  {%- if var('render_only', false) %}
+    {%- call noop_statement('main', 'rendered') -%}{{ weir_merge(target, sql) }}{%- endcall %}
+  {%- elif existing is not none and should_full_refresh() %}
     {#- One statement, so that readers see the old rows or the new ones. -#}
     {%- call statement('main') -%}{{ weir_replace_table(target, sql) }}{%- endcall %}
     {%- do persist_docs(target, model) -%}

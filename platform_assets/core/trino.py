@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,12 @@ class Result:
     more: bool = False
 
 
-def connect(settings: Settings, user: str | None = None, catalog: str = "gold") -> Connection:
+def connect(
+    settings: Settings,
+    user: str | None = None,
+    catalog: str = "gold",
+    session: Mapping[str, str] | None = None,
+) -> Connection:
     """A connection (no socket is opened before the first statement)."""
     from trino.dbapi import connect as trino_connect
 
@@ -64,9 +70,14 @@ def connect(settings: Settings, user: str | None = None, catalog: str = "gold") 
         host=settings.trino_host,
         port=settings.trino_port,
         user=name,
-        session_properties=(
-            {"query_max_execution_time": ADMIN_MAX_EXECUTION} if name == settings.trino_user else {}
-        ),
+        session_properties={
+            **(
+                {"query_max_execution_time": ADMIN_MAX_EXECUTION}
+                if name == settings.trino_user
+                else {}
+            ),
+            **(session or {}),
+        },
         catalog=catalog,
         source="weir",
         request_timeout=settings.request_timeout_seconds,
@@ -83,26 +94,34 @@ def execute(
     *,
     limit: int | None = None,
     attempts: int = 4,
+    session: Mapping[str, str] | None = None,
 ) -> Result:
     """Run one statement and read its rows (at most ``limit``).
 
     Only connection failures are retried, so a statement that Trino took is not sent twice.
+    ``session`` are session properties for this statement.
 
     Raises:
         TrinoUnreachableError: no answer after the retries.
         TrinoQueryError: Trino refused the statement.
     """
     retrying = Retry(attempts, pause=0.3, longest=4).on(TrinoUnreachableError)
-    return retrying(_run, settings, sql, user, limit)
+    return retrying(_run, settings, sql, user, limit, session)
 
 
-def _run(settings: Settings, sql: str, user: str | None, limit: int | None) -> Result:
+def _run(
+    settings: Settings,
+    sql: str,
+    user: str | None,
+    limit: int | None,
+    session: Mapping[str, str] | None,
+) -> Result:
     from requests.exceptions import ConnectionError as NoConnectionError
     from requests.exceptions import RequestException
     from trino.exceptions import Error, HttpError, TrinoConnectionError
     from trino.exceptions import TrinoQueryError as ServerError
 
-    connection = connect(settings, user)
+    connection = connect(settings, user, session=session)
     try:
         cursor = connection.cursor()
         cursor.execute(sql)

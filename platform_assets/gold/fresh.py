@@ -1,6 +1,8 @@
-"""Fresh gold: a warm dbt in this process, stepped after each few batches.
+"""Fresh gold: the fast models' statements, run after each few batches.
 
-dbt as a process costs 4 to 11 seconds a step; kept warm with its manifest, about one.
+dbt renders each model's statement once (:mod:`platform_assets.gold.statements`); a step runs them
+for the touched dates. What a statement cannot do, a warm dbt in this process does: making tables
+and views, and recomputing every date.
 """
 
 from __future__ import annotations
@@ -9,15 +11,32 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.core.errors import WeirError
 from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, TrinoUnreachableError, execute
+from platform_assets.gold.failures import (
+    CatalogAwayError,
+    CommitConflictError,
+    FreshGoldError,
+    MissingTableError,
+    cause_of,
+    kind_of,
+)
 from platform_assets.gold.project import environment, load_manifest
+from platform_assets.gold.statements import (
+    Statement,
+    StatementError,
+    render,
+    session_properties,
+)
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner
@@ -29,51 +48,16 @@ MAX_DATES = 40
 CATALOG_SECONDS = 60.0
 """How long a step waits for Iceberg's catalog to come back, as after a restart of PostgreSQL."""
 
+STATEMENTS_AT_ONCE = 4
+"""As many models of a step run side by side."""
+
 COMPACT_EVERY = 200
 """Steps after which the touched tables' small files are put together."""
 
+TARGET = "fresh"
+"""The target in dbt's ``profiles.yml``, with the session properties of a step."""
+
 _TAG = "fresh"
-_CONFLICT = ("conflict", "commit failed", "cannot commit", "stale", "concurrent", "transaction")
-_MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
-_AWAY = (
-    # Iceberg's JDBC catalog in Trino: its pool holds connections that PostgreSQL's end has closed,
-    # and drops one at each failure.
-    "cannot check and eventually update sql schema",
-    "connection has been closed",
-    "terminating connection due to administrator command",
-    "the database system is",
-    "i/o error occurred while sending to the backend",
-    "check that the hostname and port are correct",
-)
-
-
-class FreshGoldError(WeirError):
-    """A model of a step failed.
-
-    Attributes:
-        model: the model's name, or ``dbt`` where none ran.
-        reason: what Trino or dbt said.
-    """
-
-    def __init__(self, model: str, reason: str) -> None:
-        super().__init__(
-            f"gold model {model}: {reason}; its table keeps its rows",
-            "fix the model or the table, then materialise it in Dagster",
-        )
-        self.model = model
-        self.reason = reason
-
-
-class CommitConflictError(FreshGoldError):
-    """Another writer (a full build, compaction) committed to the table first."""
-
-
-class CatalogAwayError(FreshGoldError):
-    """Iceberg's catalog did not answer. A step may be run again: its dates are merged again."""
-
-
-class MissingTableError(FreshGoldError):
-    """A table or staging view is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +91,7 @@ class FreshGold:
         self._graph = load_manifest()
         self._runner: dbtRunner | None = None
         self._manifest: Manifest | None = None
+        self._statements: dict[str, Statement] = {}
         self._steps: dict[str, int] = {}
         self._target = settings.home / "dbt" / "fresh"
 
@@ -124,6 +109,9 @@ class FreshGold:
     def warm(self) -> None:
         """Load dbt and parse the project (some seconds); the first step does it otherwise."""
         self._start()
+        # Trino may be away still: the first step says so.
+        with suppress(FreshGoldError):
+            self._rendered()
 
     def step(self, changed: Mapping[str, Iterable[date]]) -> StepResult:
         """The same as :meth:`step_each` for all models; a failure is raised once all have run.
@@ -172,7 +160,7 @@ class FreshGold:
             made, again = self._run_retrying(tuple(f"+{name}" for name in missing), {})
             rows |= {name: count for name, count in made.items() if name in names}
             failed = {name: error for name, error in failed.items() if name not in missing}
-            failed |= {name: _cause(name, again) for name in missing if name not in made}
+            failed |= {name: cause_of(name, again) for name in missing if name not in made}
             everything = True
         if failed and not rows:
             self._raise_if_trino_is_away(next(iter(failed.values())))
@@ -190,6 +178,7 @@ class FreshGold:
     def close(self) -> None:
         """Forget the warm dbt."""
         self._runner = self._manifest = None
+        self._statements = {}
 
     def _start(self) -> dbtRunner:
         os.environ.update(environment(self._settings))
@@ -208,7 +197,7 @@ class FreshGold:
     def _common(self) -> list[str]:
         return [
             "--quiet", "--no-use-colors", "--no-version-check", "--log-level-file", "none",
-            "--no-write-json", "--target-path", str(self._target), "--target", "fresh",
+            "--no-write-json", "--target-path", str(self._target), "--target", TARGET,
         ]  # fmt: skip
 
     def _run_retrying(
@@ -244,7 +233,95 @@ class FreshGold:
         except TrinoUnreachableError as away:
             raise error from away
 
+    def _rendered(self) -> Mapping[str, Statement]:
+        if not self._statements:
+            runner = self._start()
+            topics = {
+                str(node["name"]): list(node["config"].get("topics", []))
+                for node in self._graph["nodes"].values()
+                if _is_fresh(node)
+            }
+            try:
+                self._statements = render(runner, self._common(), self._target, topics)
+            except StatementError as error:
+                raise kind_of(str(error))("dbt", str(error)) from error
+        return self._statements
+
+    @cached_property
+    def _session(self) -> dict[str, str]:
+        return session_properties(TARGET)
+
+    def _above(self, name: str, names: Iterable[str]) -> set[str]:
+        """Which of some models this one reads."""
+        nodes: Mapping[str, Any] = self._graph["nodes"]
+        read = {
+            str(nodes[key]["name"])
+            for node in nodes.values()
+            if node["name"] == name
+            for key in node["depends_on"]["nodes"]
+            if key in nodes
+        }
+        return read & set(names)
+
     def _run(
+        self,
+        names: tuple[str, ...],
+        variables: dict[str, Any],
+        done: dict[str, int],
+        failed: dict[str, FreshGoldError],
+    ) -> None:
+        if dates := variables.get("changed_dates"):
+            self._run_statements(names, dates, done, failed)
+        else:
+            self._run_dbt(names, variables, done, failed)
+
+    def _run_statements(
+        self,
+        names: tuple[str, ...],
+        dates: Mapping[str, list[str]],
+        done: dict[str, int],
+        failed: dict[str, FreshGoldError],
+    ) -> None:
+        """Run the models' statements for some dates, each after those that it reads."""
+        statements = self._rendered()
+        order = TopologicalSorter({name: self._above(name, names) for name in names})
+        order.prepare()
+        passing: list[FreshGoldError] = []
+        with ThreadPoolExecutor(STATEMENTS_AT_ONCE, "gold") as pool:
+            while order.is_active():
+                ready = order.get_ready()
+                runs = {
+                    name: pool.submit(self._merge, name, statements[name].for_dates(dates))
+                    for name in ready
+                    if not self._above(name, failed)
+                }
+                for name in ready:
+                    order.done(name)
+                    if name not in runs:
+                        failed[name] = cause_of(name, failed)
+                        continue
+                    try:
+                        done[name] = runs[name].result()
+                    except (CommitConflictError, CatalogAwayError) as error:
+                        passing.append(error)
+                    except FreshGoldError as error:
+                        failed[name] = error
+                if passing:
+                    raise passing[0]
+
+    def _merge(self, name: str, sql: str) -> int:
+        try:
+            answer = execute(
+                self._settings, f"/* weir, {name} */ {sql}", attempts=2, session=self._session
+            )
+        except TrinoQueryError as error:
+            reason = f"{error.name}: {error}"
+            raise kind_of(reason)(name, reason) from error
+        except TrinoUnreachableError as error:
+            raise kind_of(str(error))(name, str(error)) from error
+        return _rows({"rows_affected": answer.rows[0][0]} if answer.rows else {})
+
+    def _run_dbt(
         self,
         names: tuple[str, ...],
         variables: dict[str, Any],
@@ -262,7 +339,7 @@ class FreshGold:
             if str(result.status) == "success":
                 done[model] = _rows(result.adapter_response)
             elif str(result.status) == "error":
-                error = _kind(reason)(model, reason)
+                error = kind_of(reason)(model, reason)
                 if isinstance(error, CommitConflictError | CatalogAwayError):
                     passing.append(error)
                 else:
@@ -271,10 +348,10 @@ class FreshGold:
                 skipped.append(model)
         if passing:
             raise passing[0]
-        failed |= {name: _cause(name, failed) for name in skipped}
+        failed |= {name: cause_of(name, failed) for name in skipped}
         if not answer.success and not failed:
             reason = str(answer.exception or "dbt stopped without a reason")
-            away = _kind(reason) is CatalogAwayError
+            away = kind_of(reason) is CatalogAwayError
             raise (CatalogAwayError if away else FreshGoldError)("dbt", reason)
 
     def _compact_when_due(self, names: tuple[str, ...]) -> None:
@@ -300,27 +377,8 @@ def fresh_models() -> tuple[str, ...]:
     return tuple(sorted(str(node["name"]) for node in nodes if _is_fresh(node)))
 
 
-def _cause(model: str, failed: Mapping[str, FreshGoldError]) -> FreshGoldError:
-    """Why a model did not run: its own failure, or that of a model above it."""
-    if model in failed:
-        return failed[model]
-    above = ", ".join(failed) or "a model above it"
-    first = next((error.reason for error in failed.values()), "dbt did not run it")
-    return FreshGoldError(model, f"waits for {above}: {first}")
-
-
 def _is_fresh(node: Mapping[str, Any]) -> bool:
     return node["resource_type"] == "model" and _TAG in node["tags"]
-
-
-def _kind(reason: str) -> type[FreshGoldError]:
-    if any(word in reason for word in _MISSING):
-        return MissingTableError
-    if any(word in reason.lower() for word in _AWAY):
-        return CatalogAwayError
-    if any(word in reason.lower() for word in _CONFLICT):
-        return CommitConflictError
-    return FreshGoldError
 
 
 def _rows(response: Mapping[str, Any]) -> int:

@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 
 from platform_assets.core.settings import Settings
-from platform_assets.gold.fresh import FreshGold, FreshGoldError
+from platform_assets.gold.failures import FreshGoldError
+from platform_assets.gold.fresh import FreshGold
 from platform_assets.graph.gold import POOL, build_arguments, build_dbt_resource, build_gold_assets
 
 MARTS = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from platform_assets.core.settings import Settings
-from platform_assets.gold import fresh
+from platform_assets.core.trino import Result, TrinoQueryError
+from platform_assets.gold import failures, fresh
+from platform_assets.gold.statements import Statement
 
 AWAY = [
     'TrinoQueryError(type=INTERNAL_ERROR, message="Cannot check and eventually update SQL schema")',
@@ -20,53 +22,50 @@ AWAY = [
 ]
 
 
-class Dbt:
-    """dbt's runner, whose answers are given: for each call, each model's error or an empty text."""
+class Trino:
+    """Trino, whose answers are given: each model's error or nothing, for one run after another."""
 
     def __init__(self, *answers: dict[str, str]) -> None:
-        self.answers = list(answers)
-        self.calls: list[list[str]] = []
+        self.answers = answers
+        self.calls: Counter[str] = Counter()
 
-    def invoke(self, words: list[str]) -> Any:
-        """One `dbt run`; the last answer is given for ever."""
-        self.calls.append(words[words.index("--select") + 1].split())
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        results = [
-            SimpleNamespace(
-                status="error" if message else "success",
-                message=message,
-                node=SimpleNamespace(name=name),
-                adapter_response={"rows_affected": 1},
-            )
-            for name, message in answer.items()
-        ]
-        return SimpleNamespace(
-            result=SimpleNamespace(results=results),
-            success=not any(answer.values()),
-            exception=None,
-        )
+    def execute(self, _settings: Settings, sql: str, **_options: Any) -> Result:
+        """Run the statement of a model; its last answer is given for ever."""
+        name = sql.rpartition(" ")[2]
+        answer = self.answers[min(self.calls[name], len(self.answers) - 1)]
+        self.calls[name] += 1
+        if message := answer.get(name, ""):
+            raise TrinoQueryError(message, "GENERIC_INTERNAL_ERROR")
+        return Result(("rows",), ("bigint",), [(1,)])
 
 
-def step(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.StepResult:
+def step(trino: Trino, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.StepResult:
     """One step of the models ``a`` and ``b``; raises what fails."""
     days: Any = ["2026-03-01"]
-    return made(dbt, home, monkeypatch).step({"shop_orders": days})
+    return made(trino, home, monkeypatch).step({"shop_orders": days})
 
 
-def step_each(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.StepResult:
+def step_each(trino: Trino, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.StepResult:
     """The same, with what fails in the result."""
     days: Any = ["2026-03-01"]
-    return made(dbt, home, monkeypatch).step_each({"shop_orders": days})
+    return made(trino, home, monkeypatch).step_each({"shop_orders": days})
 
 
-def made(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.FreshGold:
-    """Fresh gold of the models ``a`` and ``b`` over a given dbt."""
+def made(trino: Trino, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.FreshGold:
+    """Fresh gold of the models ``a``, ``b`` and ``c``, which reads ``b``, over a given Trino."""
     node = {
         "resource_type": "model", "tags": ["fresh"], "config": {"topics": ["shop_orders"]},
     }  # fmt: skip
-    nodes = {name: {**node, "name": name} for name in ("a", "b")}
+    reads: dict[str, list[str]] = {"a": [], "b": [], "c": ["b"]}
+    nodes = {
+        name: {**node, "name": name, "depends_on": {"nodes": above}}
+        for name, above in reads.items()
+    }
+    statements = {name: Statement(f"merge into {name}", {}) for name in nodes}
     monkeypatch.setattr(fresh, "load_manifest", lambda: {"nodes": nodes})
-    monkeypatch.setattr(fresh.FreshGold, "_start", lambda self: dbt)
+    monkeypatch.setattr(fresh, "execute", trino.execute)
+    monkeypatch.setattr(fresh.FreshGold, "_start", lambda self: None)
+    monkeypatch.setattr(fresh, "render", lambda *_given: statements)
     return fresh.FreshGold(Settings(home=home))
 
 
@@ -74,56 +73,58 @@ def made(dbt: Dbt, home: Path, monkeypatch: pytest.MonkeyPatch) -> fresh.FreshGo
 def test_what_failed_is_tried_again_and_what_was_done_is_not(
     message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dbt = Dbt({"a": "", "b": message}, {"b": message}, {"b": ""})
-    result = step(dbt, tmp_path, monkeypatch)
-    assert result.rows == {"a": 1, "b": 1}
-    assert dbt.calls == [["a", "b"], ["b"], ["b"]]
+    trino = Trino({"b": message}, {"b": message}, {})
+    result = step(trino, tmp_path, monkeypatch)
+    assert result.rows == {"a": 1, "b": 1, "c": 1}
+    assert trino.calls == {"a": 1, "b": 3, "c": 1}
 
 
 def test_a_catalog_that_stays_away_is_named_after_a_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fresh, "CATALOG_SECONDS", 0.3)
-    dbt = Dbt({"a": AWAY[0], "b": AWAY[0]})
+    trino = Trino({"a": AWAY[0], "b": AWAY[0]})
     began = time.monotonic()
-    with pytest.raises(fresh.CatalogAwayError, match="SQL schema"):
-        step(dbt, tmp_path, monkeypatch)
+    with pytest.raises(failures.CatalogAwayError, match="SQL schema"):
+        step(trino, tmp_path, monkeypatch)
     assert time.monotonic() - began < 60
 
 
 def test_any_other_fault_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dbt = Dbt({"a": "", "b": "Value cannot be cast to decimal(18,4)"})
-    with pytest.raises(fresh.FreshGoldError, match="cannot be cast"):
-        step(dbt, tmp_path, monkeypatch)
-    assert len(dbt.calls) == 1
+    trino = Trino({"b": "Value cannot be cast to decimal(18,4)"})
+    with pytest.raises(failures.FreshGoldError, match="cannot be cast"):
+        step(trino, tmp_path, monkeypatch)
+    assert trino.calls == {"a": 1, "b": 1}
 
 
 def test_a_model_that_fails_holds_back_itself_and_what_reads_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = "Value cannot be cast to decimal(18,4)"
-    result = step_each(Dbt({"a": "", "b": message}), tmp_path, monkeypatch)
+    result = step_each(Trino({"b": message}), tmp_path, monkeypatch)
     assert result.models == ("a",)
-    assert {name: error.reason for name, error in result.failed.items()} == {"b": message}
+    reason = f"GENERIC_INTERNAL_ERROR: {message}"
+    assert {name: error.reason for name, error in result.failed.items()} == {
+        "b": reason,
+        "c": f"waits for b: {reason}",
+    }
 
 
 def test_a_conflict_beside_a_fault_is_still_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dbt = Dbt({"a": "commit failed", "b": "cannot cast"}, {"a": ""})
-    result = step_each(dbt, tmp_path, monkeypatch)
+    trino = Trino({"a": "commit failed", "b": "cannot cast"}, {})
+    result = step_each(trino, tmp_path, monkeypatch)
     assert result.models == ("a",)
-    assert set(result.failed) == {"b"}
-    assert dbt.calls == [["a", "b"], ["a"]]
+    assert set(result.failed) == {"b", "c"}
+    assert trino.calls == {"a": 2, "b": 1}
 
 
 def test_a_conflict_that_stays_holds_back_its_model_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = step_each(
-        Dbt({"a": "", "b": "commit failed"}, {"b": "commit failed"}), tmp_path, monkeypatch
-    )
+    result = step_each(Trino({"b": "commit failed"}), tmp_path, monkeypatch)
     assert result.models == ("a",)
-    assert isinstance(result.failed["b"], fresh.CommitConflictError)
+    assert isinstance(result.failed["b"], failures.CommitConflictError)
