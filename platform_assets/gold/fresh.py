@@ -111,7 +111,7 @@ class FreshGold:
         self._start()
         # Trino may be away still: the first step says so.
         with suppress(FreshGoldError):
-            self._rendered()
+            self.statements()
 
     def step(self, changed: Mapping[str, Iterable[date]]) -> StepResult:
         """The same as :meth:`step_each` for all models; a failure is raised once all have run.
@@ -233,7 +233,12 @@ class FreshGold:
         except TrinoUnreachableError as away:
             raise error from away
 
-    def _rendered(self) -> Mapping[str, Statement]:
+    def statements(self) -> Mapping[str, Statement]:
+        """The statement of each fresh model; dbt renders them at the first call.
+
+        Raises:
+            FreshGoldError: dbt cannot render them.
+        """
         if not self._statements:
             runner = self._start()
             topics = {
@@ -283,7 +288,7 @@ class FreshGold:
         failed: dict[str, FreshGoldError],
     ) -> None:
         """Run the models' statements for some dates, each after those that it reads."""
-        statements = self._rendered()
+        statements = self.statements()
         order = TopologicalSorter({name: self._above(name, names) for name in names})
         order.prepare()
         passing: list[FreshGoldError] = []

@@ -191,7 +191,21 @@ def test_step_that_names_only_some_dates_leaves_the_others(lake, gold) -> None:
     _assert_marts(lake, ("revenue_per_hour", "active_users_per_hour", "conversion_rate"))
 
 
-def test_run_without_dates_mends_everything(lake, gold) -> None:
+def test_a_filled_statement_is_what_dbt_makes_for_those_dates(lake, gold) -> None:
+    dates = {CLICKS.slug: ["2026-03-02", "2026-03-01"], "energy_meter_readings": ["2026-03-04"]}
+    statements = dict(gold.statements())
+    gold._run_dbt(
+        tuple(statements), {"fresh": True, "render_only": True, "changed_dates": dates}, {}, {}
+    )
+    written = {
+        path.stem: path for path in (lake.settings.home / "dbt" / "fresh" / "run").rglob("*.sql")
+    }
+    for name in ("revenue_per_hour", "conversion_rate", "meter_rollup"):
+        assert "2026-03-0" in written[name].read_text()
+        assert statements[name].for_dates(dates).split() == written[name].read_text().split()
+
+
+def test_a_run_without_dates_corrects_everything(lake, gold) -> None:
     contract = lake.contracts[CLICKS]
     lake.put(CLICKS, gold_rows.frame(contract, gold_rows.rows(contract, 900, seed=5)))
     gold.full()
