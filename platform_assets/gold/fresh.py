@@ -51,8 +51,13 @@ CATALOG_SECONDS = 60.0
 STATEMENTS_AT_ONCE = 4
 """As many models of a step run side by side."""
 
-COMPACT_EVERY = 200
-"""Steps after which the touched tables' small files are put together."""
+COMPACT_EVERY = 16
+"""Steps after which a table's small files are put together.
+
+A step leaves two files that the next one reads: the CPU of 60 steps doubled (by 0.045 s a step, for
+three models), while putting them together takes about a second a table. The sum of both is least
+at the root of twice the second by the first.
+"""
 
 TARGET = "fresh"
 """The target in dbt's ``profiles.yml``, with the session properties of a step."""
@@ -360,11 +365,14 @@ class FreshGold:
             raise (CatalogAwayError if away else FreshGoldError)("dbt", reason)
 
     def _compact_when_due(self, names: tuple[str, ...]) -> None:
-        for node in self._graph["nodes"].values():
-            if node["name"] not in names or not _is_fresh(node):
-                continue
+        fresh = [node for node in self._graph["nodes"].values() if _is_fresh(node)]
+        for place, node in enumerate(fresh):
             name = node["name"]
-            self._steps[name] = self._steps.get(name, 0) + 1
+            if name not in names:
+                continue
+            # Each begins elsewhere in its turn, so that one step does not wait for all tables.
+            begin = place * self._compact_every // len(fresh)
+            self._steps[name] = self._steps.get(name, begin) + 1
             if self._steps[name] % self._compact_every:
                 continue
             table = f"{node['database']}.{node['schema']}.{node['alias']}"
