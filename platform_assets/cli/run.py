@@ -120,7 +120,7 @@ def run(
                 held.close()
             _show(settings, console, figures, staying=not once)
             if sources:
-                run_sources.show(settings, console)
+                run_sources.show(settings, console, staying=not once)
             if not once:
                 _stay(settings, console, stopping, seed=seed, rate=rate)
         except KeyboardInterrupt:

@@ -110,9 +110,12 @@ def rows(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def show(settings: Settings, console: Console) -> None:
-    """The table of them, with addresses in Dagster."""
-    SOURCES.show(rows(settings), title="Live sources", console=console)
+def show(settings: Settings, console: Console, *, staying: bool) -> None:
+    """The table of them; with addresses where the servers stay up."""
+    layout = SOURCES if staying else Layout(SOURCES.command, SOURCES.columns[:-1])
+    layout.show(rows(settings), title="Live sources", console=console)
+    if not staying:
+        return
     console.print(f"Sources:  weir sources   or   {settings.portal_url}/sources", soft_wrap=True)
 
 
