@@ -28,7 +28,7 @@ from tests.connectors.api_peer import Source, loopback
 from tests.connectors.api_suite import HttpBehaviour
 from tests.connectors.behaviour import FIELDS
 from tests.connectors.salesforce_peer import Org
-from tests.connectors.scene import Scene, new_source
+from tests.connectors.scene import new_source
 from tests.peer import Answer
 
 PROVES = {"salesforce": Maturity.EMULATOR, "salesforce_bulk": Maturity.EMULATOR}
@@ -290,15 +290,13 @@ class Accounts:
         self.add, self.spoil = org.add, org.spoil
 
 
+@pytest.mark.soak
 class TestRestBehaviour(HttpBehaviour):
+    """Its pages are those of `rest`; `salesforce_bulk` runs the suite each time."""
+
     @pytest.fixture
     def peer(self, org: Org) -> Accounts:
         return Accounts("salesforce", org, {})
-
-    # A page's place is kept as for `rest`; the tests of `salesforce_bulk` kill a reader each time.
-    @pytest.mark.soak
-    def test_a_kill_in_mid_page_loses_and_doubles_nothing(self, scene: Scene, peer: Any) -> None:
-        super().test_a_kill_in_mid_page_loses_and_doubles_nothing(scene, peer)
 
 
 class TestBulkBehaviour(HttpBehaviour):

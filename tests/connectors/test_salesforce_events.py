@@ -30,7 +30,7 @@ from tests.connectors.behaviour import FIELDS
 from tests.connectors.pubsub_peer import CHANGE, Bus
 from tests.connectors.reading import read_until
 from tests.connectors.salesforce_peer import Org
-from tests.connectors.scene import new_source
+from tests.connectors.scene import Scene, new_source
 
 PROVES = {"salesforce_events": Maturity.EMULATOR}
 
@@ -266,6 +266,14 @@ class TestBehaviour(HttpBehaviour):
     @pytest.fixture
     def peer(self, org: Org, bus: Bus) -> Channel:
         return Channel(org, bus)
+
+    @pytest.mark.soak
+    def test_an_empty_source_gives_nothing(self, scene: Scene) -> None:
+        super().test_an_empty_source_gives_nothing(scene)
+
+    @pytest.mark.soak
+    def test_a_row_that_cannot_be_mapped_is_a_dead_letter(self, scene: Scene, peer: Any) -> None:
+        super().test_a_row_that_cannot_be_mapped_is_a_dead_letter(scene, peer)
 
 
 def test_a_server_that_goes_away_is_told_and_read_on(
