@@ -11,7 +11,7 @@ from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TableName
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import polars as pl
 
 Frame = Any
 """An engine's own frame: ``polars.DataFrame`` or ``pyspark.sql.DataFrame``."""
@@ -169,11 +169,12 @@ class Engine(Protocol):
         """
         ...
 
-    def given(self, table: pa.Table, ranges: Sequence[OffsetRange]) -> Taken:
+    def given(self, contract: Contract, rows: pl.DataFrame, ranges: Sequence[OffsetRange]) -> Taken:
         """Records that did not come from the log.
 
         Args:
-            table: columns of ``layout.RAW``, by offset.
+            contract: of the topic.
+            rows: by offset; columns of ``layout.RAW``, or bronze rows that are decoded.
             ranges: that they cover.
         """
         ...

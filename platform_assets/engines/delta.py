@@ -12,7 +12,15 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Field,
+    Schema,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from platform_assets.engines.layout import Layout, SchemaConflictError, span
@@ -31,6 +39,14 @@ def _commit(ids: Sequence[int]) -> CommitProperties:
     low, high = min(ids), max(ids)
     label = str(low) if low == high else f"{low}-{high}"
     return CommitProperties(custom_metadata={"micro_batch": label}, max_commit_retries=_NO_RETRIES)
+
+
+_PLAIN = ColumnProperties(dictionary_enabled=False)
+_OPAQUE = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+_WRITER = WriterProperties(
+    # Their values hardly repeat, so a dictionary only costs; nobody looks for a range of bytes.
+    column_properties={"event_id": _PLAIN, "kafka_key": _OPAQUE, "kafka_value": _OPAQUE}
+)
 
 
 class Table:
@@ -182,6 +198,7 @@ class Table:
                 mode="overwrite",
                 predicate=span(ids),
                 commit_properties=_commit(ids),
+                writer_properties=_WRITER,
             )
         self._commits += 1
         return len(rows)
@@ -190,7 +207,11 @@ class Table:
         """Add rows; the caller knows that they are not there."""
         with self.layout.commit:
             write_deltalake(
-                self._delta, self._aligned(rows), mode="append", commit_properties=_commit(ids)
+                self._delta,
+                self._aligned(rows),
+                mode="append",
+                commit_properties=_commit(ids),
+                writer_properties=_WRITER,
             )
         self._commits += 1
         return len(rows)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import polars as pl
 import structlog
 
 from platform_assets.connectors.produce import LogProducer, Record
@@ -31,6 +29,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.engines import layout
 from platform_assets.engines.base import MicroBatch, OffsetRange
+from platform_assets.engines.decode import Known, decoded
 from platform_assets.streaming.faults import is_away
 from platform_assets.streaming.ledger import Ledger, Progress
 from platform_assets.streaming.microbatch import Processor, Step
@@ -50,7 +49,7 @@ class BulkSlice:
     Attributes:
         file: whose.
         range: its records; empty where it only says why the file ends here.
-        table: columns of ``layout.RAW``, by offset.
+        rows: as an engine is given them.
         letters: dead letters of what could not be mapped.
         after: where the next slice begins.
         watermark: of the file before it.
@@ -58,7 +57,7 @@ class BulkSlice:
 
     file: HandedOver
     range: OffsetRange
-    table: pa.Table
+    rows: pl.DataFrame
     letters: tuple[Record, ...]
     after: Slice
     watermark: datetime | None = None
@@ -70,7 +69,7 @@ class _Open:
 
     file: HandedOver
     reader: BulkReader
-    slices: Iterator[BulkSlice]
+    slices: Generator[BulkSlice]
     record: int
     ahead: Future[BulkSlice | None] | None = None
 
@@ -129,7 +128,7 @@ class BulkLog:
             self.reset()
             self._looked = -LOOK_SECONDS
             return None
-        return BulkSlice(file, found.range, found.table, found.letters, found.after, watermark)
+        return BulkSlice(file, found.range, found.rows, found.letters, found.after, watermark)
 
     def prepare(self, found: BulkSlice) -> None:
         """What must be on record before the slice is: its dead letters, and where it ends.
@@ -147,8 +146,8 @@ class BulkLog:
     def tell(self, found: BulkSlice, seconds: float) -> None:
         """Add a slice to the source's sums, which are for people."""
         outcome = StreamOutcome(
-            found.file.stream, found.file.topic, found.table.num_rows, len(found.letters),
-            bytes=found.table.nbytes, seconds=seconds,
+            found.file.stream, found.file.topic, len(found.rows), len(found.letters),
+            bytes=int(found.rows.estimated_size()), seconds=seconds,
         )  # fmt: skip
         with contextlib.suppress(WeirError):
             if self._states is None:
@@ -162,6 +161,7 @@ class BulkLog:
         if self._open.ahead is not None:
             with contextlib.suppress(Exception):
                 self._open.ahead.result()
+        self._open.slices.close()
         self._open.reader.close()
         self._open = None
 
@@ -191,7 +191,8 @@ class BulkLog:
         source = self._source(file)
         stream = source.stream(file.stream)
         id_of = self.schema_id or self._registered
-        mapping = mapping_of(source, stream, self.contract, id_of())
+        known = Known(source.name, self.contract.topic.entity, id_of())
+        mapping = mapping_of(source, stream, self.contract, known.schema_id)
         if not isinstance(mapping, ColumnarMapping):
             raise ConnectorError(
                 f"source {source.name}, stream {stream.stream}: bulk files need `columns`",
@@ -201,14 +202,14 @@ class BulkLog:
         limits = self.settings.batch_max_records, self.settings.batch_max_bytes
         found = reader.slices(file.stream, file.state, self.files.position(file, record), *limits)
 
-        def made() -> Iterator[BulkSlice]:
+        def made() -> Generator[BulkSlice]:
             for one in found:
-                table, refused = _records(one, mapping, file.partition)
+                rows, refused = _records(one, self.contract, mapping, known, file.partition)
                 letters = tuple(
                     dead_letter(source.name, stream, self.contract, letter) for letter in refused
                 )
                 covered = OffsetRange(file.partition, one.start, one.end)
-                yield BulkSlice(file, covered, table, letters, one)
+                yield BulkSlice(file, covered, rows, letters, one)
 
         return _Open(file, reader, made(), record)
 
@@ -244,42 +245,45 @@ def land(processor: Processor, bulk: BulkLog, found: BulkSlice, progress: Progre
     marks = {} if found.watermark is None else {found.range.partition: found.watermark}
     number = progress.generation.number
     batch = MicroBatch(progress.last_id + 1, (found.range,), marks, number)
-    taken = processor.engine.given(found.table, batch.ranges)
+    taken = processor.engine.given(bulk.contract, found.rows, batch.ranges)
     step = processor.first(bulk.contract, batch, taken)
     bulk.tell(found, step.seconds)
     return step
 
 
 def _records(
-    part: Slice, mapping: ColumnarMapping, partition: int
-) -> tuple[pa.Table, list[Letter]]:
-    """A slice as records of the topic, and what was refused."""
+    part: Slice, contract: Contract, mapping: ColumnarMapping, known: Known, partition: int
+) -> tuple[pl.DataFrame, list[Letter]]:
+    """A slice as records of the topic, decoded where that is known, and what was refused."""
     mapped = mapping.columns(part.page)
     letters = refused_rows(part.page, mapped.refused)
-    keys, values = mapped.keys, mapped.values
-    numbers = part.numbers.to_numpy()[mapped.rows]
-    if len(values):
-        key_sizes = pc.fill_null(pc.binary_length(keys), 0)
-        sizes = pc.add(pc.binary_length(values), key_sizes).to_numpy(zero_copy_only=False)
-        large = np.flatnonzero(sizes > LARGEST)
-        if len(large):
-            letters = [too_large(keys[n].as_py(), values[n].as_py()) for n in large] + letters
-            good = pa.array(sizes <= LARGEST)
-            keys, values = keys.filter(good), values.filter(good)
-            numbers = numbers[sizes <= LARGEST]
-    count = len(values)
+    count = len(mapped.values)
     # The broker's clock has milliseconds.
     arrived = datetime.now(UTC)
     arrived = arrived.replace(microsecond=arrived.microsecond // 1000 * 1000)
-    table = pa.table(
-        [
-            pa.repeat(pa.scalar(partition, pa.int32()), count),
-            pa.array(numbers, pa.int64()),
-            pa.repeat(pa.scalar(arrived, layout.TIMESTAMP), count),
-            keys.cast(pa.binary()),
-            pa.nulls(count, layout.HEADERS),
-            values.cast(pa.binary()),
-        ],
-        schema=layout.RAW,
+    raw = pl.DataFrame(
+        {
+            "kafka_offset": part.numbers.to_numpy()[mapped.rows],
+            "kafka_key": pl.Series(mapped.keys, dtype=pl.Binary),
+            "kafka_value": pl.Series(mapped.values, dtype=pl.Binary),
+        }
+    ).select(
+        pl.repeat(partition, count, dtype=pl.Int32).alias("kafka_partition"),
+        "kafka_offset",
+        pl.repeat(arrived, count, dtype=pl.Datetime("us", "UTC")).alias("kafka_timestamp"),
+        "kafka_key",
+        pl.repeat(None, count, dtype=_HEADERS).alias("kafka_headers"),
+        "kafka_value",
     )
-    return table, letters
+    sizes = raw["kafka_value"].bin.size() + raw["kafka_key"].bin.size().fill_null(0)
+    large = raw.filter(sizes > LARGEST)
+    if len(large):
+        refused = zip(large["kafka_key"], large["kafka_value"], strict=True)
+        letters = [too_large(key, value) for key, value in refused] + letters
+        return raw.filter(sizes <= LARGEST), letters
+    if mapped.made is None or mapped.made.before is not None:
+        return raw, letters
+    return decoded(contract, raw, mapped.made, known), letters
+
+
+_HEADERS = pl.DataFrame(layout.RAW.empty_table())["kafka_headers"].dtype

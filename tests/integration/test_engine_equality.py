@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from platform_assets.contracts.avro import value_schema_text
 from platform_assets.core.settings import REPOSITORY, Settings
-from platform_assets.engines.local.engine import LocalEngine
+from platform_assets.engines.base import MicroBatch, OffsetRange
+from platform_assets.engines.decode import decode
+from platform_assets.engines.local.engine import LocalEngine, number
 from platform_assets.engines.spark.engine import SparkEngine
 from platform_assets.engines.spark.frames import SMALL
 from platform_assets.local.java import spark_java_home
@@ -51,6 +53,34 @@ def _both(session: Any, log: rows.Log, order: list[Any], small: int = SMALL) -> 
             assert first == second
         rows.same(rows.tables(two, log.contract), rows.tables(one, log.contract))
         spark.close()
+
+
+@pytest.mark.parametrize("small", [0, SMALL])
+def test_rows_of_a_bulk_file_are_taken_by_both(spark_session: Any, small: int) -> None:
+    """They are given decoded, under a partition that the broker does not have."""
+    values = [rows.HEADER + rows.encode(rows.CLICKS, rows.click(n % 5, n)) for n in range(9)]
+    log = rows.cut(rows.CLICKS, {-1: [None, *values]}, [])
+    batch = MicroBatch(1, (OffsetRange(-1, 1, 10),))
+    raw = log.raw([batch])
+    known = decode(
+        rows.CLICKS, number([MicroBatch(0, batch.ranges)], raw), rows.schemas(rows.CLICKS)
+    )
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+        found = []
+        for engine in (
+            LocalEngine(Settings(lake_root=one), rows.schemas(rows.CLICKS)),
+            SparkEngine(Settings(lake_root=two), rows.schemas(rows.CLICKS), spark_session, small),
+        ):
+            engine.ensure_tables(rows.CLICKS)
+            taken = engine.given(rows.CLICKS, known, batch.ranges)
+            bronze = engine.decode(rows.CLICKS, [batch], taken)
+            engine.write_bronze(rows.CLICKS, [batch], bronze)
+            published = engine.publish(rows.CLICKS, [batch], engine.check(rows.CLICKS, bronze))
+            assert published.counts[1].published == 5
+            found.append(published)
+            engine.close()
+        assert found[0] == found[1]
+        rows.same(rows.tables(two, rows.CLICKS), rows.tables(one, rows.CLICKS))
 
 
 def _any_order(session: Any, kind: str, data: st.DataObject) -> None:

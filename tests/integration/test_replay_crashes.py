@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,6 @@ from platform_assets.connectors.seam.reader import BulkFile, Page, Slice
 from platform_assets.contracts.model import BadRow
 from platform_assets.core import commit_points
 from platform_assets.core.settings import Settings
-from platform_assets.engines import layout
 from platform_assets.engines.base import MicroBatch, OffsetRange
 from platform_assets.streaming.bulk import LOOK_SECONDS, BulkLog, BulkSlice, _Open, land
 from platform_assets.streaming.faults import halt_of
@@ -101,13 +100,14 @@ class FileInMemory(BulkLog):
         values = self.log.values[0]
         self.files.position(file, record)
 
-        def slices() -> Iterator[BulkSlice]:
+        def slices() -> Generator[BulkSlice]:
             for start in range(record, len(values) + 1, 2):
                 covered = OffsetRange(file.partition, start, min(start + 2, len(values) + 1))
                 log = rows.Log(self.contract, {file.partition: [None, *values]}, [])
-                table = log.raw([MicroBatch(0, (covered,))]).to_arrow().cast(layout.RAW)
-                end: Any = Slice(Page(table, None), table[0], start, covered.end, {})
-                yield BulkSlice(file, covered, table, (), end)
+                taken = log.raw([MicroBatch(0, (covered,))])
+                table = taken.to_arrow()
+                end = Slice(Page(table, None), table["kafka_offset"], start, covered.end, {})
+                yield BulkSlice(file, covered, taken, (), end)
 
         reader: Any = closing(nullcontext())
         reader.close = lambda: None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,14 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
+from platform_assets.connectors.avro_arrow import Series, SeriesEncoder
 from platform_assets.connectors.registry import RegistryAwayError
-from platform_assets.contracts.model import LogicalType
+from platform_assets.contracts.model import Column, LogicalType
 from platform_assets.core.settings import Settings
-from platform_assets.engines import avro, registry
-from platform_assets.engines.decode import decode
+from platform_assets.engines import avro, layout, registry
+from platform_assets.engines.decode import Known, decode, decoded
 from platform_assets.engines.fit import fit
 from platform_assets.engines.registry import RegistryUnavailableError, WriterSchemas
 from tests import engine_rows as rows
@@ -251,3 +254,60 @@ def test_a_decimal_that_no_float_holds_is_a_type_error_and_not_rounded() -> None
     frame = _priced({**DECIMAL, "precision": 38, "scale": 10}, [value])
     assert frame["price"].to_list() == [None]
     assert "price: '1234567890123456.1234567891' is not a number" in frame["type_errors"][0]
+
+
+TYPED = replace(
+    rows.INVOICES,
+    columns=(
+        *rows.INVOICES.columns,
+        *(Column(kind.value, kind, "") for kind in LogicalType),
+    ),
+)
+_NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.none()
+_MOMENTS = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999) | st.none()
+"""Microseconds of the years 1 to 9999: a mapping gives no others."""
+_VALUES: dict[LogicalType, tuple[Any, Any]] = {
+    LogicalType.STRING: (st.text(max_size=40) | st.none(), pl.String),
+    LogicalType.INTEGER: (_NUMBERS, pl.Int64),
+    LogicalType.NUMBER: (st.floats() | st.none(), pl.Float64),
+    LogicalType.BOOLEAN: (st.booleans() | st.none(), pl.Boolean),
+    LogicalType.DATE: (st.integers(-719_162, 2_932_896) | st.none(), pl.Int64),
+    LogicalType.TIMESTAMP: (_MOMENTS, pl.Int64),
+}
+
+
+@given(data=st.data(), count=st.integers(1, 3), bare=st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_rows_known_before_they_are_encoded_are_those_that_are_decoded(
+    data: st.DataObject, count: int, bare: bool
+) -> None:
+    """With every kind of value that a mapping gives, and more; ``bare``: all columns null."""
+
+    def series(kind: LogicalType, empty: bool = False) -> pl.Series:
+        values, dtype = _VALUES[kind]
+        if empty:
+            return pl.Series([None] * count, dtype=pl.Null)
+        return pl.Series(data.draw(st.lists(values, min_size=count, max_size=count)), dtype=dtype)
+
+    made = Series(
+        series(LogicalType.STRING),
+        pl.Series(data.draw(st.lists(st.sampled_from("cudr"), min_size=count, max_size=count))),
+        series(LogicalType.TIMESTAMP),
+        data.draw(st.integers(0, 2**50)),
+        {column.name: series(column.type, bare) for column in TYPED.payload_columns},
+    )
+    raw = pl.DataFrame(
+        {
+            "kafka_partition": pl.repeat(-1, count, eager=True, dtype=pl.Int32),
+            "kafka_offset": range(1, count + 1),
+            "kafka_timestamp": pl.repeat(rows.NOON, count, eager=True),
+            "kafka_key": pl.repeat(b"k", count, eager=True),
+            "kafka_headers": pl.Series([None] * count, dtype=pl.Null),
+            "kafka_value": pl.Series(SeriesEncoder(TYPED, 1, "shop").array(made), dtype=pl.Binary),
+        },
+    ).cast(dict(pl.DataFrame(layout.RAW.empty_table()).schema))  # type: ignore[arg-type]
+    known = Known("shop", TYPED.topic.entity, 1)
+    numbered = raw.with_columns(pl.lit(0, dtype=pl.Int64).alias("_micro_batch"))
+    expected = decode(TYPED, numbered, rows.schemas(TYPED))
+    assert expected["decode_error"].null_count() == count
+    assert_frame_equal(decoded(TYPED, raw, made, known), expected)

@@ -70,12 +70,14 @@ class MappedColumns:
         keys, values: as there.
         rows: number in the page of each good row.
         refused: as there.
+        made: what the values were encoded from; None: no row is good.
     """
 
     keys: pa.Array
     values: pa.Array
     rows: np.ndarray[Any, np.dtype[np.int64]]
     refused: dict[int, str]
+    made: Series | None = None
 
 
 class PageMapping(Protocol):
@@ -157,7 +159,7 @@ class ColumnarMapping:
         if refused:
             rows = np.delete(rows, list(refused))
         keys = self._keys(made).to_arrow()
-        return MappedColumns(keys, self._series.array(made), rows, refused)
+        return MappedColumns(keys, self._series.array(made), rows, refused, made)
 
     def _made(self, page: Page) -> tuple[Series | None, dict[int, str], tuple[str, ...]]:
         """The envelopes of the good rows, why the others are none, and what was put up with."""

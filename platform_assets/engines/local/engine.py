@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import polars as pl
-import pyarrow as pa
 from deltalake.exceptions import CommitFailedError
 
 from platform_assets.contracts.model import Contract, TopicKind
@@ -64,16 +63,23 @@ class LocalEngine:
         frame = pl.DataFrame(table)
         return Taken(frame, covered, len(frame), size)
 
-    def given(self, table: pa.Table, ranges: Sequence[OffsetRange]) -> Taken:
+    def given(
+        self,
+        contract: Contract,  # noqa: ARG002 - a frame of this engine already
+        rows: pl.DataFrame,
+        ranges: Sequence[OffsetRange],
+    ) -> Taken:
         """See :meth:`Engine.given`."""
-        return Taken(pl.DataFrame(table), tuple(ranges), table.num_rows, table.nbytes)
+        return Taken(rows, tuple(ranges), len(rows), int(rows.estimated_size()))
 
     def decode(
         self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken
     ) -> pl.DataFrame:
         """See :meth:`Engine.decode`."""
-        lookup = Recorded(batches[0].schemas, self._lookup)
-        return decode(contract, number(batches, taken.frame), lookup)
+        numbered = number(batches, taken.frame)
+        if "decode_error" in numbered.columns:
+            return numbered
+        return decode(contract, numbered, Recorded(batches[0].schemas, self._lookup))
 
     def schema_of(self, schema_id: int) -> str | None:
         """See :meth:`Engine.schema_of`."""
@@ -169,7 +175,8 @@ class LocalEngine:
         """Publish an append topic: the first record in the log of each key and date stays."""
         silver.refresh()
         by = list(transform.dedupe_by(contract))
-        rows = self._plan(contract, "first", transform.first_in_log)(good)
+        # ``first_in_log`` without its sort: frames of this engine are in the order of the log.
+        rows = good.unique(by, keep="first", maintain_order=True)
         index = self._index(silver, contract.key, dated=True)
         held = index.find(rows.select(by), ids)
         later = None

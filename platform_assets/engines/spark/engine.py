@@ -134,18 +134,22 @@ class SparkEngine:
         frame = self.frame(table.to_arrow().cast(layout.RAW))
         return Taken(frame, covered, len(table), int(sizes.sum()))
 
-    def given(self, table: pa.Table, ranges: Sequence[OffsetRange]) -> Taken:
+    def given(self, contract: Contract, rows: pl.DataFrame, ranges: Sequence[OffsetRange]) -> Taken:
         """See :meth:`Engine.given`."""
         self._frames.forget()
-        return Taken(self.frame(table), tuple(ranges), table.num_rows, table.nbytes)
+        decoded = "decode_error" in rows.columns
+        schema = layout.bronze_schema(contract) if decoded else layout.RAW
+        table = rows.to_arrow().cast(schema)
+        return Taken(self.frame(table), tuple(ranges), len(rows), table.nbytes)
 
     def decode(self, contract: Contract, batches: Sequence[MicroBatch], taken: Taken) -> Any:
         """See :meth:`Engine.decode`."""
         table = self._frames.table(taken.frame)
         if table is not None and self._frames.is_small(len(table)):
-            return self._decoded_here(
-                contract, number(batches, pl.DataFrame(table)), batches[0].schemas
-            )
+            here = number(batches, pl.DataFrame(table))
+            if "decode_error" in here.columns:
+                return self.frame(here.to_arrow().cast(table.schema))
+            return self._decoded_here(contract, here, batches[0].schemas)
         numbered = self._number(batches, taken.frame)
         if "decode_error" in taken.frame.columns:
             return numbered
