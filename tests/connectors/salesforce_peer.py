@@ -131,9 +131,10 @@ class Org(Server):
             return Answer(body={"sobjects": objects})
         if path.startswith("sobjects/"):
             name = path.split("/")[1]
-            if name not in ("Account", "Contact"):
+            if name not in ("Account", "Contact", "User"):
                 return Answer(404, [{"errorCode": "NOT_FOUND", "message": f"no {name}"}])
-            fields = [{"name": one, "type": kind} for one, kind in TYPES.items()]
+            gone = ("IsDeleted",) if name == "User" else ()
+            fields = [{"name": n, "type": kind} for n, kind in TYPES.items() if n not in gone]
             return Answer(body={"name": name, "queryable": True, "fields": fields})
         assert path == "limits", path
         return Answer(body={"DailyApiRequests": {"Max": 15000, "Remaining": 15000 - self.used}})

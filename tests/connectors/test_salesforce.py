@@ -95,6 +95,19 @@ class TestRest:
         plain = source(org, options={"deleted": False})
         assert numbers(plain) == [1, 3]
 
+    def test_an_object_that_cannot_be_deleted_is_read_all_the_same(self, org: Org) -> None:
+        org.add(range(1, 3))
+        one = source(org, options={"object": "User"})
+        assert numbers(one) == [1, 2]
+        assert numbers(one) == []
+        assert "IsDeleted" not in org.queries[0]
+        asked = [each for each in org.requests if each.path.endswith("User/describe")]
+        assert len(asked) == 1, "what an object is was asked for once"
+
+    def test_a_cursor_that_the_object_lacks_is_named(self, org: Org) -> None:
+        with pytest.raises(ConnectorError, match="no field 'Changed'; of type datetime it has: Cr"):
+            numbers(source(org, options={"cursor": "Changed"}))
+
     def test_a_locator_that_is_gone_means_the_query_again(self, org: Org) -> None:
         org.add(range(1, 26))
         one = source(org, options={"overlap_seconds": 0})
@@ -104,7 +117,7 @@ class TestRest:
 
     def test_the_day_s_share_of_requests_is_left_to_others(self, org: Org) -> None:
         org.add(range(1, 26))
-        org.used = 11_998
+        org.used = 11_997
         one = source(org, options={"fields": ["Number__c"]})
         assert len(numbers(one, pages=2)) == 20
         with pytest.raises(SourceAwayError, match=r"12,000 of the org's 15,000 API requests"):

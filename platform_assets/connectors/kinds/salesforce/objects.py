@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,9 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
 }
 _NO_COLUMNS = ("address", "location", "base64", "complexvalue")
 """Compound fields, whose parts are fields of their own, and files."""
+
+_DESCRIBED: dict[tuple[str, str], tuple[float, Described]] = {}
+_DESCRIBED_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,16 @@ def described(org: Org, name: str) -> Described:
     return Described(name, fields)
 
 
+def _known(org: Org, name: str) -> Described:
+    """The same, as the org said it lately: each read would cost one of the day's requests."""
+    key = (org.config.instance, name)
+    at, found = _DESCRIBED.get(key, (0.0, None))
+    if found is None or time.monotonic() - at > _DESCRIBED_SECONDS:
+        found = described(org, name)
+        _DESCRIBED[key] = (time.monotonic(), found)
+    return found
+
+
 def found_streams(
     org: Org, streams: Mapping[str, ObjectStream], usual: Sequence[str]
 ) -> list[Stream]:
@@ -88,10 +102,22 @@ def found_streams(
 
 
 def columns_of(org: Org, options: ObjectStream) -> tuple[str, ...]:
-    """The fields of a query; what tells records and their states apart is always among them."""
-    own = options.fields or described(org, options.object).types
+    """The fields of a query; what tells records and their states apart is always among them.
+
+    Raises:
+        ConnectorError: the object has no such cursor.
+    """
+    types = _known(org, options.object).types
+    own = options.fields or types
     more = ["Id", *([options.cursor] if options.cursor else [])]
-    if options.deleted:
+    if options.cursor and options.cursor not in types:
+        grows = [name for name, kind in types.items() if kind == "datetime"]
+        raise ConnectorError(
+            f"source {org.context.source}: {options.object} has no field {options.cursor!r}",
+            f"of type datetime it has: {', '.join(grows)}",
+        )
+    # Not every object can be deleted: users cannot.
+    if options.deleted and "IsDeleted" in types:
         more.append("IsDeleted")
     known = {one.lower() for one in own}
     return (*own, *(one for one in more if one.lower() not in known))
