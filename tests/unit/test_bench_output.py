@@ -26,6 +26,8 @@ NAMES = [
     "ingest_local",
     "ingest_spark",
     "files_csv",
+    "files_csv_bulk",
+    "files_csv_memory",
     "growth",
     "freshness_silver_p95",
     "freshness_gold_p95",
