@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from platform_assets.cli.tables import AsCsv, Column, Layout, check_formats, json_text, people
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import get_settings
+from platform_assets.core.stopping import stopping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,11 +149,8 @@ def _live(
 ) -> SimulationResult:
     from platform_assets.connectors.simulate import simulate_live
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     total = None if duration is None else int(rate * duration)
-    with _bar() as progress:
+    with stopping() as stop, _bar() as progress:
         task = progress.add_task(f"live, {rate:g}/s; Ctrl-C stops", total=total)
         return simulate_live(
             get_settings(),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,11 +20,11 @@ from platform_assets.cli.tables import (
     json_text,
     people,
 )
+from platform_assets.core.stopping import stopping as stopping_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
-    from types import FrameType
 
     from rich.console import Console
 
@@ -103,8 +102,7 @@ def run(
     extra = run_sources.connect(sources, lambda line: console.print(line, soft_wrap=True))
     settings = get_settings()
     preflight(settings, lambda line: console.print(line, soft_wrap=True))
-    stopping = threading.Event()
-    with _interruptible(stopping), ExitStack() as held:
+    with stopping_on_signals(interrupt=True) as stopping, ExitStack() as held:
         try:
             figures = _materialise_everything(
                 settings,
@@ -320,21 +318,3 @@ def _stay(
     if rate > 0:
         simulate_live(settings, seed, rate, stopping)
     stopping.wait()
-
-
-@contextmanager
-def _interruptible(stopping: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set the event and interrupt; also when started with ``nohup … &``."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        if stopping.is_set():
-            return  # already stopping: a second Ctrl-C must not leave servers behind
-        stopping.set()
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

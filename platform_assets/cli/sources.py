@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +22,7 @@ from platform_assets.cli.sources_tables import (
 )
 from platform_assets.cli.tables import AsCsv, AsJson, check_formats
 from platform_assets.core.errors import WeirError
+from platform_assets.core.stopping import stopping
 
 if TYPE_CHECKING:
     from platform_assets.connectors.seam.pull import StreamOutcome
@@ -197,7 +195,7 @@ def read(
     source, settings = source_named(name), get_settings()
     _not_read_by_the_run(settings, name)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with _stopping() as stop, Progress(*columns, console=Console(stderr=True), transient=True) as p:
+    with stopping() as stop, Progress(*columns, console=Console(stderr=True), transient=True) as p:
         task = p.add_task(f"{name}; Ctrl-C stops", total=None)
 
         def told(one: StreamOutcome) -> None:
@@ -231,21 +229,6 @@ def _not_read_by_the_run(settings: Settings, name: str) -> None:
                 f"source {name} is read by the sources run",
                 f"nothing to do; or first: weir sources pause {name} --reason '...'",
             )
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or a termination sets."""
-    stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _role(stream: Stream, column: str) -> str:

@@ -20,7 +20,7 @@ from platform_assets.connectors.file_model import FileSource
 from platform_assets.connectors.mapping import compiled
 from platform_assets.core.broken import Loaded
 from platform_assets.core.errors import WeirError
-from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
+from platform_assets.core.naming import OWNER_RULE, SOURCE_NAME, TopicName, is_owner
 from platform_assets.core.yaml_lines import Document
 
 FILE_SOURCE = "platform_assets.graph.components.FileSource"
@@ -28,7 +28,6 @@ FILE_SOURCE = "platform_assets.graph.components.FileSource"
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WILD = re.compile(r"[*?\[\]]")
 _DAY = 86_400
@@ -76,7 +75,8 @@ class FileSourceFields(BaseModel):
     @field_validator("source", "group")
     @classmethod
     def _plain(cls, value: str) -> str:
-        return _must(value, bool(_NAME.fullmatch(value)), "a-z, 0-9 and _, a letter first")
+        good = re.fullmatch(SOURCE_NAME, value) is not None
+        return _must(value, good, "a-z, 0-9 and _, a letter first")
 
     @field_validator("topics")
     @classmethod

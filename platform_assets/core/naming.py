@@ -18,6 +18,9 @@ SOURCES_LEASE = "sources"
 TOUR_LEASE = "tour"
 """What ``weir run`` holds while it makes a lake with a full build of gold."""
 
+SOURCE_NAME = r"[a-z][a-z0-9_]*"
+"""Pattern of a source's name: a folder, a word in names of jobs and topics."""
+
 _OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
 OWNER_RULE = "expected an e-mail address or team:name, as Dagster asks of an owner"
 

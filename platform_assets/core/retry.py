@@ -7,8 +7,11 @@ everything else is raised at once, and so is the last error when attempts or tim
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tenacity import (
@@ -22,7 +25,15 @@ from tenacity import (
     wait_random_exponential,
 )
 
-__all__ = ["HTTP_MAY_PASS", "Passing", "Retry", "Retrying"]
+__all__ = [
+    "HTTP_MAY_PASS",
+    "Passing",
+    "Retry",
+    "Retrying",
+    "answered_at",
+    "http_date",
+    "retry_after",
+]
 
 Passing = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
 """Errors that may pass: their types, or a function that tells."""
@@ -111,3 +122,28 @@ class Retry:
 
 HTTP_MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers of an HTTP server after which it may be asked again."""
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds of ``Retry-After``, a number or a date; 0 where there is none.
+
+    Args:
+        headers: of the answer, names in lower case.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
+    return max(0.0, http_date(value) - answered_at(headers)) if value else 0.0
+
+
+def answered_at(headers: Mapping[str, str]) -> float:
+    """When an answer was sent, by its own ``Date``: the clocks of both sides may differ."""
+    return http_date(headers.get("date", "")) or time.time()
+
+
+def http_date(text: str) -> float:
+    """Seconds since 1970 of a date in a header; 0 where it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError):
+        return 0.0

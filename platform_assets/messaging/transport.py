@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from platform_assets.core.errors import WeirError
-from platform_assets.core.retry import HTTP_MAY_PASS, Retry, Retrying
+from platform_assets.core.retry import HTTP_MAY_PASS, Retry, Retrying, retry_after
 from platform_assets.core.secrets import SecretError, read_secret
 
 
@@ -82,7 +82,7 @@ def answered(
         headers: of the answer, names in lower case.
     """
     if status in HTTP_MAY_PASS or status >= 500:
-        return TemporaryError(said, hint, _seconds(headers.get("retry-after")))
+        return TemporaryError(said, hint, retry_after(headers))
     return RefusedError(said, hint)
 
 
@@ -96,11 +96,3 @@ def secret(variable: str, environment: Mapping[str, str] | None = None) -> str:
         return read_secret(variable, environment)
     except SecretError as error:
         raise RefusedError(error.message, error.hint) from None
-
-
-def _seconds(text: str | None) -> float:
-    """A ``Retry-After`` header in seconds; 0 for none, or for a date."""
-    try:
-        return max(0.0, float(text or 0))
-    except ValueError:
-        return 0.0

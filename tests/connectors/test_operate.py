@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from platform_assets import sources
 from platform_assets.cli.app import build
+from platform_assets.connectors.operate.reset import Reset
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.pull import pull
 from platform_assets.connectors.seam.run import SourceLoop
@@ -122,6 +124,13 @@ def test_a_new_column_is_told_and_drafted_for_who_accepts_it(scene: Scene, shop:
         "classification": "pii",
     }]  # fmt: skip
     assert mapped == {"mail": "mail"}
+
+
+def test_the_way_back_from_a_reset_survives_the_shell() -> None:
+    done = Reset("shop", "o'brien; rm -rf x", {"at": "it's $HOME"}, None)
+    words = shlex.split(done.undo)
+    assert words[:5] == ["weir", "sources", "reset", "shop", "o'brien; rm -rf x"]
+    assert json.loads(words[words.index("--to") + 1]) == {"at": "it's $HOME"}
 
 
 def test_pause_resume_and_audit(scene: Scene) -> None:

@@ -19,6 +19,7 @@ from platform_assets.connectors.seam.reader import (
     SourceAwayError,
     SourceRefusedError,
 )
+from platform_assets.core.retry import retry_after
 from tests.connectors.api_peer import BY_SEQ, PAGINATIONS, STREAM, Api, Source
 from tests.peer import Answer, Request
 
@@ -322,7 +323,7 @@ def test_an_answer_that_is_too_large_is_refused(api: Api, monkeypatch: pytest.Mo
 def test_dates_of_retry_after_count_from_the_other_clock() -> None:
     there = time.time() - 86_400
     headers = {"retry-after": formatdate(there + 7), "date": formatdate(there)}
-    assert pace.retry_after(headers) == 7.0
+    assert retry_after(headers) == 7.0
     reset = {**headers, "x-ratelimit-reset": str(there + 9)}
     assert pace.until_reset(reset) == pytest.approx(9, abs=1.1)
     assert pace.until_reset({"ratelimit": '"default";r=0;t=30'}) == 30.0

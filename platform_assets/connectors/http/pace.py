@@ -9,9 +9,9 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from platform_assets.connectors.seam.reader import SourceAwayError
+from platform_assets.core.retry import answered_at, http_date, retry_after
 
 FAILURES_TO_OPEN = 12
 OPEN_SECONDS = 30.0
@@ -109,14 +109,6 @@ class Pace:
             self._failures, self._open_until = 0, 0.0
 
 
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds of ``Retry-After``, a number or a date; 0 where there is none."""
-    value = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
-    return max(0.0, _moment(value) - _now(headers)) if value else 0.0
-
-
 def spent(headers: Mapping[str, str]) -> bool:
     """Whether the answer says that no request is left in this window."""
     left = next((headers[name] for name in _REMAINING if name in headers), "")
@@ -139,18 +131,7 @@ def until_reset(headers: Mapping[str, str]) -> float:
     try:
         number = float(value)
     except ValueError:
-        return max(0.0, _moment(value) - _now(headers))
+        return max(0.0, http_date(value) - answered_at(headers))
     if number < _EPOCH:
         return max(0.0, number)
-    return max(0.0, (number / 1000 if number >= _EPOCH_MILLIS else number) - _now(headers))
-
-
-def _now(headers: Mapping[str, str]) -> float:
-    return _moment(headers.get("date", "")) or time.time()
-
-
-def _moment(text: str) -> float:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError):
-        return 0.0
+    return max(0.0, (number / 1000 if number >= _EPOCH_MILLIS else number) - answered_at(headers))

@@ -27,12 +27,10 @@ from platform_assets.connectors.seam.pull import preview
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Reader, Stream
 from platform_assets.connectors.seam.types import ConnectorType
 from platform_assets.contracts.load import contract_files, load_contract
-from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
+from platform_assets.core.naming import OWNER_RULE, SOURCE_NAME, TopicName, is_owner
 from platform_assets.core.settings import Settings
 from platform_assets.core.yaml_lines import read_all
 from platform_assets.sources import definition_files, roots
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def probe(
@@ -171,7 +169,7 @@ def write_source(name: str, owner: str, files: Mapping[str, str]) -> Path:
     Raises:
         ConnectorError: the name cannot be used, or the folder or the topic's contract is there.
     """
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(SOURCE_NAME, name):
         raise ConnectorError(f"source {name!r}: expected a-z, 0-9 and _, a letter first")
     if not is_owner(owner):
         raise ConnectorError(f"source {name}: owner {owner!r}: {OWNER_RULE}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ class Reset:
     @property
     def undo(self) -> str:
         """The command that sets the cursor back."""
-        to = f" --to '{as_text(self.before)}'" if self.before is not None else ""
-        return f"weir sources reset {self.source} {self.stream}{to} --yes"
+        to = ["--to", as_text(self.before)] if self.before is not None else []
+        return shlex.join(["weir", "sources", "reset", self.source, self.stream, *to, "--yes"])
 
 
 def parsed(

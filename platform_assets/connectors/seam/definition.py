@@ -24,7 +24,7 @@ from platform_assets.connectors.seam.rules import Rule
 from platform_assets.connectors.seam.types import ConnectorType, connector_type
 from platform_assets.core.broken import Loaded
 from platform_assets.core.errors import WeirError
-from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
+from platform_assets.core.naming import OWNER_RULE, SOURCE_NAME, TopicName, is_owner
 from platform_assets.core.yaml_lines import Document
 
 SOURCE = "platform_assets.graph.sources.Source"
@@ -107,7 +107,7 @@ class SourceFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    source: str = Field(pattern=f"^{SOURCE_NAME}$")
     connector: str
     owner: str
     config: Mapping[str, Any] = Field(default_factory=dict)

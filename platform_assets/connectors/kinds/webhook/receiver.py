@@ -29,6 +29,7 @@ from platform_assets.connectors.kinds.webhook.endpoint import (
 from platform_assets.connectors.kinds.webhook.signatures import Headers, SignatureError
 from platform_assets.connectors.seam.reader import ConnectorError, SourceAwayError
 from platform_assets.core.gate import LOCAL_HOSTS, Gate, gate_of
+from platform_assets.core.naming import SOURCE_NAME
 from platform_assets.core.settings import LOOPBACK, Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _TYPES = (_JSON, "application/cloudevents+json", FORM, *XML_TYPES)
-_PATH = re.compile(r"/hooks/([a-z][a-z0-9_]*)/([^/]{1,200})")
+_PATH = re.compile(rf"/hooks/({SOURCE_NAME})/([^/]{{1,200}})")
 _RETRY_AFTER = b"5"
 _BODY_SECONDS = 10.0
 _CONNECTIONS = 4096
