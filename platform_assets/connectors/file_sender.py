@@ -181,6 +181,8 @@ class RowSender:
             outcome.reasons.append(reason)
         if self._producer is not None:
             content = raw.encode()
+            # A line may hold anything: nothing of it is kept where some of it is personal.
+            personal = any(column.inbound for column in self._contract.payload_columns)
             headers = {
                 "reason": reason,
                 "source": self._kind.name,
@@ -194,7 +196,7 @@ class RowSender:
                 Record(
                     self._kind.topic.dead_letters,
                     f"{self._kind.name}/{outcome.sha256[:16]}/{line}".encode(),
-                    content[:DEAD_LETTER_BYTES],
+                    b"" if personal else content[:DEAD_LETTER_BYTES],
                     tuple((name, value.encode()) for name, value in headers.items()),
                 )
             )

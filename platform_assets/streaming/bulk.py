@@ -19,6 +19,7 @@ from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam.bulk import BulkFiles, HandedOver
 from platform_assets.connectors.seam.columns import ColumnarMapping
 from platform_assets.connectors.seam.definition import SourceDefinition, load_sources
+from platform_assets.connectors.seam.personal import PersonalValues
 from platform_assets.connectors.seam.pull import StreamOutcome, mapping_of, open_reader
 from platform_assets.connectors.seam.reader import BulkReader, ConnectorError, Slice
 from platform_assets.connectors.seam.refused import Letter, dead_letter, refused_rows, too_large
@@ -202,9 +203,13 @@ class BulkLog:
         limits = self.settings.batch_max_records, self.settings.batch_max_bytes
         found = reader.slices(file.stream, file.state, self.files.position(file, record), *limits)
 
+        personal = PersonalValues(stream, self.contract)
+
         def made() -> Generator[BulkSlice]:
             for one in found:
-                rows, refused = _records(one, self.contract, mapping, known, file.partition)
+                rows, refused = _records(
+                    one, self.contract, mapping, known, file.partition, personal
+                )
                 letters = tuple(
                     dead_letter(source.name, stream, self.contract, letter) for letter in refused
                 )
@@ -252,11 +257,16 @@ def land(processor: Processor, bulk: BulkLog, found: BulkSlice, progress: Progre
 
 
 def _records(
-    part: Slice, contract: Contract, mapping: ColumnarMapping, known: Known, partition: int
+    part: Slice,
+    contract: Contract,
+    mapping: ColumnarMapping,
+    known: Known,
+    partition: int,
+    personal: PersonalValues,
 ) -> tuple[pl.DataFrame, list[Letter]]:
     """A slice as records of the topic, decoded where that is known, and what was refused."""
     mapped = mapping.columns(part.page)
-    letters = refused_rows(part.page, mapped.refused)
+    letters = refused_rows(part.page, mapped.refused, personal)
     count = len(mapped.values)
     # The broker's clock has milliseconds.
     arrived = datetime.now(UTC)

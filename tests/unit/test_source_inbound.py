@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,16 @@ from hypothesis import strategies as st
 
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.inbound import SALT
-from platform_assets.connectors.seam.columns import ColumnarMapping, RowMapping
-from platform_assets.connectors.seam.reader import Page
+from platform_assets.connectors.seam.columns import ColumnarMapping, Mapped, RowMapping
+from platform_assets.connectors.seam.definition import StreamFields
+from platform_assets.connectors.seam.personal import (
+    PROTECTED_HEADER,
+    WITHHELD_HEADER,
+    PersonalValues,
+    as_protected,
+)
+from platform_assets.connectors.seam.reader import Page, Refused
+from platform_assets.connectors.seam.refused import refused_rows
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.contracts.avro import value_schema
 from platform_assets.contracts.load import ContractError, load_contract
@@ -45,6 +55,13 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Contract:
     folder = tmp_path_factory.mktemp("contract")
     (folder / "m.jsonata").write_text(MAPPING)
     return load_contract(document(folder, email="hash", name="mask"))
+
+
+@pytest.fixture(scope="module")
+def salted() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SALT, "pepper")
+        yield
 
 
 def both(people: Contract, rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -119,3 +136,96 @@ def test_only_personal_columns_are_protected(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("classification: pii", "classification: public"))
     with pytest.raises(ContractError, match="add `classification: pii`"):
         load_contract(path)
+
+
+WORDS = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=9, max_size=12)
+REFUSED_ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"id": st.just("no number"), "email": WORDS, "name": WORDS, "city": st.just("Ulm")}
+    ),
+    min_size=1, max_size=4,
+)  # fmt: skip
+
+
+def stream_of(**entries: Any) -> StreamFields:
+    columns = {name: name for name in FIELDS}
+    given = {"stream": "rows", "topic": "test.people", "columns": columns, "identity": ["city"]}
+    return StreamFields.model_validate({**given, **entries})
+
+
+def mapping_of(contract: Contract, stream: StreamFields) -> ColumnarMapping:
+    return ColumnarMapping(
+        contract, Encoder(contract, 1, "crm"), "crm",
+        columns={name: Rule.of(rule) for name, rule in stream.columns.items()},
+        identity=[Rule.of(rule) for rule in stream.identity], occurred_at=None,
+        op=Rule(constant="c"),
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("salted")
+@given(rows=REFUSED_ROWS)
+def test_dead_letters_hold_no_personal_value_and_are_replayed_as_they_would_have_been(
+    people: Contract, rows: list[dict[str, str]]
+) -> None:
+    stream = stream_of()
+    page = Page(pa.Table.from_pylist(rows), None)
+    mapped = mapping_of(people, stream).map(page)
+    assert len(mapped.refused) == len(rows)
+    letters = refused_rows(page, mapped.refused, PersonalValues(stream, people))
+    for row, letter in zip(rows, letters, strict=True):
+        assert PROTECTED_HEADER in letter.headers
+        for text in (letter.raw.decode(), letter.reason):
+            assert row["email"] not in text
+            assert row["name"] not in text
+        # Mended, it becomes what the row itself would have become.
+        kept = {**json.loads(letter.raw), "id": 7}
+        direct = mapping_of(people, stream).map(
+            Page(pa.Table.from_pylist([{**row, "id": 7}]), None)
+        )
+        again = mapping_of(as_protected(people), stream).map(
+            Page(pa.Table.from_pylist([kept]), None)
+        )
+        assert said(people, again) == said(people, direct)
+
+
+def said(contract: Contract, mapped: Mapped) -> dict[str, Any]:
+    schema = fastavro.parse_schema(value_schema(contract))
+    (value,) = mapped.values
+    found: dict[str, Any] = fastavro.schemaless_reader(io.BytesIO(value[5:]), schema, schema)
+    return {name: one for name, one in found.items() if name != "ingested_at"}
+
+
+@pytest.mark.usefixtures("salted")
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"identity": ["email"]},
+        {"columns": {**{name: name for name in FIELDS}, "city": "email"}},
+        {"columns": {**{name: name for name in FIELDS},
+                     "email": {"expression": "email || name"}}},
+        {"columns": {}, "identity": [], "mapping": "m.jsonata"},
+    ],
+    ids=["identity", "another column", "expression", "jsonata"],
+)  # fmt: skip
+def test_what_cannot_be_sent_again_says_so(people: Contract, entries: dict[str, Any]) -> None:
+    personal = PersonalValues(stream_of(**entries), people)
+    assert personal.headers == {WITHHELD_HEADER: "personal values"}
+    kept = personal.row({"id": "x", "email": "anna@example.com", "name": "Anna", "city": None})
+    assert "anna@example.com" not in str(kept)
+    assert kept["city"] is None
+
+
+def test_a_record_that_is_no_row_is_not_kept_beside_personal_columns(people: Contract) -> None:
+    page = Page(pa.table({}), None, refused=(Refused("line 3", b"anna@example.com;x", "torn"),))
+    (letter,) = refused_rows(page, {}, PersonalValues(stream_of(), people))
+    assert (letter.raw, letter.headers) == (b"", {WITHHELD_HEADER: "all of it"})
+
+
+def test_without_personal_columns_letters_hold_what_stood_there(tmp_path: Path) -> None:
+    plain = load_contract(document(tmp_path))
+    page = Page(pa.table({"id": ["x"], "email": ["anna@example.com"]}), None,
+                refused=(Refused("line 3", b"raw", "torn"),))  # fmt: skip
+    row, record = refused_rows(page, {0: "no"}, PersonalValues(stream_of(), plain))
+    assert b"anna@example.com" in row.raw
+    assert not {PROTECTED_HEADER, WITHHELD_HEADER} & row.headers.keys()
+    assert record.raw == b"raw"

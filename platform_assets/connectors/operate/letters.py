@@ -23,6 +23,11 @@ from platform_assets.connectors.produce import Record
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam.columns import PageMapping, row_of_json
 from platform_assets.connectors.seam.definition import SourceDefinition
+from platform_assets.connectors.seam.personal import (
+    PROTECTED_HEADER,
+    WITHHELD_HEADER,
+    as_protected,
+)
 from platform_assets.connectors.seam.pull import contract_of, mapping_of
 from platform_assets.connectors.seam.reader import ConnectorError, Page
 from platform_assets.connectors.seam.refused import OP_HEADER, TYPES_HEADER
@@ -168,34 +173,47 @@ class _Mappings:
 
     def __init__(self, settings: Settings, source: SourceDefinition) -> None:
         self._settings, self._source = settings, source
-        self._known: dict[str, PageMapping] = {}
+        self._known: dict[tuple[str, bool], PageMapping] = {}
 
     def records(self, letter: Letter) -> tuple[list[Record], str | None]:
         """The records of a letter, or why there are none."""
-        if TYPES_HEADER not in letter.headers:
-            return [], "it is no row: mend it at the source, and read it again"
-        if len(letter.raw) < letter.size:
-            return [], f"the letter holds {len(letter.raw):,} of its {letter.size:,} bytes"
+        if (why := _not_sendable(letter)) is not None:
+            return [], why
         op = letter.headers.get(OP_HEADER)
-        if op == "d":
-            return [], "it deletes a row, and the letter does not hold which: read it again"
         try:
             row = row_of_json(letter.raw, letter.headers[TYPES_HEADER])
             page = Page(row, None, ops=(op,) if op else ())
-            mapped = self._mapping(letter.stream).map(page)
+            is_protected = PROTECTED_HEADER in letter.headers
+            mapped = self._mapping(letter.stream, is_protected=is_protected).map(page)
         except (ConnectorError, ValueError) as error:
             return [], str(error)
         if mapped.refused:
             return [], mapped.refused[0]
         return [Record(letter.topic, key, value) for key, value in mapped.records], None
 
-    def _mapping(self, stream: str) -> PageMapping:
-        if stream not in self._known:
+    def _mapping(self, stream: str, *, is_protected: bool) -> PageMapping:
+        if (stream, is_protected) not in self._known:
             fields = self._source.stream(stream)
             contract = contract_of(self._source, fields)
             schema = ensure_topics(self._settings, [contract])[contract.topic]
-            self._known[stream] = mapping_of(self._source, fields, contract, schema)
-        return self._known[stream]
+            if is_protected:
+                contract = as_protected(contract)
+            made = mapping_of(self._source, fields, contract, schema)
+            self._known[stream, is_protected] = made
+        return self._known[stream, is_protected]
+
+
+def _not_sendable(letter: Letter) -> str | None:
+    """Why a letter cannot be sent whatever the mapping says; None: it may be."""
+    if WITHHELD_HEADER in letter.headers:
+        return "it holds no personal values: mend it at the source, and read it again"
+    if TYPES_HEADER not in letter.headers:
+        return "it is no row: mend it at the source, and read it again"
+    if len(letter.raw) < letter.size:
+        return f"the letter holds {len(letter.raw):,} of its {letter.size:,} bytes"
+    if letter.headers.get(OP_HEADER) == "d":
+        return "it deletes a row, and the letter does not hold which: read it again"
+    return None
 
 
 def _mark(letter: Letter) -> Record:

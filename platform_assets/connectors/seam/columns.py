@@ -213,6 +213,9 @@ class ColumnarMapping:
             rule = self._columns.get(column.name)
             if rule is not None:
                 values, errors = convert_column(self._values(frame, rule), column)
+                if column.inbound:
+                    # A reason quotes the value.
+                    errors = dict.fromkeys(errors, f"{column.name}: not a valid {column.type}")
                 changes.judge_values(column.name, errors, refused)
             elif changes.takes(column.name):
                 values = changes.kept(frame)

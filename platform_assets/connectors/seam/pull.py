@@ -23,6 +23,7 @@ from platform_assets.connectors.seam.columns import (
 from platform_assets.connectors.seam.conflicts import without_conflicts
 from platform_assets.connectors.seam.cursors import Cursors, Place
 from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
+from platform_assets.connectors.seam.personal import PersonalValues
 from platform_assets.connectors.seam.reader import (
     BulkReader,
     ConnectorError,
@@ -364,7 +365,8 @@ def _commit(
     page: Page,
     outcome: StreamOutcome,
 ) -> None:
-    records, letters = mapped.records, refused_rows(page, mapped.refused)
+    records = mapped.records
+    letters = refused_rows(page, mapped.refused, PersonalValues(stream, contract))
     size = sum(map(len, mapped.values)) + sum(map(len, filter(None, mapped.keys)))
     if records and max(map(len, mapped.values)) > LARGEST // 2:
         records, large = fitting(records)

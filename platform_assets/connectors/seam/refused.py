@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from platform_assets.connectors.produce import DEAD_LETTER_BYTES, LONGEST_REASON, Record
 from platform_assets.connectors.seam.columns import json_rows, types_text
 from platform_assets.connectors.seam.definition import StreamFields
+from platform_assets.connectors.seam.personal import PersonalValues
 from platform_assets.connectors.seam.reader import Page
 from platform_assets.connectors.seam.transaction import LARGEST
 from platform_assets.contracts.model import Contract
@@ -40,22 +41,26 @@ class Letter:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def refused_rows(page: Page, refused: Mapping[int, str]) -> list[Letter]:
+def refused_rows(page: Page, refused: Mapping[int, str], personal: PersonalValues) -> list[Letter]:
     """Rows of a page that cannot be mapped, and what the reader could not make a row of.
 
     Args:
         page: whose.
         refused: row -> reason.
+        personal: what the letters may hold.
     """
     letters = []
     rows = sorted(refused)
     types = {TYPES_HEADER: types_text(page.rows.schema)} if rows else {}
     for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
         place = page.places[row] if page.places else f"row {row + 1} of a page"
-        raw = json.dumps(told, sort_keys=True).encode()
+        raw = json.dumps(personal.row(told), sort_keys=True).encode()
         op = {OP_HEADER: page.ops[row]} if page.ops else {}
-        letters.append(Letter(place, raw, refused[row], {**types, **op}))
-    return letters + [Letter(one.place, one.raw, one.reason) for one in page.refused]
+        letters.append(Letter(place, raw, refused[row], {**types, **op, **personal.headers}))
+    for one in page.refused:
+        raw, headers = personal.raw(one.raw)
+        letters.append(Letter(one.place, raw, one.reason, headers))
+    return letters
 
 
 def fitting(records: list[Row]) -> tuple[list[Row], list[Letter]]:
