@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.ingested import IngestedFiles
-from platform_assets.connectors.publish import ensure_topics
+from platform_assets.connectors.publish import ReadyTopics
 from platform_assets.connectors.seam.bulk import HANDED_OVER, BulkFiles
 from platform_assets.connectors.seam.columns import (
     ColumnarMapping,
@@ -159,6 +159,7 @@ def pull(
     stop: threading.Event | None = None,
     told: Told | None = None,
     places: Cursors | None = None,
+    topics: ReadyTopics | None = None,
 ) -> list[StreamOutcome]:
     """Read a source from its cursors until it has no more, or ``stop`` is set.
 
@@ -172,6 +173,7 @@ def pull(
         stop: ends the read after the current page.
         told: called after each committed page.
         places: cursors that are read on, for who reads again and again.
+        topics: those that are known to be ready, for the same.
 
     Returns:
         What became of each stream; one that failed has its ``error``.
@@ -190,7 +192,7 @@ def pull(
             f"name one of them: {', '.join(one.stream for one in wanted)}",
         )
     contracts = {one.stream: contract_of(source, one) for one in wanted}
-    ids = ensure_topics(settings, {c.topic: c for c in contracts.values()}.values())
+    ids = (topics or ReadyTopics(settings)).ensure(contracts.values())
     outcomes: list[StreamOutcome] = []
     with (
         closing(open_reader(settings, source, stop)) as reader,

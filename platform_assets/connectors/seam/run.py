@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from platform_assets.connectors.publish import ReadyTopics
 from platform_assets.connectors.seam.closed import closed_until
 from platform_assets.connectors.seam.cursors import Cursors
 from platform_assets.connectors.seam.definition import SourceDefinition
@@ -52,6 +53,7 @@ class SourceLoop:
     def __init__(self, settings: Settings, sources: Mapping[str, SourceDefinition]) -> None:
         self._settings, self._sources = settings, sources
         self._states, self._cursors = SourceStates(settings), Cursors(settings)
+        self._topics = ReadyTopics(settings)
         self._stop = threading.Event()
         self._stops: dict[tuple[str, str], threading.Event] = {}
         self._paused: set[str] = set()
@@ -150,14 +152,18 @@ class SourceLoop:
                 stop=stop,
                 told=told,
                 places=self._cursors,
+                topics=self._topics,
             )
         except WeirError as error:
+            self._topics.forget(source.topics)
             for one in map(source.stream, wanted):
                 self._tell(source.name, StreamOutcome(one.stream, one.topic, error=str(error)))
             return True
         for outcome in outcomes:
             self._tell(source.name, since(outcome, before.get(outcome.stream)))
-        return any(outcome.error for outcome in outcomes)
+        failed = [outcome for outcome in outcomes if outcome.error]
+        self._topics.forget(outcome.topic for outcome in failed)
+        return bool(failed)
 
     def _tell(self, source: str, outcome: StreamOutcome) -> None:
         """Tell people; never waits for their database, for a sender may wait for the next page."""
