@@ -78,6 +78,9 @@ class LakeMetrics(Collector):
         read = GaugeMetricFamily(
             "weir_source_read_timestamp_seconds", "When it was last read well.", labels=labels
         )
+        rows = GaugeMetricFamily(
+            "weir_source_row_timestamp_seconds", "When its last rows came.", labels=labels
+        )
         paused = GaugeMetricFamily(
             "weir_source_paused", "1: a person paused it.", labels=("source",)
         )
@@ -93,9 +96,11 @@ class LakeMetrics(Collector):
                 lag.add_metric(values, one.lag_seconds)
             if one.read_at is not None:
                 read.add_metric(values, one.read_at.timestamp())
+            if one.row_at is not None:
+                rows.add_metric(values, one.row_at.timestamp())
         for name in sorted({one.source for one in streams} | set(pauses)):
             paused.add_metric([name], float(name in pauses))
-        return [records, sent, busy, dead, failures, lag, read, paused]
+        return [records, sent, busy, dead, failures, lag, read, rows, paused]
 
     def _streams(self) -> list[Metric]:
         sums = {

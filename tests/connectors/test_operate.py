@@ -78,6 +78,9 @@ def test_a_source_from_new_to_read(scene: Scene, shop: Shop) -> None:
     row = row_of(name)
     assert (row["health"], row["records"], row["dead_letters"]) == ("good", 25, 0)
     assert row["rows_per_second"]
+    # What it cost until now, under the names that /metrics has.
+    assert float(str(row["bytes"])) > 0
+    assert float(str(row["busy_seconds"])) > 0
     others = {one["source"]: one for one in json.loads(weir("sources", "--json"))}
     assert others["simulator"]["health"] == "on demand"
     assert others["online_retail"]["connector"] == "file"

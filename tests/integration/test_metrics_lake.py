@@ -62,6 +62,7 @@ def test_sources_streams_and_gold_are_there(server: ModelServer, stack: Settings
     assert found["weir_source_failures", stream] == 1
     assert ("weir_source_lag_seconds", stream) not in found
     assert found["weir_source_read_timestamp_seconds", stream] > 1e9
+    assert found["weir_source_row_timestamp_seconds", stream] > 1e9
     assert found["weir_source_paused", (name,)] == 1
     assert found["weir_stream_records_total", topic] == 2
     assert found["weir_stream_published_total", topic] == 1

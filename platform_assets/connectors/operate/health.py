@@ -219,6 +219,8 @@ def _sum(name: str, streams: Sequence[StreamHealth]) -> dict[str, Any]:
         "streams": sum(bool(one.stream) for one in streams),
         "records": records,
         "dead_letters": sum(one.dead_letters for one in streams),
+        "bytes": sum(one.bytes for one in streams),
+        "busy_seconds": busy,
         "rows_per_second": records / busy if busy else None,
         "lag_seconds": max(lags) if lags else None,
         "row_at": max((one.row_at for one in streams if one.row_at), default=None),
