@@ -72,6 +72,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {
             "name": "salesforce_pubsub", "kind": "business", "maturity": "emulator", "live": True,
             "title": "Salesforce change events by the Pub/Sub API, with replay ids", "version": "2",
+            "deprecated": "Salesforce ends it in 2027: use salesforce_events",
         },
     ],
     "connectors.ENTRIES": [
@@ -113,7 +114,16 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {
             "stream": "order_lines_of_the_last_year", "topic": "commerce.order_lines",
             "records": 20_400_312, "dead_letters": 2_002, "pages": 1_021, "lag": 12.25,
+            "bulk": 3,
             "error": "source shop, orders: the source gives no column 'city'",
+        },
+    ],
+    "sources_tables.FILES": [
+        {
+            "topic": "commerce.order_lines", "number": 12, "source": "shop_exports",
+            "name": "/srv/exports/2026/11/order_lines_of_the_last_year.csv", "size": 9_876_543_210,
+            "status": "open", "records": 20_400_312,
+            "error": "the file has changed since it was handed over",
         },
     ],
     "sources_letters.LETTERS": [

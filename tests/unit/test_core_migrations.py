@@ -51,5 +51,7 @@ def test_tables_are_made_by_revisions_alone() -> None:
         for path in (REPOSITORY / room).rglob("*.py")
         if re.search(r"create table if not exists \w+ \(", path.read_text(), re.IGNORECASE)
         and path.parent.name != "revisions"
+        # The made-up shop's tables are somebody else's.
+        and path.parent.name != "outside"
     }
     assert makers == set()
