@@ -118,8 +118,8 @@ def test_a_new_column_is_told_and_drafted_for_who_accepts_it(scene: Scene, shop:
     weir("sources", "read", name)
     row = row_of(name)
     assert (row["health"], row["records"]) == ("good", 5)
-    assert row["why"] == "column mail is new: left out"
-    assert row["changes"] == ["rows: column mail is new: left out"]
+    assert row["why"] == "column mail is not mapped: left out"
+    assert row["changes"] == ["rows: column mail is not mapped: left out"]
     draft = weir("sources", "evolve", name, "rows")
     column, mapped = (yaml.safe_load("# To " + part) for part in draft.split("# To ")[1:])
     assert column == [{

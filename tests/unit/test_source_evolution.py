@@ -65,7 +65,7 @@ NEW = {"id": [1, 2], "city": ["Ulm", "Bonn"], "note": ["hi", None], "_file": ["a
 
 def test_by_default_a_new_column_is_left_out_and_said(contract: Contract) -> None:
     found = mapped(contract, NEW)
-    assert found.changes == ("column note is new: left out",)
+    assert found.changes == ("column note is not mapped: left out",)
     assert [row["extra"] for row in after(contract, found)] == [None, None]
     assert mapped(contract, NEW, known=["note"]).changes == ()
 

@@ -121,7 +121,7 @@ class PageChanges:
         elif self._evolution.columns == "evolve":
             self._tell([f"column {name} is new: kept in {self._evolution.extra}"])
         else:
-            self._tell([f"column {name} is new: left out"])
+            self._tell([f"column {name} is not mapped: left out"])
 
     def judge_values(self, column: str, errors: Mapping[int, str], refused: dict[int, str]) -> None:
         """Judge the values of a column that are not of its type.
