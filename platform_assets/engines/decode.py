@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from platform_assets.connectors import calendar
 from platform_assets.connectors.avro_arrow import Series
 from platform_assets.contracts.model import Contract, LogicalType
 from platform_assets.engines import avro, layout
@@ -252,13 +253,16 @@ def _fit(contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
         if has_before and before is not None and after.null_count():
             then = _field(before, column.name)
             if now.dtype != then.dtype:
-                now, then = now.cast(pl.String, strict=False), then.cast(pl.String, strict=False)
+                now, then = (
+                    calendar.spelled(image).cast(pl.String, strict=False) for image in (now, then)
+                )
             now = then.zip_with(after.is_null(), now)
         columns[column.name] = now
     envelope = {name: frame[name] for name in _ENVELOPE if name in frame.columns}
     text = None
     if has_before and before is not None:
-        text = before.struct.json_encode() if before.dtype == pl.Struct else before.cast(pl.String)
+        told = calendar.spelled(before)
+        text = told.struct.json_encode() if told.dtype == pl.Struct else told.cast(pl.String)
         text = text.set(before.is_null(), None)
     return _typed(contract, len(frame), envelope, columns, text)
 
@@ -332,7 +336,9 @@ def _typed(
         out[name] = cast
         if wrong is not None:
             for index in wrong.arg_true().to_list():
-                errors.setdefault(index, []).append(explain(name, values[index], logical))
+                errors.setdefault(index, []).append(
+                    explain(name, calendar.value(values, index), logical)
+                )
     notes: list[str | None] = [None] * rows if errors else []
     for index, texts in errors.items():
         notes[index] = "; ".join(texts)

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from platform_assets.connectors import calendar
 from platform_assets.contracts.model import LogicalType
 
 POLARS: Final[dict[LogicalType, pl.DataType]] = {
@@ -50,6 +51,7 @@ def explain(name: str, value: object, logical: LogicalType) -> str:
 
 
 def _cast(values: pl.Series, logical: LogicalType, target: pl.DataType) -> pl.Series:
+    values = calendar.named(values)
     if values.dtype == pl.Null:
         return pl.Series(values.name, [None] * len(values), dtype=target)
     if logical is LogicalType.STRING:

@@ -17,7 +17,7 @@ from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.envelope import event_id
 from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.mapping import UnmappableError, convert
-from platform_assets.connectors.seam.columns import ColumnarMapping, RowMapping
+from platform_assets.connectors.seam.columns import ColumnarMapping, RowMapping, json_rows
 from platform_assets.connectors.seam.convert import convert_column
 from platform_assets.connectors.seam.reader import ConnectorError, Page
 from platform_assets.connectors.seam.rules import Rule
@@ -130,6 +130,26 @@ def test_rules_and_jsonata_give_the_same_records(
     assert set(one.refused) == set(other.refused)
     assert [told(value) for _, value in one.records] == [told(value) for _, value in other.records]
     assert [key for key, _ in one.records] == [key for key, _ in other.records]
+
+
+@given(day=st.integers(-(2**31), 2**31 - 1), moment=st.integers(-(2**63), 2**63 - 1))
+def test_a_day_that_no_calendar_names_costs_its_own_row(day: int, moment: int) -> None:
+    mapping = ColumnarMapping(
+        TENDER,
+        Encoder(TENDER, 1, "shop"),
+        "shop",
+        columns={"transaction_id": Rule(column="id"), "currency": Rule(column="day")},
+        identity=[Rule(column="id"), Rule(column="day")],
+        occurred_at=Rule(column="at"),
+        op=Rule(constant="c"),
+    )
+    days = pa.array([0, day], pa.int32()).cast(pa.date32())
+    moments = pa.array([0, moment], pa.int64()).cast(pa.timestamp("us"))
+    page = Page(pa.table({"id": [1, 2], "day": days, "at": moments}), None)
+    mapped = mapping.map(page)
+    assert 0 not in mapped.refused
+    assert len(mapped.values) + len(mapped.refused) == 2
+    assert [row["id"] for row in json_rows(page)] == [1, 2]
 
 
 def told(value: bytes) -> dict[str, Any]:

@@ -208,6 +208,72 @@ def test_moments_outside_the_calendar_are_type_errors() -> None:
     assert wrong is not None
 
 
+DAYS = {"type": "int", "logicalType": "date"}
+MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
+MICROS = {"type": "long", "logicalType": "timestamp-micros"}
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_no_day_and_no_moment_of_a_writer_stops_the_others(data: st.DataObject) -> None:
+    kinds = {
+        name: data.draw(st.sampled_from([DAYS, MILLIS, MICROS]), label=name)
+        for name in ("user_id", "event_type", "price")
+    }
+    schema = rows.value_schema(rows.CLICKS)
+    for image in schema["fields"][-2:]:
+        for field in image["type"][1]["fields"]:
+            if field["name"] in kinds:
+                field["type"] = ["null", kinds[field["name"]]]
+    lookup = rows.Schemas(json.dumps(rows.value_schema(rows.CLICKS)), json.dumps(schema))
+    record = rows.click(7)
+    images = []
+    for _ in range(2):
+        numbers = {
+            name: data.draw(st.integers(-(2**bits), 2**bits - 1))
+            for name, bits in ((name, 31 if kind is DAYS else 63) for name, kind in kinds.items())
+        }
+        images.append({**record["after"], **numbers})
+    record["after"], record["before"] = images
+    odd = b"\x00\x00\x00\x00\x02" + rows.encode(rows.CLICKS, record, schema)
+
+    frame = _decoded([_body(1), odd, _body(2)], lookup)
+    assert frame["event_id"].to_list() == ["e1", "e7", "e2"]
+    assert frame["decode_error"].to_list() == [None, None, None]
+    first, told, last = frame["type_errors"].to_list()
+    assert (first, last) == (None, None)
+    # Neither of them is a number, whatever day it is.
+    assert "user_id" in told
+    assert "price" in told
+    before = json.loads(frame["before"][1])
+    assert set(kinds) <= set(before)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "logical"),
+    [
+        (pl.Date(), LogicalType.DATE),
+        (pl.Date(), LogicalType.STRING),
+        (pl.Datetime("us"), LogicalType.DATE),
+        (pl.Datetime("ms", "UTC"), LogicalType.DATE),
+        (pl.Datetime("ms", "UTC"), LogicalType.TIMESTAMP),
+        (pl.Datetime("us"), LogicalType.TIMESTAMP),
+        (pl.Datetime("ms"), LogicalType.STRING),
+    ],
+)
+def test_what_no_calendar_names_is_no_value_of_any_type(
+    dtype: pl.DataType, logical: LogicalType
+) -> None:
+    most = 2**31 - 1 if dtype == pl.Date else 2**63 - 1
+    values = pl.Series("v", [0, most, -most, None], dtype=pl.Int64).cast(
+        pl.Int32 if dtype == pl.Date else pl.Int64
+    )
+    got, wrong = fit(values.cast(dtype), logical)
+    assert got.is_null().to_list() == [False, True, True, True]
+    assert wrong is not None
+    assert wrong.to_list() == [False, True, True, False]
+
+
 DECIMAL = {"type": "bytes", "logicalType": "decimal"}
 FIXED = {"type": "fixed", "name": "money", "size": 8, "logicalType": "decimal"}
 

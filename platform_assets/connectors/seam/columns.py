@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from platform_assets.connectors import calendar
 from platform_assets.connectors.avro_arrow import Series, SeriesEncoder
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.envelope import kafka_key, now_micros
@@ -163,7 +164,7 @@ class ColumnarMapping:
 
     def _made(self, page: Page) -> tuple[Series | None, dict[int, str], tuple[str, ...]]:
         """The envelopes of the good rows, why the others are none, and what was put up with."""
-        frame = pl.DataFrame(page.rows)
+        frame = pl.DataFrame(calendar.spelled_rows(page.rows))
         count = len(frame)
         refused: dict[int, str] = {}
         if not count:
@@ -179,7 +180,7 @@ class ColumnarMapping:
             refused.setdefault(row, f"op: {ops[row]!r} is none of {', '.join(_OPS)}")
         before, known = None, frame
         if page.before is not None:
-            earlier = pl.DataFrame(page.before)
+            earlier = pl.DataFrame(calendar.spelled_rows(page.before))
             before = self._image(earlier, refused, changes)
             known = _merged(frame, earlier, ops == "d")
         identity = [self._text(known, rule) for rule in self._identity]
@@ -300,7 +301,7 @@ class RowMapping:
 def json_rows(page: Page, rows: Sequence[int] | None = None) -> list[dict[str, Any]]:
     """A page's rows as JSON has them: moments and decimals as text."""
     table = page.rows if rows is None else page.rows.take(list(rows))
-    text = json.dumps(table.to_pylist(), default=_as_text)
+    text = json.dumps(calendar.spelled_rows(table).to_pylist(), default=_as_text)
     loaded: list[dict[str, Any]] = json.loads(text)
     return loaded
 
