@@ -15,8 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from platform_assets.core import yaml_lines
 from platform_assets.gold.project import PROJECT
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def render(
 
 def session_properties(target: str) -> dict[str, str]:
     """Trino session properties of one of the targets in ``profiles.yml``."""
-    profiles = yaml.safe_load((PROJECT / "profiles.yml").read_text())
+    profiles = yaml_lines.read(PROJECT / "profiles.yml").data
     given: Mapping[str, Any] = profiles["weir"]["outputs"][target]["session_properties"]
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)

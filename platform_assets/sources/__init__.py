@@ -13,6 +13,9 @@ from pathlib import Path
 VARIABLE = "WEIR_SOURCES"
 """Environment variable: folders of source folders, beside this one, as ``PATH`` lists them."""
 
+_named: list[str] = []
+"""What the variable named when it was last read."""
+
 
 def definition_files() -> list[Path]:
     """``defs.yaml`` of every source folder, by path; one that is not there is named, too."""
@@ -33,7 +36,9 @@ def roots() -> list[Path]:
     given = [
         str(Path(one).expanduser()) for one in os.environ.get(VARIABLE, "").split(os.pathsep) if one
     ]
-    __path__[:] = [*(one for one in __path__ if one not in given), *dict.fromkeys(given)]
+    kept = [one for one in __path__ if one not in given and one not in _named]
+    __path__[:] = [*kept, *dict.fromkeys(given)]
+    _named[:] = given
     return [Path(root) for root in __path__]
 
 

@@ -50,6 +50,7 @@ def scene(stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         target.parent.mkdir(exist_ok=True)
         target.write_text(text)
     monkeypatch.setenv("SHOP_PASSWORD", password)
+    monkeypatch.setattr(sources, "__path__", list(sources.__path__))
     monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
     load_contracts.cache_clear()
     made = Scene(stack, "shop_orders", TopicName("shop", name))

@@ -28,3 +28,14 @@ def test_named_folders_are_read_too(
     mine = tmp_path / "mine" / "orders"
     assert set(sources.definition_files()) == {*before, mine / "defs.yaml"}
     assert mine / "shop.orders.yaml" in sources.contract_files()
+
+
+def test_a_folder_that_is_named_no_more_is_read_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_path: list[str]
+) -> None:
+    monkeypatch.setattr(sources, "__path__", own_path)
+    before = sources.roots()
+    monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
+    assert sources.roots() == [*before, tmp_path]
+    monkeypatch.delenv(sources.VARIABLE)
+    assert sources.roots() == before
