@@ -28,8 +28,7 @@ def build_sensors(found: Found | None = None) -> list[SensorDefinition]:
     """
     known = models() if found is None else found
     return [
-        # All the others wait for its rows.
-        keep_alive(stream.RUN, every=10),
+        keep_alive(stream.RUN),
         keep_alive(fresh_gold.RUN),
         keep_alive(WATCH),
         # An installation without a source of a connector needs no process for them.

@@ -30,12 +30,7 @@ QUEUED_GRACE = timedelta(minutes=10)
 """How long a run may wait to be started."""
 
 
-RESTART_SECONDS = 15
-"""Seconds between two looks at a run. Each costs CPU of the daemon, the code server and
-PostgreSQL, and they are most of what an idle installation spends."""
-
-
-def keep_alive(run: LongLived, every: int = RESTART_SECONDS) -> SensorDefinition:
+def keep_alive(run: LongLived) -> SensorDefinition:
     """A sensor that keeps one run of a job going.
 
     Each tick: none in progress, start one; one whose process is gone (nobody holds its
@@ -44,14 +39,13 @@ def keep_alive(run: LongLived, every: int = RESTART_SECONDS) -> SensorDefinition
 
     Args:
         run: the long-lived run.
-        every: seconds between two ticks at least.
     """
     job_name, lease_name = run.job, run.lease
 
     @sensor(
         name=f"keep_{job_name}_running",
         job_name=job_name,
-        minimum_interval_seconds=every,
+        minimum_interval_seconds=5,
         default_status=DefaultSensorStatus.RUNNING,
         description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
     )
@@ -148,7 +142,7 @@ def hand_over(settings: Settings, lease_name: str, live: list[DagsterRun], versi
 
 @sensor(
     job_name="window_checks",
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=15,
     default_status=DefaultSensorStatus.RUNNING,
     description="Runs the full Great Expectations suite on each window that has closed.",
 )

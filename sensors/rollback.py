@@ -128,7 +128,7 @@ def build_rollback_sensor(
 
     @sensor(
         name=spec.named(ACTOR),
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=10,
         default_status=DefaultSensorStatus.RUNNING,
         description=f"Rolls back at once a version of {spec.name} whose failures or latency are "
         "shown to be above what is tolerated, and tells of every verdict.",
