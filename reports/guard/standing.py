@@ -109,7 +109,9 @@ def claims(reading: Reading, bound: Sequence[Bound], cited: Sequence[Value]) -> 
 
 def _leads(reading: Reading, stated: Sequence[Value]) -> bool:
     """Whether the first member stated has the largest value of its group."""
-    members = [v for v in stated if v.entity and not v.signed and v.rank_of is None]
+    # A contribution may be the same number as the member's value: the value is what leads.
+    plain = [_unsigned(v, reading) for v in stated if v.entity]
+    members = [v for v in plain if v is not None and v.rank_of is None]
     if not members:
         return False
     first = members[0]
@@ -120,6 +122,18 @@ def _leads(reading: Reading, stated: Sequence[Value]) -> bool:
         and isinstance(v.value, Decimal)
     ]  # fmt: skip
     return all(first.exact >= other.exact for other in others)
+
+
+def _unsigned(stated: Value, reading: Reading) -> Value | None:
+    """The value itself, or the one of the same member that a change of the same size hides."""
+    if not stated.signed:
+        return stated
+    same = (
+        v for v in reading.values
+        if not v.signed and v.entity == stated.entity and v.period == stated.period
+        and v.unit == stated.unit and v.value == stated.value
+    )  # fmt: skip
+    return next(same, None)
 
 
 def _verdict(reading: Reading, cited: Sequence[Value], sign: int) -> bool:
