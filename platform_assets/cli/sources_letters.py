@@ -103,7 +103,7 @@ def replay_letters(
 ) -> None:
     """Map dead letters as the source would be mapped now, and send those that fit.
 
-    Mend the mapping in defs.yaml or the contract first. What is sent is marked, and not sent
+    Fix the mapping in defs.yaml or the contract first. What is sent is marked, and not sent
     again. The sources run uses the new mapping after `weir restart dagster-code`.
     """
     from platform_assets.connectors.operate.letters import replay

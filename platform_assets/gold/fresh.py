@@ -261,17 +261,17 @@ class FreshGold:
     def _session(self) -> dict[str, str]:
         return session_properties(TARGET)
 
-    def _above(self, name: str, names: Iterable[str]) -> set[str]:
-        """Which of some models this one reads."""
+    @cached_property
+    def _read(self) -> dict[str, set[str]]:
+        """Fresh model -> the models that it reads."""
         nodes: Mapping[str, Any] = self._graph["nodes"]
-        read = {
-            str(nodes[key]["name"])
+        return {
+            node["name"]: {
+                nodes[key]["name"] for key in node["depends_on"]["nodes"] if key in nodes
+            }
             for node in nodes.values()
-            if node["name"] == name
-            for key in node["depends_on"]["nodes"]
-            if key in nodes
+            if _is_fresh(node)
         }
-        return read & set(names)
 
     def _run(
         self,
@@ -294,7 +294,7 @@ class FreshGold:
     ) -> None:
         """Run the models' statements for some dates, each after those that it reads."""
         statements = self.statements()
-        order = TopologicalSorter({name: self._above(name, names) for name in names})
+        order = TopologicalSorter({name: self._read[name] & set(names) for name in names})
         order.prepare()
         passing: list[FreshGoldError] = []
         with ThreadPoolExecutor(STATEMENTS_AT_ONCE, "gold") as pool:
@@ -303,7 +303,7 @@ class FreshGold:
                 runs = {
                     name: pool.submit(self._merge, name, statements[name].for_dates(dates))
                     for name in ready
-                    if not self._above(name, failed)
+                    if self._read[name].isdisjoint(failed)
                 }
                 for name in ready:
                     order.done(name)
@@ -329,7 +329,7 @@ class FreshGold:
             raise kind_of(reason)(name, reason) from error
         except TrinoUnreachableError as error:
             raise kind_of(str(error))(name, str(error)) from error
-        return _rows({"rows_affected": answer.rows[0][0]} if answer.rows else {})
+        return _rows(answer.rows[0][0] if answer.rows else 0)
 
     def _run_dbt(
         self,
@@ -347,7 +347,7 @@ class FreshGold:
         for result in results:
             model, reason = result.node.name, str(result.message)
             if str(result.status) == "success":
-                done[model] = _rows(result.adapter_response)
+                done[model] = _rows(result.adapter_response.get("rows_affected", 0))
             elif str(result.status) == "error":
                 error = kind_of(reason)(model, reason)
                 if isinstance(error, CommitConflictError | CatalogAwayError):
@@ -394,8 +394,8 @@ def _is_fresh(node: Mapping[str, Any]) -> bool:
     return node["resource_type"] == "model" and _TAG in node["tags"]
 
 
-def _rows(response: Mapping[str, Any]) -> int:
+def _rows(said: object) -> int:
     try:
-        return max(0, int(str(response.get("rows_affected", 0))))
+        return max(0, int(str(said)))
     except ValueError:
         return 0

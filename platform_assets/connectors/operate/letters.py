@@ -1,4 +1,4 @@
-"""Dead letters of a source: listed, and sent again after the mapping or the contract is mended.
+"""Dead letters of a source: listed, and sent again after the mapping or the contract is fixed.
 
 A letter that was sent is written again with its own key and the moment: the topic is compacted,
 so the newest record of a key says what became of it.
@@ -206,9 +206,9 @@ class _Mappings:
 def _not_sendable(letter: Letter) -> str | None:
     """Why a letter cannot be sent whatever the mapping says; None: it may be."""
     if WITHHELD_HEADER in letter.headers:
-        return "it holds no personal values: mend it at the source, and read it again"
+        return "it holds no personal values: fix it at the source, and read it again"
     if TYPES_HEADER not in letter.headers:
-        return "it is no row: mend it at the source, and read it again"
+        return "it is no row: fix it at the source, and read it again"
     if len(letter.raw) < letter.size:
         return f"the letter holds {len(letter.raw):,} of its {letter.size:,} bytes"
     if letter.headers.get(OP_HEADER) == "d":

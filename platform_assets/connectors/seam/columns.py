@@ -27,7 +27,7 @@ from platform_assets.connectors.envelope import kafka_key, now_micros
 from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.inbound import protected
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
-from platform_assets.connectors.seam.convert import convert_column
+from platform_assets.connectors.seam.convert import as_text, convert_column
 from platform_assets.connectors.seam.evolution import Evolution, PageChanges
 from platform_assets.connectors.seam.reader import Page
 from platform_assets.connectors.seam.rules import Rule, compiled
@@ -301,7 +301,7 @@ class RowMapping:
 def json_rows(page: Page, rows: Sequence[int] | None = None) -> list[dict[str, Any]]:
     """A page's rows as JSON has them: moments and decimals as text."""
     table = page.rows if rows is None else page.rows.take(list(rows))
-    text = json.dumps(calendar.spelled_rows(table).to_pylist(), default=_as_text)
+    text = json.dumps(calendar.spelled_rows(table).to_pylist(), default=as_text)
     loaded: list[dict[str, Any]] = json.loads(text)
     return loaded
 
@@ -339,12 +339,6 @@ def _typed(text: str, kind: pa.DataType) -> Any:
         if pa.types.is_timestamp(kind)
         else date.fromisoformat(text[:10])
     )
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def digest(said: bytes) -> bytes:

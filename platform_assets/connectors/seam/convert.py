@@ -73,6 +73,13 @@ def convert_column(values: pl.Series, column: Column) -> Converted:
     return fast, errors
 
 
+def as_text(value: Any) -> str:
+    """A value that JSON lacks, as text: ``default=`` of :func:`json.dumps`."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
 def _as_json(values: pl.Series) -> pl.Series:
     """Nested values as JSON text."""
     wrapped = pl.select(pl.struct(values.alias("value")).alias("whole"))["whole"]

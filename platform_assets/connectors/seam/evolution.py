@@ -147,7 +147,7 @@ class PageChanges:
         place = self._page.places[row] if self._page.places else f"row {row + 1} of a page"
         raise ConnectorError(
             f"source {self._source}: {place}: {error}, and `evolution` freezes the types",
-            "mend it at the source or change the mapping, or say `discard_row` or `discard_value`; "
+            "fix it at the source or change the mapping, or say `discard_row` or `discard_value`; "
             "nothing of its page was taken",
         )
 
@@ -174,15 +174,11 @@ def new_columns(names: Iterable[str], known: Collection[str]) -> list[str]:
 
 def _as_json(rows: pl.DataFrame) -> list[str | None]:
     """What stands in columns of a page, a JSON object a row; None where a row has nothing."""
+    from platform_assets.connectors.seam.convert import as_text
+
     found = []
     for row in rows.to_dicts():
         there = {name: value for name, value in row.items() if value is not None}
-        text = json.dumps(there, default=_text, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(there, default=as_text, sort_keys=True, ensure_ascii=False)
         found.append(text if there else None)
     return found
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

@@ -10,7 +10,7 @@ from platform_assets.connectors import idoc
 from platform_assets.connectors.kinds.files.chunk import Chunk, FileRefusedError, Spot, counted
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.packed import Content
-from platform_assets.connectors.kinds.files.xml_rows import elements, whole
+from platform_assets.connectors.kinds.files.xml_rows import damaged, elements, whole
 
 _ROWS = 2_000
 
@@ -40,9 +40,7 @@ def read_idocs(content: Content, options: FileStream, spot: Spot) -> Iterator[Ch
                 spot, rows = chunk.after, []
                 yield chunk
     except etree.XMLSyntaxError as error:
-        raise FileRefusedError(
-            f"{content.name}: not XML, damaged or cut off: {error.msg}"
-        ) from error
+        raise damaged(content, error) from error
     if not found:
         raise FileRefusedError(f"{content.name}: it holds no IDoc", "is it IDoc XML?")
     if rows:

@@ -300,15 +300,8 @@ def _slice(parts: list[_Part], begin: At, end: At) -> Slice:
     return Slice(page, column, begin.record, end.record, end.as_json())
 
 
-class _Joined(Sequence[str]):
-    """Places of several parts, one after the other."""
-
-    def __init__(self, parts: list[_Places]) -> None:
-        self._parts = parts
-        self._ends = list(itertools.accumulate(len(part) for part in parts))
-
-    def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+class _Told(Sequence[str]):
+    """Words for each row, made when they are asked for."""
 
     @overload
     def __getitem__(self, row: int) -> str: ...
@@ -318,13 +311,30 @@ class _Joined(Sequence[str]):
 
     def __getitem__(self, row: int | slice) -> str | Sequence[str]:
         if isinstance(row, slice):
-            return [self[one] for one in range(*row.indices(len(self)))]
+            return [self._of(one) for one in range(*row.indices(len(self)))]
+        return self._of(row)
+
+    def _of(self, row: int) -> str:
+        raise NotImplementedError
+
+
+class _Joined(_Told):
+    """Places of several parts, one after the other."""
+
+    def __init__(self, parts: list[_Places]) -> None:
+        self._parts = parts
+        self._ends = list(itertools.accumulate(len(part) for part in parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def _of(self, row: int) -> str:
         part = bisect.bisect_right(self._ends, row)
         return self._parts[part][row - (self._ends[part - 1] if part else 0)]
 
 
-class _Places(Sequence[str]):
-    """Where each row stands, told when it is asked."""
+class _Places(_Told):
+    """Where each row stands."""
 
     def __init__(self, name: str, chunk: Chunk, start: int, count: int) -> None:
         self._name, self._count = name, count
@@ -335,13 +345,5 @@ class _Places(Sequence[str]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, row: int | slice) -> str | Sequence[str]:
-        if isinstance(row, slice):
-            return [self[one] for one in range(*row.indices(self._count))]
+    def _of(self, row: int) -> str:
         return f"{self._name}, {self._word} {self._numbers[row]}"

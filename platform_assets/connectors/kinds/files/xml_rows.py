@@ -44,11 +44,14 @@ def read_xml(content: Content, options: FileStream, spot: Spot) -> Iterator[Chun
                 spot, rows = chunk.after, []
                 yield chunk
     except etree.XMLSyntaxError as error:
-        raise FileRefusedError(
-            f"{content.name}: not XML, damaged or cut off: {error.msg}"
-        ) from error
+        raise damaged(content, error) from error
     if rows:
         yield counted(_table(rows, wanted), spot, 0)
+
+
+def damaged(content: Content, error: Any) -> FileRefusedError:
+    """What lxml's syntax error says of a file."""
+    return FileRefusedError(f"{content.name}: not XML, damaged or cut off: {error.msg}")
 
 
 def _table(rows: list[dict[str, str | None]], wanted: XmlOptions) -> pa.Table:
