@@ -87,7 +87,7 @@ class SeriesEncoder:
         return found
 
     def _body(self, rows: Series, ingested_at: int) -> Pieces:
-        moment = _longs(pl.Series([ingested_at]))[0].as_py()[1:]
+        moment = _varints(pa.array([ingested_at]))[0].as_py()[1:]
         return [
             *_strings(rows.event_ids),
             self._constant,
@@ -125,24 +125,41 @@ def _as_arrays(pieces: Pieces, count: int) -> Pieces:
 
 
 def _required(values: pl.Series) -> Pieces:
-    known = values.unique().to_list()
+    texts = values.to_arrow()
+    known = pc.unique(texts).to_pylist()
     coded = {value: string(value) for value in known}
     if len(known) == 1:
         return [pa.scalar(coded[known[0]], _BINARY)]
-    return [pa.array([coded[value] for value in values.to_list()], _BINARY)]
+    return [pa.array([coded[value] for value in texts.to_pylist()], _BINARY)]
 
 
 def _strings(values: pl.Series) -> Pieces:
     if values.dtype != pl.String:
         values = values.cast(pl.String)
-    heads = _longs(values.str.len_bytes().cast(pl.Int64))
-    return [heads, values.fill_null("").to_arrow().cast(pa.large_string()).cast(_BINARY)]
+    texts = values.to_arrow().cast(pa.large_string()).cast(_BINARY)
+    return [_varints(pc.binary_length(texts)), _filled(texts, b"")]
 
 
 def _longs(values: pl.Series) -> pa.LargeBinaryArray:
+    return _varints(values.cast(pl.Int64).to_arrow())
+
+
+# Arrow and NumPy here: a Polars query a step would cost more than the step on a page of few rows.
+
+
+def _filled(values: pa.Array, value: Any) -> pa.Array:
+    return pc.fill_null(values, value) if values.null_count else values
+
+
+def _missing(values: pa.Array) -> Flags:
+    found: Flags = values.is_null().to_numpy(zero_copy_only=False)
+    return found
+
+
+def _varints(values: pa.Array) -> pa.LargeBinaryArray:
     """Union tag and zigzag varint: ten rounds over a byte matrix."""
-    missing = values.is_null().to_numpy()
-    numbers = values.fill_null(0).cast(pl.Int64).to_numpy()
+    missing = _missing(values)
+    numbers = _filled(values, 0).to_numpy(zero_copy_only=False)
     rest = ((numbers << 1) ^ (numbers >> 63)).view(np.uint64)
     matrix = np.zeros((len(values), 11), np.uint8)
     matrix[:, 0] = _SOME[0]
@@ -163,19 +180,21 @@ def _longs(values: pl.Series) -> pa.LargeBinaryArray:
 
 
 def _doubles(values: pl.Series) -> Pieces:
-    missing = values.is_null().to_numpy()
+    floats = values.cast(pl.Float64).to_arrow()
+    missing = _missing(floats)
     packed = np.zeros(len(values), np.dtype([("tag", "u1"), ("value", "<f8")]))
     packed["tag"] = np.where(missing, 0, _SOME[0])
-    packed["value"] = values.fill_null(0.0).cast(pl.Float64).to_numpy()
+    packed["value"] = _filled(floats, 0.0).to_numpy(zero_copy_only=False)
     matrix = packed.view(np.uint8).reshape(len(values), 9)
     return [_ragged(matrix, np.where(missing, 1, 9))]
 
 
 def _booleans(values: pl.Series) -> Pieces:
-    missing = values.is_null().to_numpy()
+    bits = values.cast(pl.UInt8).to_arrow()
+    missing = _missing(bits)
     matrix = np.zeros((len(values), 2), np.uint8)
     matrix[:, 0] = np.where(missing, 0, _SOME[0])
-    matrix[:, 1] = values.fill_null(value=False).cast(pl.UInt8).to_numpy()
+    matrix[:, 1] = _filled(bits, 0).to_numpy(zero_copy_only=False)
     return [_ragged(matrix, np.where(missing, 1, 2))]
 
 

@@ -27,7 +27,7 @@ def event_ids(source: str, parts: Sequence[pl.Series]) -> pa.LargeStringArray:
         source: the instance.
         parts: text, a series a part; a missing one counts as ``None`` (such a row is refused).
     """
-    columns = [values.fill_null("None").to_arrow().cast(_TEXT) for values in parts]
+    columns = [pc.fill_null(values.to_arrow().cast(_TEXT), "None") for values in parts]
     names = pc.binary_join_element_wise(
         pa.scalar(source, _TEXT), *columns, pa.scalar("\x1f", _TEXT)
     )

@@ -2,7 +2,7 @@
 
 Dagster's own opens a connection for every question, and the code server an instance for every
 tick: dozens of connections a second on a lake where nothing happens. ``dagster.yaml`` names this
-class. It sets private attributes (``_engine``, ``_has_instigators_table``): see
+class. It sets private attributes (``_engine``, and what looks for tables and columns): see
 :mod:`platform_assets.graph.dagster_private`.
 """
 
@@ -47,8 +47,11 @@ class PooledPostgresStorage(DagsterPostgresStorage):
                 inst_data=inst_data,
             )
             engine = _ENGINES.get(url) or _ENGINES.setdefault(url, _engine(url))
-        # Asked before each write of a tick, by reading PostgreSQL's catalog: it is always there.
+        # Asked at each tick, and each second for what runs, by reading PostgreSQL's catalog. Tables
+        # that this version has made or migrated have them all.
         made._schedule_storage._has_instigators_table = lambda _conn: True  # type: ignore[assignment]
+        made._run_storage.has_run_stats_index_cols = lambda: True  # type: ignore[method-assign]
+        made._event_log_storage._has_asset_key_col_on_connection = lambda *_: True  # type: ignore[method-assign]
         for part in (made._run_storage, made._event_log_storage, made._schedule_storage):
             part._engine = engine
         return made

@@ -95,6 +95,8 @@ def _prepare(settings: Settings, etc: Path) -> None:
         "query.min-expire-age": "2m",
         "task.concurrency": 2,
         "task.max-worker-threads": 4,
+        # The default scheduler looks a hundred times a second for work that is not there.
+        "experimental.thread-per-driver-scheduler-enabled": "false",
         "web-ui.enabled": "true",
     }
     write_file(etc / "log.properties", java_properties({"io.trino": "WARN", "io.airlift": "WARN"}))

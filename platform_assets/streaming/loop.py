@@ -112,7 +112,11 @@ class TopicLoop:
             self._recover()
             progress = self._progress = self.processor.ledger.progress(topic)
         gap = self._accepted
-        low = not progress.next_offsets or self._attempts > 0 or gap is not None
+        troubled = self._attempts > 0 or gap is not None
+        if self._idle_turns and not troubled and self._is_still(progress):
+            self._look(0)
+            return False
+        low = not progress.next_offsets or troubled
         extents = self.broker.extents(topic, low=low)
         if gap is not None:
             progress = self._progress = _after(topic, progress, gap)
@@ -157,6 +161,11 @@ class TopicLoop:
         if self._accepted is not None:
             self._consume()
         return True
+
+    def _is_still(self, progress: Progress) -> bool:
+        """Whether nothing came; by a word that may be as old as half of its pause."""
+        within = 0.5 * self.settings.stream_idle_seconds * quietly(self._idle_turns)
+        return self.broker.is_still(self.contract.topic, progress.next_offsets, within)
 
     def _take_file(self) -> bool:
         """A slice of a bulk file, after what the log had; False when there is none."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import (
     IsolationLevel,
@@ -122,7 +125,7 @@ def plan_ranges(
 
 
 class Broker:
-    """Asks the broker for the extents of topics."""
+    """Asks the broker for the extents of topics; may be shared between their threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._timeout = settings.request_timeout_seconds
@@ -134,6 +137,9 @@ class Broker:
             }
         )
         self._partitions: dict[TopicName, tuple[float, list[int]]] = {}
+        self._listing = threading.Lock()
+        self._ends: dict[TopicName, dict[int, int]] = {}
+        self._listed = float("-inf")
 
     @Retry(None, seconds=30, longest=2).on(may_pass).wraps
     def extents(self, topic: TopicName, *, low: bool = True) -> dict[int, Extent]:
@@ -153,6 +159,27 @@ class Broker:
         lows = self._list(topic, partitions, OffsetSpec.earliest()) if low else {}
         return {p: Extent(lows.get(p, 0), highs[p]) for p in partitions}
 
+    def is_still(self, topic: TopicName, read: Mapping[int, int], within: float) -> bool:
+        """Whether a topic's log ends exactly where it was read to, by one listing of all topics.
+
+        Many quiet topics cost one request then, not one each. False where that cannot be said:
+        :meth:`extents` asks for the topic alone.
+
+        Args:
+            topic: one whose extents were asked for before.
+            read: where each partition was read to; one that is not named, to its beginning.
+            within: seconds that the listing may be old.
+        """
+        described, partitions = self._partitions.get(topic, (float("-inf"), []))
+        if time.monotonic() - described > PARTITIONS_SECONDS:
+            return False
+        wanted = {partition: read.get(partition, 0) for partition in partitions}
+        with self._listing:
+            if time.monotonic() - self._listed > within:
+                self._ends = self._list_all()
+                self._listed = time.monotonic()
+            return self._ends.get(topic) == wanted
+
     @Retry(None, seconds=30, longest=2).on(may_pass).wraps
     def topic_id(self, topic: TopicName) -> str | None:
         """The id that Kafka gave the topic when it was made; None where brokers give none.
@@ -171,13 +198,32 @@ class Broker:
         identity = str(found.topic_id)
         return (None if identity == _NO_ID else identity), partitions
 
-    def _list(self, topic: TopicName, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
-        wanted = {TopicPartition(str(topic), p): spec for p in partitions}
-        futures = self._admin.list_offsets(
+    def _list_all(self) -> dict[TopicName, dict[int, int]]:
+        """Where the known topics end; those for which the broker has an answer."""
+        names = {str(topic): topic for topic in list(self._partitions)}
+        spec = OffsetSpec.latest()
+        wanted = {
+            TopicPartition(name, partition): spec
+            for name, topic in names.items()
+            for partition in self._partitions[topic][1]
+        }
+        found: dict[TopicName, dict[int, int]] = {}
+        for place, future in self._asked(wanted).items():
+            with suppress(KafkaException):
+                offset = future.result(timeout=self._timeout).offset
+                found.setdefault(names[place.topic], {})[place.partition] = offset
+        return found
+
+    def _asked(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[TopicPartition, Any]:
+        asked: dict[TopicPartition, Any] = self._admin.list_offsets(
             wanted,
             request_timeout=self._timeout,
             isolation_level=IsolationLevel.READ_COMMITTED,
         )
+        return asked
+
+    def _list(self, topic: TopicName, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
+        futures = self._asked({TopicPartition(str(topic), p): spec for p in partitions})
         found = {
             item.partition: future.result(timeout=self._timeout).offset
             for item, future in futures.items()

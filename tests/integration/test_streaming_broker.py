@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -255,3 +256,33 @@ def test_a_schema_id_means_what_it_meant_when_its_records_were_taken(stack: Sett
     }  # fmt: skip
     assert {meanings[6] for meanings in found.values()} == {two}
     assert fingerprint(one) == fingerprint('{ "type":"string" }') != fingerprint(two)
+
+
+def test_one_listing_serves_all_quiet_topics(
+    stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lakes = [open_lake(stack) for _ in range(3)]
+    lakes[0].send_events(range(5))
+    broker = plan.Broker(stack)
+    read = {
+        lake.topic: {p: e.high for p, e in broker.extents(lake.topic).items()} for lake in lakes
+    }
+    asked: list[int] = []
+    listed = broker._asked
+
+    def counted(wanted: dict[TopicPartition, Any]) -> dict[TopicPartition, Any]:
+        asked.append(len(wanted))
+        return listed(wanted)
+
+    monkeypatch.setattr(broker, "_asked", counted)
+    assert all(broker.is_still(topic, ends, 60) for topic, ends in read.items())
+    assert len(asked) == 1
+    # A partition that nothing came from is not recorded.
+    assert broker.is_still(lakes[1].topic, {}, 60)
+    assert not broker.is_still(lakes[0].topic, {}, 60)
+    lakes[1].send_events(range(1))
+    assert broker.is_still(lakes[1].topic, read[lakes[1].topic], 60)
+    assert not broker.is_still(lakes[1].topic, read[lakes[1].topic], 0)
+    assert len(asked) == 2
+    monkeypatch.setattr(plan, "PARTITIONS_SECONDS", -1.0)
+    assert not broker.is_still(lakes[2].topic, read[lakes[2].topic], 60), "partitions may be new"

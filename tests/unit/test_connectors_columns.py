@@ -18,7 +18,7 @@ from platform_assets.connectors.envelope import event_id
 from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.mapping import UnmappableError, convert
 from platform_assets.connectors.seam.columns import ColumnarMapping, RowMapping, json_rows
-from platform_assets.connectors.seam.convert import convert_column
+from platform_assets.connectors.seam.convert import convert_columns
 from platform_assets.connectors.seam.reader import ConnectorError, Page
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.contracts.avro import value_schema
@@ -73,7 +73,7 @@ def test_text_is_converted_as_the_careful_way_does(
     kind: LogicalType, values: list[str | None]
 ) -> None:
     column = Column("x", kind, "")
-    found, errors = convert_column(pl.Series("x", values, dtype=pl.String), column)
+    ((found, errors),) = convert_columns([(pl.Series("x", values, dtype=pl.String), column)])
     for row, value in enumerate(values):
         assert (found[row], errors.get(row)) == careful(column, value)
 
@@ -84,7 +84,7 @@ def test_numbers_are_converted_as_the_careful_way_does(
     kind: LogicalType, values: list[Any]
 ) -> None:
     column = Column("x", kind, "")
-    found, errors = convert_column(pl.Series("x", values), column)
+    ((found, errors),) = convert_columns([(pl.Series("x", values), column)])
     for row, value in enumerate(values):
         assert (found[row], errors.get(row)) == careful(column, value)
 

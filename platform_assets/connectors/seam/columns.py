@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ from platform_assets.connectors.envelope import kafka_key, now_micros
 from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.inbound import protected
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
-from platform_assets.connectors.seam.convert import as_text, convert_column
+from platform_assets.connectors.seam.convert import as_text, convert_columns
 from platform_assets.connectors.seam.evolution import Evolution, PageChanges
 from platform_assets.connectors.seam.reader import Page
 from platform_assets.connectors.seam.rules import Rule, compiled
@@ -132,7 +132,9 @@ class ColumnarMapping:
         self._contract, self._source = contract, source
         self._series = SeriesEncoder(contract, encoder.schema_id, source)
         self._columns, self._identity, self._loose = columns, tuple(identity), loose
-        self._occurred, self._op = occurred_at, op
+        self._occurred = occurred_at or Rule(constant="")
+        self._op = op
+        self._always = next((one for one in _OPS if op == Rule(constant=one)), None)
 
     def map(self, page: Page) -> Mapped:
         """See :class:`PageMapping`."""
@@ -173,23 +175,28 @@ class ColumnarMapping:
         changes.judge(frame, refused)
         if page.ops:
             ops = pl.Series(page.ops, dtype=pl.String)
+        elif self._always is not None:
+            ops = pl.Series([self._always]).new_from_index(0, count)
         else:
-            ops = self._converted(frame, self._op, _OP, refused)
-        known_ops = ops.is_in(_OPS).fill_null(value=False)
-        for row in (~known_ops).arg_true().to_list():
-            refused.setdefault(row, f"op: {ops[row]!r} is none of {', '.join(_OPS)}")
+            ((ops, errors),) = convert_columns([(*self._values(frame, [self._op]), _OP)])
+            _keep_first(refused, errors)
+        if not set(ops.unique().to_list()) <= set(_OPS):
+            for row, op in enumerate(ops.to_list()):
+                if op not in _OPS:
+                    refused.setdefault(row, f"op: {op!r} is none of {', '.join(_OPS)}")
         before, known = None, frame
         if page.before is not None:
             earlier = pl.DataFrame(calendar.spelled_rows(page.before))
             before = self._image(earlier, refused, changes)
             known = _merged(frame, earlier, ops == "d")
-        identity = [self._text(known, rule) for rule in self._identity]
+        moment, *named = self._values(known, [self._occurred, *self._identity])
+        identity = [_text(values) for values in named]
         for values in identity:
-            for row in values.is_null().arg_true().to_list():
-                refused.setdefault(row, "identity: a part of it is missing")
-        occurred = pl.Series([None], dtype=pl.Int64).new_from_index(0, count)
-        if self._occurred is not None:
-            occurred = self._converted(known, self._occurred, _OCCURRED, refused)
+            if values.null_count():
+                for row in values.is_null().arg_true().to_list():
+                    refused.setdefault(row, "identity: a part of it is missing")
+        ((occurred, errors),) = convert_columns([(moment, _OCCURRED)])
+        _keep_first(refused, errors)
         made = Series(
             event_ids=pl.Series(event_ids(self._source, identity)),
             ops=ops,
@@ -209,11 +216,14 @@ class ColumnarMapping:
         self, frame: pl.DataFrame, refused: dict[int, str], changes: PageChanges
     ) -> dict[str, pl.Series]:
         nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
+        mapped = [one for one in self._contract.payload_columns if one.name in self._columns]
+        values = self._values(frame, [self._columns[one.name] for one in mapped])
+        converted = convert_columns(list(zip(values, mapped, strict=True)))
+        found = dict(zip((one.name for one in mapped), converted, strict=True))
         made: dict[str, pl.Series] = {}
         for column in self._contract.payload_columns:
-            rule = self._columns.get(column.name)
-            if rule is not None:
-                values, errors = convert_column(self._values(frame, rule), column)
+            if column.name in found:
+                values, errors = found[column.name]
                 if column.inbound:
                     # A reason quotes the value.
                     errors = dict.fromkeys(errors, f"{column.name}: not a valid {column.type}")
@@ -226,25 +236,15 @@ class ColumnarMapping:
             made[column.name] = _protected(column, values)
         return made
 
-    def _converted(
-        self, frame: pl.DataFrame, rule: Rule, column: Column, refused: dict[int, str]
-    ) -> pl.Series:
-        values, errors = convert_column(self._values(frame, rule), column)
-        for row, error in errors.items():
-            refused.setdefault(row, error)
-        return values
-
-    def _text(self, frame: pl.DataFrame, rule: Rule) -> pl.Series:
-        values = self._values(frame, rule)
-        if isinstance(values.dtype, pl.Datetime):
-            utc = values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")
-            values = utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-        return values.cast(pl.String)
-
-    def _values(self, frame: pl.DataFrame, rule: Rule) -> pl.Series:
-        expression = compiled(rule, frame.schema, loose=self._loose).alias("value")
+    def _values(self, frame: pl.DataFrame, rules: Sequence[Rule]) -> list[pl.Series]:
+        """What each rule makes of the page, in one query."""
+        names = [f"__rule_{place}" for place in range(len(rules))]
         # With the frame's own columns beside it a constant has the frame's height.
-        return frame.with_columns(expression)["value"]
+        made = frame.with_columns(
+            compiled(rule, frame.schema, loose=self._loose).alias(name)
+            for rule, name in zip(rules, names, strict=True)
+        )
+        return [made[name] for name in names]
 
     def _keys(self, made: Series) -> pl.Series:
         """Of each row, as bytes; null where a part is missing."""
@@ -268,6 +268,18 @@ class ColumnarMapping:
             for values in zip(*(part.to_list() for part in parts), strict=True)
         ]
         return pl.Series(texts, dtype=pl.Binary)
+
+
+def _keep_first(refused: dict[int, str], errors: Mapping[int, str]) -> None:
+    for row, error in errors.items():
+        refused.setdefault(row, error)
+
+
+def _text(values: pl.Series) -> pl.Series:
+    if isinstance(values.dtype, pl.Datetime):
+        utc = values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")
+        values = utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    return values.cast(pl.String)
 
 
 def _protected(column: Column, values: pl.Series) -> pl.Series:

@@ -375,11 +375,12 @@ def _commit(
         letters = large + letters
         size -= sum(len(letter.raw) for letter in large)
     made = [dead_letter(source.name, stream, contract, letter) for letter in letters]
-    places: list[Place] = []
+    topic = str(contract.topic)
     if page.cursor is not None:
-        places = [Place(source.name, stream.stream, page.cursor, source.type.label)]
-    if records or made or places:
-        log.commit(made, places, topic=str(contract.topic), rows=records)
+        place = Place(source.name, stream.stream, page.cursor, source.type.label)
+        log.commit(made, [place], topic=topic, rows=records)
+    elif records or made:
+        log.append(made, topic=topic, rows=records)
     if page.acknowledge is not None:
         page.acknowledge()
     outcome.records += len(records)

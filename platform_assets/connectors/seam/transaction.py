@@ -2,6 +2,7 @@
 
 One producer a source. Its transactional id is the source's name, so a second run of the same
 source fences the first: what the first had not committed is aborted, and its next call fails.
+Rows without a cursor need no transaction: their source repeats what it was not told of.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from platform_assets.connectors import kafka
 from platform_assets.connectors.produce import Record, producer_config
@@ -43,13 +44,15 @@ class SourceLog:
     def __init__(self, settings: Settings, source: str) -> None:
         self._settings, self._source = settings, source
         self.lost = False
+        self._common = {**producer_config(settings, _SECONDS), "linger.ms": 5}
         config = {
-            **producer_config(settings, _SECONDS),
+            **self._common,
             "transactional.id": f"weir-source-{source}",
             "transaction.timeout.ms": _SECONDS * 1000,
-            "linger.ms": 5,
         }
         self._producer = Producer(config)
+        self._appender: Producer | None = None
+        self._refused: KafkaError | None = None
 
     def __enter__(self) -> SourceLog:
         cursors.ensure(self._settings)
@@ -61,6 +64,8 @@ class SourceLog:
 
     def __exit__(self, *_: object) -> None:
         self._producer.purge()
+        if self._appender is not None:
+            self._appender.purge()
 
     def commit(
         self,
@@ -87,11 +92,12 @@ class SourceLog:
         """
         try:
             self._producer.begin_transaction()
-            self._produce_rows(topic, rows)
+            _produce_rows(self._producer, topic, rows)
             for record in records:
-                self._produce(record)
+                _produce(self._producer, record)
             for place in places:
-                self._produce(Record(cursors.TOPIC, place.key, place.value, place.headers))
+                record = Record(cursors.TOPIC, place.key, place.value, place.headers)
+                _produce(self._producer, record)
             self._end()
         except KafkaException as error:
             self.lost = True
@@ -102,6 +108,65 @@ class SourceLog:
             self._abort()
             raise
 
+    def append(
+        self,
+        records: Iterable[Record],
+        *,
+        topic: str = "",
+        rows: Iterable[tuple[bytes | None, bytes]] = (),
+    ) -> None:
+        """Append rows and other records that no cursor belongs to; they are acknowledged then.
+
+        A transaction would make each page wait for its markers, and join nothing: the source keeps
+        its own place. Some of them may be in the log after an error; it sends them again, and
+        their ids are the same.
+
+        Args:
+            records: after the rows, in order; none larger than :data:`LARGEST`.
+            topic: of the rows.
+            rows: key and value, in order; as large at most.
+
+        Raises:
+            BrokerUnreachableError: the broker did not acknowledge all of them in time.
+            ConnectorError: it refuses one.
+        """
+        producer = self._opened()
+        try:
+            _produce_rows(producer, topic, rows)
+            for record in records:
+                _produce(producer, record)
+            self._require_all(producer.flush(_SECONDS))
+        except KafkaException as error:
+            self.lost = True
+            producer.purge()
+            raise self._explained(error) from error
+        except BaseException:
+            self.lost = True
+            producer.purge()
+            raise
+
+    def _opened(self) -> Producer:
+        if self._appender is None:
+            self._appender = Producer(
+                {
+                    **self._common,
+                    "enable.idempotence": True,
+                    "delivery.report.only.error": True,
+                    "on_delivery": self._failed,
+                }
+            )
+        return self._appender
+
+    def _require_all(self, left: int) -> None:
+        if self._refused is not None:
+            raise KafkaException(self._refused)
+        if left:
+            code = KafkaError._MSG_TIMED_OUT
+            raise KafkaException(KafkaError(code, f"{left} records are not acknowledged"))
+
+    def _failed(self, error: KafkaError | None, _: Message) -> None:
+        self._refused = self._refused or error
+
     def _end(self) -> None:
         for attempt in range(_ATTEMPTS):
             try:
@@ -111,32 +176,6 @@ class SourceLog:
                 # The client waits between its own attempts; asked again, it goes on with this one.
                 if not error.args[0].retriable() or attempt == _ATTEMPTS - 1:
                     raise
-            else:
-                return
-
-    def _produce_rows(self, topic: str, rows: Iterable[tuple[bytes | None, bytes]]) -> None:
-        produce = self._producer.produce
-        for key, value in rows:
-            if key is None:
-                self._produce(Record(topic, None, value))
-                continue
-            try:
-                produce(topic, value, key)
-            except BufferError:
-                self._produce(Record(topic, key, value))
-
-    def _produce(self, record: Record) -> None:
-        arguments = record.arguments
-        deadline = time.monotonic() + _SECONDS
-        while True:
-            try:
-                self._producer.produce(record.topic, **arguments)
-            except BufferError:
-                # Back-pressure: the broker takes less than we give.
-                self._producer.poll(0.1)
-                if time.monotonic() > deadline:
-                    code = KafkaError._TIMED_OUT_QUEUE
-                    raise KafkaException(KafkaError(code, "the send buffer stays full")) from None
             else:
                 return
 
@@ -159,3 +198,33 @@ class SourceLog:
         if kafka.may_pass(error):
             return kafka.unreachable(self._settings, error)
         return ConnectorError(f"source {self._source}: the broker refuses: {told.str()}")
+
+
+def _produce_rows(
+    producer: Producer, topic: str, rows: Iterable[tuple[bytes | None, bytes]]
+) -> None:
+    produce = producer.produce
+    for key, value in rows:
+        if key is None:
+            _produce(producer, Record(topic, None, value))
+            continue
+        try:
+            produce(topic, value, key)
+        except BufferError:
+            _produce(producer, Record(topic, key, value))
+
+
+def _produce(producer: Producer, record: Record) -> None:
+    arguments = record.arguments
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            producer.produce(record.topic, **arguments)
+        except BufferError:
+            # Back-pressure: the broker takes less than we give.
+            producer.poll(0.1)
+            if time.monotonic() > deadline:
+                code = KafkaError._TIMED_OUT_QUEUE
+                raise KafkaException(KafkaError(code, "the send buffer stays full")) from None
+        else:
+            return
