@@ -178,7 +178,8 @@ class ColumnarMapping:
         elif self._always is not None:
             ops = pl.Series([self._always]).new_from_index(0, count)
         else:
-            ((ops, errors),) = convert_columns([(*self._values(frame, [self._op]), _OP)])
+            (told,) = self._values(frame, [self._op])
+            ((ops, errors),) = convert_columns([(told, _OP)])
             _keep_first(refused, errors)
         if not set(ops.unique().to_list()) <= set(_OPS):
             for row, op in enumerate(ops.to_list()):
@@ -217,8 +218,8 @@ class ColumnarMapping:
     ) -> dict[str, pl.Series]:
         nothing = pl.Series([None], dtype=pl.Null).new_from_index(0, len(frame))
         mapped = [one for one in self._contract.payload_columns if one.name in self._columns]
-        values = self._values(frame, [self._columns[one.name] for one in mapped])
-        converted = convert_columns(list(zip(values, mapped, strict=True)))
+        given = self._values(frame, [self._columns[one.name] for one in mapped])
+        converted = convert_columns(list(zip(given, mapped, strict=True)))
         found = dict(zip((one.name for one in mapped), converted, strict=True))
         made: dict[str, pl.Series] = {}
         for column in self._contract.payload_columns:
