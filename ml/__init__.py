@@ -15,6 +15,7 @@ In the order of a model's life; each package says in its docstring where to star
 - :mod:`ml.canary`: the mathematics of a trial; :mod:`ml.trials`: trials over the record, acted on;
 - :mod:`ml.drift`: whether data or labels moved, and whether to train again;
 - :mod:`ml.anomaly`: strange points of a stream, incidents, which detector a stream gets;
+- :mod:`ml.text`: what a text says, in many languages;
 - :mod:`ml.assets`: all of that as Dagster's assets, the only package here that imports Dagster;
 - :mod:`platform_assets.cli.models`: ``weir models``.
 

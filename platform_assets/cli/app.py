@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     "platform_assets.cli.deliveries",
     "platform_assets.cli.portal",
     "platform_assets.cli.models",
+    "platform_assets.cli.text",
 )
 
 _BEGIN_ANEW = ("run", "up")
