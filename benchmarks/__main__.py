@@ -50,6 +50,8 @@ BENCHES: dict[str, str] = {
     "webhook": "webhook:run",
     "mqtt": "mqtt:run",
     "rest": "rest:run",
+    "processor": "processor:run",
+    "dashboard": "dashboard:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -1,4 +1,4 @@
-"""The lake for Prometheus: sources, streams and fresh gold, as PostgreSQL has them.
+"""The lake for Prometheus: sources, streams, processors and fresh gold, as PostgreSQL has them.
 
 Belongs here: families over figures that other rooms keep. Does not belong here: counting
 (``streaming``, ``connectors``), the server that hands them out (``ml/serving``), health for people
@@ -19,6 +19,8 @@ from platform_assets.core.databases import SHORT
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.gold.held import HeldModels
+from platform_assets.processors.hot.database import hot_database
+from platform_assets.processors.hot.figures import states
 from platform_assets.streaming.topics import TopicStates
 
 _KEPT_SECONDS = 5.0
@@ -34,6 +36,7 @@ class LakeMetrics(Collector):
         self._settings = settings
         self._source_states = SourceStates(settings, SHORT)
         self._held = HeldModels(settings)
+        self._hot = hot_database(settings)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         self._kept, self._kept_at = b"", 0.0
@@ -52,7 +55,7 @@ class LakeMetrics(Collector):
         """The families."""
         up = GaugeMetricFamily("weir_lake_up", "Whether the figures of the lake could be read.")
         try:
-            found = [*self._sources(), *self._streams(), *self._gold()]
+            found = [*self._sources(), *self._streams(), *self._processors(), *self._gold()]
         except WeirError:
             found = []
         up.add_metric([], float(bool(found)))
@@ -136,6 +139,43 @@ class LakeMetrics(Collector):
             for name in ("running", "paused", "halted", "retrying"):
                 state.add_metric([row.topic, name], float(row.state == name))
         return [*sums.values(), lag, batch, at, state]
+
+    def _processors(self) -> list[Metric]:
+        labels = ("processor",)
+        sums = {
+            name: CounterMetricFamily(f"weir_processor_{name}", text, labels=labels)
+            for name, text in (
+                ("taken", "Records taken from the log."),
+                ("results", "Texts that were understood."),
+                ("routed", "Texts that took the costly step."),
+                ("rejected", "Records that broke a rule."),
+                ("dead_letters", "Records that could not be read."),
+                ("stored", "Rows that are new in the hot path."),
+                ("busy_seconds", "Seconds spent on making results."),
+            )
+        }
+        lag = GaugeMetricFamily("weir_processor_lag_records", "Offsets that wait.", labels=labels)
+        rate = GaugeMetricFamily(
+            "weir_processor_rate", "Results a second, over the last minute.", labels=labels
+        )
+        seen = GaugeMetricFamily(
+            "weir_processor_seen_timestamp_seconds", "When it was last alive.", labels=labels
+        )
+        latency = GaugeMetricFamily(
+            "weir_processor_latency_seconds",
+            "From the broker to the stored row, over the last minute.",
+            labels=("processor", "quantile"),
+        )
+        for one in states(self._hot):
+            for name, family in sums.items():
+                family.add_metric([one.processor], getattr(one, name))
+            lag.add_metric([one.processor], one.lag)
+            rate.add_metric([one.processor], one.rate)
+            seen.add_metric([one.processor], one.seen_at.timestamp())
+            for quantile, value in (("0.5", one.p50), ("0.95", one.p95), ("0.99", one.p99)):
+                if value is not None:
+                    latency.add_metric([one.processor, quantile], value)
+        return [*sums.values(), lag, rate, seen, latency]
 
     def _gold(self) -> list[Metric]:
         failures = GaugeMetricFamily(

@@ -35,6 +35,8 @@ HEADLINE = 5
 """Figures on a cover."""
 MODELS = "models"
 """What the portal grants to readers of the models' pages, as it grants reports by name."""
+LIVE = "live"
+"""The same for readers of the live page."""
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 """Periods outside are a slip of the pen, and overflow Dagster's partitions."""
@@ -244,8 +246,8 @@ class Definition(_Strict):
     @field_validator("name")
     @classmethod
     def _is_not_taken(cls, value: str) -> str:
-        if value == MODELS:
-            raise ValueError(f"{MODELS!r} is the portal's word for the pages of models")
+        if value in (MODELS, LIVE):
+            raise ValueError(f"{value!r} is the portal's word for pages of its own")
         return value
 
     @model_validator(mode="after")

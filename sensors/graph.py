@@ -5,8 +5,10 @@ from __future__ import annotations
 from dagster import SensorDefinition
 
 from ml.assets.anomaly import WATCH
+from ml.assets.processors import RUN as FEEDBACK_RUN
 from ml.discovery import Found, models
 from ml.spec import ModelSpec
+from platform_assets.core.settings import get_settings
 from platform_assets.graph.automation import automation_sensor
 from platform_assets.graph.lineage import has_connectors
 from platform_assets.graph.runs import fresh_gold, sources, stream
@@ -31,6 +33,7 @@ def build_sensors(found: Found | None = None) -> list[SensorDefinition]:
         keep_alive(stream.RUN),
         keep_alive(fresh_gold.RUN),
         keep_alive(WATCH),
+        keep_alive(FEEDBACK_RUN, running=get_settings().speed_layer),
         # An installation without a source of a connector needs no process for them.
         *([keep_alive(sources.RUN)] if has_connectors() else []),
         check_closed_windows,

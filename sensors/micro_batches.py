@@ -30,7 +30,7 @@ QUEUED_GRACE = timedelta(minutes=10)
 """How long a run may wait to be started."""
 
 
-def keep_alive(run: LongLived) -> SensorDefinition:
+def keep_alive(run: LongLived, *, running: bool = True) -> SensorDefinition:
     """A sensor that keeps one run of a job going.
 
     Each tick: none in progress, start one; one whose process is gone (nobody holds its
@@ -39,14 +39,16 @@ def keep_alive(run: LongLived) -> SensorDefinition:
 
     Args:
         run: the long-lived run.
+        running: whether the sensor is on from the start.
     """
+    status = DefaultSensorStatus.RUNNING if running else DefaultSensorStatus.STOPPED
     job_name, lease_name = run.job, run.lease
 
     @sensor(
         name=f"keep_{job_name}_running",
         job_name=job_name,
         minimum_interval_seconds=5,
-        default_status=DefaultSensorStatus.RUNNING,
+        default_status=status,
         description=f"Keeps one {job_name} run alive; restarts it after a crash or a deploy.",
     )
     @preloaded

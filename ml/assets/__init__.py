@@ -20,6 +20,7 @@ def build_model_definitions(found: Found | None = None) -> dg.Definitions:
     """
     from ml.assets.anomaly import build_anomaly_definitions
     from ml.assets.features import build_features_definitions
+    from ml.assets.processors import build_processor_definitions
     from ml.assets.text import build_text_definitions
     from ml.assets.upkeep import build_upkeep_definitions
     from platform_assets.graph.broken_assets import build_broken_definitions
@@ -31,6 +32,7 @@ def build_model_definitions(found: Found | None = None) -> dg.Definitions:
         build_broken_definitions("model", [broken.as_file for broken in known.broken]),
         build_anomaly_definitions(),
         build_text_definitions(),
+        build_processor_definitions(),
         build_upkeep_definitions(),
     )
 

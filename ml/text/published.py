@@ -45,6 +45,17 @@ def load(settings: Settings, products: Iterable[str] = ()) -> Models:
     )
 
 
+def champions(settings: Settings) -> dict[str, int | None]:
+    """The version of each model that serves now; None: it is not trained.
+
+    Raises:
+        RegistryError: MLflow does not answer.
+    """
+    registry = Registry(settings)
+    found = {model: registry.find(model, CHAMPION) for model in (SENTIMENT, ENTITIES)}
+    return {model: one.number if one else None for model, one in found.items()}
+
+
 def parts(artefact: Artefact) -> Parts:
     """What was sealed, verified once more as it is read.
 

@@ -52,6 +52,7 @@ DATABASES = (
     "portal",
     "models",
     "mlflow",
+    "live",
 )
 """All databases of an installation; ``weir up`` makes them."""
 

@@ -158,6 +158,8 @@ class Settings(BaseSettings):
     """Address under which senders reach it, through a proxy that speaks TLS."""
     outside_port: int = 0
     """Where the made-up systems of ``weir run --sources`` answer."""
+    speed_layer: bool = False
+    """Whether the processors of single events run by themselves."""
     mlflow_uri: str = ""
     """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
     models_root: str = ""

@@ -19,6 +19,7 @@ from platform_assets.core.broken import BrokenFile, Loaded, load_each
 from platform_assets.core.settings import REPOSITORY
 from platform_assets.core.yaml_lines import read_all
 from platform_assets.graph.broken_assets import build_broken_definitions, build_each
+from platform_assets.processors.model import PROCESSORS
 from platform_assets.sources import definition_files
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ Feeds = dict[str, tuple[str, ...]]
 def source_key(name: str) -> AssetKey:
     """Asset key of a source instance."""
     return AssetKey(["source", name])
+
+
+def processor_key(name: str) -> AssetKey:
+    """Asset key of a processor."""
+    return AssetKey(["processor", name])
 
 
 def read_feeds() -> Loaded[str, Feeds]:
@@ -66,7 +72,7 @@ def read_feeds() -> Loaded[str, Feeds]:
 
 
 def sources_of(topic: str) -> list[AssetKey]:
-    """Source assets that feed a topic: upstream of the topic's own asset."""
+    """Sources and processors that feed a topic: upstream of the topic's own asset."""
     return _upstream().get(topic, [])
 
 
@@ -128,6 +134,8 @@ def _upstream() -> dict[str, list[AssetKey]]:
         for source, topics in feeds.items():
             for topic in topics:
                 found.setdefault(topic, []).append(source_key(source))
+    for one in PROCESSORS:
+        found.setdefault(str(one.output), []).append(processor_key(one.name))
     return found
 
 

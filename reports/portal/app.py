@@ -18,7 +18,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
-from reports.portal import charts, evidence, login, models, reading, sources
+from reports.portal import charts, evidence, live, login, models, reading, sources
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
@@ -65,13 +65,15 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     )
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.live.close()
         database.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.portal = portal
-    for room in (login, reading, evidence, models, sources):
+    app.state.live = live.Feed(settings)
+    for room in (login, reading, evidence, models, sources, live):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

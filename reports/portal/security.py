@@ -24,6 +24,8 @@ FRAME_POLICY = (
 """Of a document with scripts inside that others made: it has no origin and loads nothing."""
 PAGE_WITH_FRAME_POLICY = f"{POLICY}; frame-src 'self'"
 """Of the page around it."""
+STREAMING_POLICY = f"{POLICY}; connect-src 'self'"
+"""Of a page whose script hears of news."""
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 """Bodies that the portal takes."""

@@ -164,9 +164,9 @@ def contract(topic: TopicName, fields: Fields) -> dict[str, Any]:
 
 
 def committed(
-    settings: Settings, topic: str
+    settings: Settings, topic: str, partition: int = 0
 ) -> list[tuple[bytes | None, bytes, list[tuple[str, bytes]]]]:
-    """Key, value and headers of all committed records of a topic's partition 0."""
+    """Key, value and headers of all committed records of one partition of a topic."""
     consumer = Consumer(
         {
             **client_config(settings),
@@ -176,7 +176,7 @@ def committed(
             "enable.auto.commit": False,
         }
     )
-    consumer.assign([TopicPartition(topic, 0, 0)])
+    consumer.assign([TopicPartition(topic, partition, 0)])
     found: list[tuple[bytes | None, bytes, list[tuple[str, bytes]]]] = []
     try:
         while True:

@@ -14,6 +14,8 @@ from platform_assets.connectors.seam.state import SourceStates
 from platform_assets.core.settings import Settings
 from platform_assets.gold.held import HeldModels
 from platform_assets.metrics import LakeMetrics
+from platform_assets.processors.hot.database import hot_database
+from platform_assets.processors.hot.figures import Figures, Seen, note
 from platform_assets.streaming.topics import TopicStates
 from tests.integration.lake import START, open_lake
 from tests.integration.model_server import ModelServer
@@ -45,6 +47,11 @@ def test_sources_streams_and_gold_are_there(server: ModelServer, stack: Settings
     states.close()
     held = HeldModels(stack)
     held.hold(model, "it fails", 3)
+    hot = hot_database(stack)
+    for _ in range(2):
+        done = Figures(taken=5, results=3, dead_letters=1, busy_seconds=0.25)
+        note(hot, name, done, Seen(4, 1.5, 0.1, None, 0.3), "words-1")
+    hot.close()
     lake = open_lake(stack)
     lake.send([("e1", lake.value("e1", START)), ("e2", lake.value("e2", START, price=-1.0))])
     lake.run()
@@ -55,6 +62,11 @@ def test_sources_streams_and_gold_are_there(server: ModelServer, stack: Settings
     assert answer.headers["content-type"].startswith("text/plain")
     found, stream, topic = scraped(answer.text), (name, "orders", "shop.orders"), (str(lake.topic),)
     assert found["weir_lake_up", ()] == 1
+    assert found["weir_processor_taken_total", (name,)] == 10
+    assert found["weir_processor_dead_letters_total", (name,)] == 2
+    assert found["weir_processor_lag_records", (name,)] == 4
+    assert found["weir_processor_latency_seconds", (name, "0.99")] == 0.3
+    assert ("weir_processor_latency_seconds", (name, "0.95")) not in found
     assert found["weir_source_records_total", stream] == 40
     assert found["weir_source_bytes_total", stream] == 4000
     assert found["weir_source_busy_seconds_total", stream] == 0.5

@@ -112,3 +112,15 @@ def test_the_page_of_a_link_is_not_listed_as_a_day(settings: Settings) -> None:
 
     found = [day.day for day in Pages(Path(settings.models_root) / "drift").days()]
     assert found == ["2026-03-02", "2026-03-01"]
+
+
+def test_the_live_page_is_for_those_who_may_read_it(open_as) -> None:  # type: ignore[no-untyped-def]
+    for path in ("/live", "/live/events"):
+        assert open_as.anonymous.get(path).status_code == 303
+    board = open_as("weekly-commerce")
+    assert board.get("/live").status_code == board.get("/live/events").status_code == 404
+    assert "/live" not in board.get("/").text
+    shown = open_as("live").get("/live")
+    assert shown.status_code == 200
+    assert "connect-src 'self'" in shown.headers["content-security-policy"]
+    assert "unsafe" not in shown.headers["content-security-policy"]

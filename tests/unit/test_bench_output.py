@@ -50,9 +50,14 @@ NAMES = [
     "drift_delay",
     "purchase",
     "predict",
+    "sentiment",
+    "entities",
+    "languages",
     "webhook",
     "mqtt",
     "rest",
+    "processor",
+    "dashboard",
 ]
 
 

@@ -1,0 +1,19 @@
+{#- Generated from the contracts by platform_assets.gold.dbt_sources; do not edit. -#}
+select
+    event_id,
+    source_topic,
+    source_event_id,
+    source_partition,
+    source_offset,
+    cast(arrived_at as timestamp(6) with time zone) as arrived_at,
+    characters,
+    language,
+    language_confidence,
+    sentiment,
+    intensity,
+    route,
+    entities,
+    functions,
+    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    event_date
+from {{ source('silver_processed', 'feedback') }}
