@@ -1,15 +1,20 @@
 """One connection to a broker: what arrives, and what it is told when that is in the log.
 
 The session outlives the connection, and so does what was not acknowledged: the broker gives it
-again to the next one. So a connection that is lost is not mended but opened again.
+again to the next one. So a connection that is lost is not repaired but opened again.
+
+The reader's own thread drives the network, through paho's calls for foreign loops: a second thread
+would take turns with it for each message. While rows are on their way to Kafka nothing is read, so
+the broker holds back; one that hears nothing for longer than it waits ends the connection.
 """
 
 from __future__ import annotations
 
+import select
 import ssl
-import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 _REFUSED = frozenset({134, 135, 138, 140})
 """Bad user or password, not authorized, banned, bad authentication method."""
 _FAILED = 128
+_AT_ONCE = 500
+"""Packets that are read before the clock is looked at again."""
+_FLUSH_SECONDS = 5.0
 
 
 class Message(NamedTuple):
@@ -66,9 +74,7 @@ class Connection:
     ) -> None:
         self._config, self._topics, self._most = config, tuple(topics), unacknowledged
         self._where = f"source {source}: {config.host}:{config.address[1]}"
-        self._lock = threading.Condition()
         self._messages: deque[Message] = deque()
-        self._wanted = 1
         self._error: ConnectorError | None = None
         self._ready = False
         self._client = self._made(client)
@@ -93,12 +99,10 @@ class Connection:
             ) from error
         except OSError as error:
             raise self._away(str(error.strerror or error)) from error
-        self._client.loop_start()
-        with self._lock:
-            self._lock.wait_for(lambda: self._ready or self._error, config.timeout_seconds)
-            if self._ready:
-                return self
-            error_ = self._error or self._away(f"no answer in {config.timeout_seconds:g} s")
+        self._turn(lambda: self._ready, config.timeout_seconds)
+        if self._ready and self._error is None:
+            return self
+        error_ = self._error or self._away(f"no answer in {config.timeout_seconds:g} s")
         self.close()
         raise error_
 
@@ -108,11 +112,10 @@ class Connection:
     def close(self) -> None:
         """End the connection, not the session."""
         self._tell(self._away("this side has ended the connection"))
-        with self._lock:
-            self._ready = False
-            self._lock.notify_all()
+        self._ready = False
+        self._flush()
         self._client.disconnect()
-        self._client.loop_stop()
+        self._flush()
 
     def take(self, most: int, linger: float, patience: float) -> list[Message]:
         """Messages, oldest first.
@@ -126,23 +129,63 @@ class Connection:
             ConnectorError: the connection is lost; the broker gives again what was not
                 acknowledged.
         """
-        with self._lock:
-            self._wanted = 1
-            self._lock.wait_for(lambda: self._messages or self._error, patience)
-            if self._messages:
-                self._wanted = most
-                self._lock.wait_for(lambda: len(self._messages) >= most or self._error, linger)
-            if self._error is not None:
-                raise self._error
-            taken = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
-            self._lock.notify_all()
-            return taken
+        self._turn(lambda: bool(self._messages), patience)
+        if self._messages:
+            self._turn(lambda: len(self._messages) >= most, linger)
+        if self._error is not None:
+            raise self._error
+        return [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """They are in the log: the broker may forget them."""
         for one in messages:
             if one.qos:
                 self._client.ack(one.mid, one.qos)
+        self._flush()
+
+    def _turn(self, done: Callable[[], bool], seconds: float) -> None:
+        """Read and write until ``done``, an error, or so many seconds have passed."""
+        client, end = self._client, time.monotonic() + seconds
+        while not done() and self._error is None:
+            left = end - time.monotonic()
+            if not self._wait(max(0.0, left)) and left <= 0:
+                return
+            for _ in range(_AT_ONCE):
+                known = len(self._messages)
+                client.loop_read()
+                if len(self._messages) == known:
+                    break
+            client.loop_misc()
+            if client.socket() is None:
+                # Said before, with its reason, where the broker said one.
+                self._tell(self._away("the connection ended"))
+
+    def _wait(self, seconds: float) -> bool:
+        """Write what waits, and see whether there is something to read, now or in time."""
+        client = self._client
+        if client.want_write():
+            client.loop_write()
+        connection = client.socket()
+        if connection is None:
+            return True
+        # TLS may hold a packet that the socket has given up already.
+        if getattr(connection, "pending", int)():
+            return True
+        poll = select.poll()
+        poll.register(connection, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
+        return bool(poll.poll(1000 * seconds))
+
+    def _flush(self) -> None:
+        """Write what waits; a broker that takes nothing for seconds is left to the next turn."""
+        client, end = self._client, time.monotonic() + _FLUSH_SECONDS
+        while client.want_write() and time.monotonic() < end:
+            client.loop_write()
+            if (connection := client.socket()) is None:
+                return
+            if client.want_write():
+                poll = select.poll()
+                poll.register(connection, select.POLLOUT)
+                poll.poll(1000)
 
     def _made(self, name: str) -> Client:
         from paho.mqtt.client import Client, MQTTv5, MQTTv311
@@ -175,6 +218,8 @@ class Connection:
                     "check `ca_file`, `certificate_file` and `key_file`",
                 ) from error
             client.tls_set_context(context)
+        # With it, packets wait for the loop here instead of going out one by one.
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
@@ -225,26 +270,16 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             topic = message._topic.decode(errors="replace")
-        one = Message(
-            topic, message.payload, message.mid, message.qos, message.retain, datetime.now(UTC)
+        self._messages.append(
+            Message(
+                topic, message.payload, message.mid, message.qos, message.retain, datetime.now(UTC)
+            )
         )
-        with self._lock:
-            if not one.qos:
-                # Of QoS 0 the broker keeps nothing back: here the network waits.
-                self._lock.wait_for(
-                    lambda: not self._ready or len(self._messages) < 2 * self._most, timeout=5
-                )
-            self._messages.append(one)
-            # Waking the reader for each would cost more than the message.
-            if len(self._messages) == self._wanted:
-                self._lock.notify_all()
 
     def _tell(self, error: ConnectorError | None) -> None:
-        with self._lock:
-            # The first one says why; that the connection then ended says less.
-            self._error = self._error or error
-            self._ready = self._ready or error is None
-            self._lock.notify_all()
+        # The first one says why; that the connection then ended says less.
+        self._error = self._error or error
+        self._ready = self._ready or error is None
 
     def _away(self, why: str) -> SourceAwayError:
         return SourceAwayError(
