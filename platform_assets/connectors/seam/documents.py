@@ -50,12 +50,13 @@ def narrow(items: Iterable[T], fields: Callable[[T], Iterable[str]]) -> Iterator
     part: list[T] = []
     known: set[str] = set()
     for one in items:
-        names = set(fields(one))
-        if part and len(known | names) > WIDEST:
-            yield part
-            part, known = [], set()
+        new = [name for name in fields(one) if name not in known]
+        if new:
+            known.update(new)
+            if part and len(known) > WIDEST:
+                yield part
+                part, known = [], set(fields(one))
         part.append(one)
-        known |= names
     if part:
         yield part
 

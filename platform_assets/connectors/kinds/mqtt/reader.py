@@ -6,8 +6,9 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -167,8 +168,8 @@ class _Rows:
         )
 
 
-def _fields(made: _Made) -> set[str]:
-    return {name for _, document, _ in made.rows for name in document}
+def _fields(made: _Made) -> Iterable[str]:
+    return chain.from_iterable(document for _, document, _ in made.rows)
 
 
 def _json(payload: bytes) -> tuple[dict[str, Any], str]:
