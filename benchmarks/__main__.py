@@ -28,6 +28,7 @@ BENCHES: dict[str, str] = {
     "cdc_kafka_p95": "cdc:run",
     "cdc_silver_p95": "cdc:run",
     "definitions_load": "definitions_load:run",
+    "server_start": "server_start:run",
     "run_once": "run_once:run",
     "idle": "idle:run",
     "retrieval": "retrieval:run",

@@ -11,6 +11,7 @@ from platform_assets.core.properties import java_properties
 from platform_assets.core.settings import LOOPBACK, Settings
 from platform_assets.local import fetch
 from platform_assets.local.artifacts import version_of
+from platform_assets.local.class_archive import archived
 from platform_assets.local.java import java
 from platform_assets.local.model import (
     JVM_SMALL,
@@ -112,9 +113,10 @@ def _prepare(settings: Settings, config: Path) -> None:
     if (data / "meta.properties").exists():
         return
     data.mkdir(parents=True, exist_ok=True)
-    command = (*_jvm(settings), "kafka.tools.StorageTool", "format", "--ignore-formatted")
+    options = ("--ignore-formatted", "-t", _CLUSTER_ID, "-c", str(config / "server.properties"))
+    command = (*_jvm(settings), "kafka.tools.StorageTool", "format", *options)
     done = subprocess.run(
-        [*command, "-t", _CLUSTER_ID, "-c", str(config / "server.properties")],
+        archived(NAME, command, settings.cache, record=False),
         capture_output=True,
         text=True,
         timeout=120,

@@ -14,6 +14,8 @@ import psutil
 
 from platform_assets.core.files import write_file
 from platform_assets.core.settings import get_settings
+from platform_assets.local.class_archive import archived
+from platform_assets.local.java import java
 from platform_assets.local.model import run_dir
 from platform_assets.local.private import UMASK
 from platform_assets.local.servers import catalogue
@@ -34,8 +36,11 @@ def main(name: str) -> None:
     write_file(run_dir(settings) / "pids" / f"{name}.json", json.dumps(record))
     os.umask(UMASK)
     os.nice(server.niceness)
+    command = list(server.command)
+    if command[0] == java():
+        command = archived(name, command, settings.cache, record=True)
     os.chdir(server.folder)
-    os.execvpe(server.command[0], list(server.command), environment)  # noqa: S606
+    os.execvpe(command[0], command, environment)  # noqa: S606
 
 
 if __name__ == "__main__":

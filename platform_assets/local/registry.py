@@ -41,7 +41,8 @@ def server(settings: Settings) -> Server:
         settle=lambda: _refuse_incompatible(settings),
         scheme="http",
         timeout=300,
-        stop_seconds=15,
+        # At one end it writes its archive of classes.
+        stop_seconds=30,
         memory_mb=330,
     )
 

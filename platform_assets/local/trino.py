@@ -73,7 +73,8 @@ def server(settings: Settings) -> Server:
         prepare=lambda: _prepare(settings, etc),
         scheme="http",
         timeout=420,
-        stop_seconds=20,
+        # At one end it writes its archive of classes, which takes seconds of a busy machine.
+        stop_seconds=40,
         memory_mb=1400,
         # Its dozens of threads would starve the stream run on a small machine: rows come first.
         niceness=7,

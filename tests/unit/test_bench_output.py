@@ -34,6 +34,7 @@ NAMES = [
     "cdc_kafka_p95",
     "cdc_silver_p95",
     "definitions_load",
+    "server_start",
     "run_once",
     "idle",
     "retrieval",
