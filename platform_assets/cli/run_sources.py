@@ -37,10 +37,10 @@ def connect(kinds: str, say: Callable[[str], None]) -> tuple[str, ...]:
 
     Args:
         kinds: as a person named them; empty: none, and nothing is done.
-        say: told what is connected, and what is left out.
+        say: told what is connected.
 
     Raises:
-        WeirError: a kind is unknown, or this machine lacks what it needs.
+        WeirError: a kind is unknown.
     """
     from platform_assets.core.settings import get_settings
     from platform_assets.local import shared
@@ -51,7 +51,6 @@ def connect(kinds: str, say: Callable[[str], None]) -> tuple[str, ...]:
         return ()
     from platform_assets.connectors.simulate.outside.connected import (
         kinds_of,
-        left_out,
         servers_of,
         write_sources,
     )
@@ -59,10 +58,7 @@ def connect(kinds: str, say: Callable[[str], None]) -> tuple[str, ...]:
     wanted = kinds_of(kinds)
     shared.share(settings, write_sources(settings, wanted))
     say(f"live sources: {', '.join(wanted)}")
-    if kinds.strip() == "all":
-        for kind, lacks in left_out().items():
-            say(f"{kind} is left out: {lacks}")
-    return servers_of(wanted)
+    return servers_of(settings, wanted)
 
 
 def await_rows(settings: Settings, say: Callable[[str], None] | None = None) -> None:

@@ -12,7 +12,7 @@ import psutil
 
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import EngineName, Profile, Settings
-from platform_assets.local import connect, disk, fetch, mosquitto, processes, supervise
+from platform_assets.local import artemis, connect, disk, fetch, mosquitto, processes, supervise
 from platform_assets.local.artifacts import manifest
 from platform_assets.local.java import java, java_major, package_folder, spark_java_home
 from platform_assets.local.servers import DEFAULT, OPTIONAL, catalogue
@@ -52,7 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_python(), *_disk(settings)]
     if settings.profile is Profile.LOCAL:
         findings += [_java(), _memory(settings), *_bundles(settings), *_ports(settings)]
-        findings.append(_mosquitto())
+        findings.append(_mqtt_broker())
     findings += [_spark(spark), _chromium(), _driver(), _fonts()]
     return sorted(findings, key=lambda finding: not finding.needed)
 
@@ -140,12 +140,11 @@ def _fonts() -> Finding:
     )
 
 
-def _mosquitto() -> Finding:
-    found = mosquitto.program()
+def _mqtt_broker() -> Finding:
     return Finding(
-        "Mosquitto for `weir run --sources mqtt`",
-        found is not None,
-        found or "none; `--sources all` leaves mqtt out",
+        "an MQTT broker for `weir run --sources mqtt`",
+        True,
+        mosquitto.program() or f"{artemis.NAME}, as mosquitto is not installed",
         mosquitto.INSTALL,
         needed=False,
     )

@@ -109,7 +109,7 @@ def require_ports(server: Server) -> None:
             except OSError:
                 raise PortTakenError(
                     f"port {port}, which {server.name} needs, is taken by {_holder(port)}",
-                    "end that process, or set WEIR_PORT_BASE to another block of sixteen ports",
+                    "end that process, or set WEIR_PORT_BASE to another block of seventeen ports",
                 ) from None
 
 

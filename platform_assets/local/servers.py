@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Profile, Settings
 from platform_assets.local import (
+    artemis,
     connect,
     dagster,
     kafka,
@@ -24,7 +25,7 @@ from platform_assets.local.model import Server
 DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
 STORES = (postgres.NAME, kafka.NAME, registry.NAME)
 DEFAULT = (*STORES, trino.NAME, *DAGSTER, portal.NAME, models.NAME)
-OPTIONAL = (spark.NAME, connect.NAME, mosquitto.NAME, outside.NAME)
+OPTIONAL = (spark.NAME, connect.NAME, mosquitto.NAME, artemis.NAME, outside.NAME)
 
 
 def catalogue(settings: Settings) -> dict[str, Server]:
@@ -49,9 +50,15 @@ def catalogue(settings: Settings) -> dict[str, Server]:
         spark.server(settings),
         connect.server(settings),
         mosquitto.server(settings),
+        artemis.server(settings),
         outside.server(settings),
     )
     return {server.name: server for server in every}
+
+
+def mqtt_broker(settings: Settings) -> Server:
+    """Mosquitto where it is installed, else Artemis, which is fetched."""
+    return mosquitto.server(settings) if mosquitto.program() else artemis.server(settings)
 
 
 def with_needs(settings: Settings, names: Iterable[str]) -> list[Server]:

@@ -83,23 +83,28 @@ class Mosquitto:
         self._server.stop()
 
     def publish(self, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> None:
-        """Publish at QoS 1 and wait until the broker has all of them."""
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
+        """See :func:`publish`."""
+        publish(self.port, messages, retain=retain)
 
-        client = Client(CallbackAPIVersion.VERSION2)
-        client.username_pw_set(USER, PASSWORD)
-        client.max_inflight_messages_set(1000)
-        client.connect("127.0.0.1", self.port)
-        client.loop_start()
-        try:
-            sent = [client.publish(topic, body, 1, retain) for topic, body in messages]
-            for one in sent:
-                one.wait_for_publish(30)
-                assert one.is_published()
-        finally:
-            client.disconnect()
-            client.loop_stop()
+
+def publish(port: int, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> None:
+    """Publish at QoS 1 and wait until the broker has acknowledged all of them."""
+    from paho.mqtt.client import Client
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.username_pw_set(USER, PASSWORD)
+    client.max_inflight_messages_set(1000)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        sent = [client.publish(topic, body, 1, retain) for topic, body in messages]
+        for one in sent:
+            one.wait_for_publish(30)
+            assert one.is_published()
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 @contextmanager

@@ -25,7 +25,9 @@ from platform_assets.connectors.simulate.outside.web import serve
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings, get_settings
-from platform_assets.local import mosquitto
+from platform_assets.local import fetch
+from platform_assets.local.servers import mqtt_broker
+from platform_assets.local.wait import wait_until
 from tests.connectors.scene import Scene
 from tests.connectors.servers import running
 
@@ -97,10 +99,11 @@ def world(stack: Settings, kinds: Sequence[str], folder: Path) -> Iterator[World
         undo.callback(sources.__path__.__setitem__, slice(None), path)
         settings = get_settings()
         if "mqtt" in kinds:
-            broker = mosquitto.server(settings)
+            broker = mqtt_broker(settings)
+            fetch.ensure(broker.bundles, cache=settings.cache)
             broker.prepare()
             undo.enter_context(running(broker.command, *broker.ports, folder / "log"))
-            assert broker.probe()
+            wait_until(broker.probe, what=broker.name, timeout=30)
         undo.callback(stop.set)
         made = World(settings, Shop())
         show(kinds, settings, made.shop, stop)

@@ -20,11 +20,14 @@ from platform_assets.connectors.seam.reader import (
 )
 from platform_assets.connectors.seam.types import Maturity
 from platform_assets.core.settings import Settings
+from platform_assets.local import artemis, fetch
 from platform_assets.local.wait import wait_until
 from tests.connectors.behaviour import Behaviour
-from tests.connectors.mosquitto import PASSWORD, Mosquitto, mosquitto
+from tests.connectors.mosquitto import PASSWORD, Mosquitto, mosquitto, publish
 from tests.connectors.reading import Running, read_until
 from tests.connectors.scene import Scene, new_source
+from tests.connectors.servers import running
+from tests.ports import free_port_base
 from tests.sparkplug_wire import float64, metric, payload
 
 PROVES = {"mqtt": Maturity.REAL}
@@ -75,6 +78,15 @@ def _subscribe(scene: Scene) -> None:
         pass
 
 
+def _taken(scene: Scene) -> int:
+    """Messages that are given to a connection which acknowledges none of them."""
+    config, options = scene.source.config, scene.source.options["rows"]
+    assert isinstance(config, MqttConfig)
+    assert isinstance(options, MqttStream)
+    with Connection(config, scene.name, f"weir-{scene.name}-rows", options.topics) as connection:
+        return len(connection.take(20, 0.3, 10))
+
+
 def _states(ids: range, machine: str = "press") -> list[tuple[str, bytes]]:
     return [
         (f"plants/ulm/{machine}/state", json.dumps({"id": n, "heat": {"celsius": n / 2}}).encode())
@@ -120,6 +132,34 @@ def test_a_broker_that_restarts_gives_what_was_queued(scene: Scene, broker: Mosq
     )  # fmt: skip
     running.stop()
     assert "the connection ended" in running.errors[0]
+
+
+def test_the_broker_without_mosquitto_keeps_what_it_acknowledged_through_a_kill(
+    stack: Settings, tmp_path: Path
+) -> None:
+    home = Settings(home=tmp_path / "home", port_base=free_port_base(), cache=stack.cache)
+    fetch.ensure([artemis.NAME], cache=home.cache)
+    broker = artemis.server(home)
+    broker.prepare()
+    with running(broker.command, *broker.ports, tmp_path / "log", 120) as server, new_source(
+        stack,
+        tmp_path / "sources",
+        "mqtt",
+        config={"host": "127.0.0.1", "port": server.port, "tls": False},
+        options={"topics": ["plants/#"]},
+        fields={"id": "integer"},
+        identity=["_topic", "id"],
+    ) as scene:  # fmt: skip
+        wait_until(broker.probe, what="the broker", timeout=30)
+        _subscribe(scene)
+        publish(server.port, _states(range(300)))
+        server.kill()
+        server.start(120)
+        wait_until(broker.probe, what="the broker", timeout=30)
+        # Readers that end with all that they may hold, and acknowledge nothing of it.
+        assert [_taken(scene) for _ in range(3)] == [20] * 3
+        assert _read(scene, 300).error is None
+        assert sorted(row["id"] for row in scene.rows()) == list(range(300))
 
 
 def _retried(condition: Any, broker: Mosquitto, ids: range) -> None:

@@ -16,7 +16,6 @@ import pytest
 from platform_assets.connectors.simulate.outside import exports, odata
 from platform_assets.connectors.simulate.outside.connected import (
     kinds_of,
-    left_out,
     servers_of,
     write_sources,
 )
@@ -26,6 +25,8 @@ from platform_assets.connectors.simulate.outside.shop import Order, Shop
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
 from platform_assets.local import mosquitto, shared
+from platform_assets.local.doctor import examine
+from platform_assets.local.servers import catalogue
 from tests.connectors.outside_world import World, micros, world
 
 CHANGES = 120
@@ -35,10 +36,9 @@ KINDS = [kind for kind in PARTS if kind != "cdc"]
 @pytest.fixture(scope="module")
 def read(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world whose changes all sources have read."""
-    kinds = [kind for kind in KINDS if kind not in left_out()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exports, "EVERY_SECONDS", 0.5)
-        with world(stack, kinds, tmp_path_factory.mktemp("outside")) as made:
+        with world(stack, KINDS, tmp_path_factory.mktemp("outside")) as made:
             made.let_pass(CHANGES)
             made.read(shop_exports=CHANGES, shop_hooks=CHANGES, cold_store=1)
             # Half of the story again: what a second read finds by its cursor.
@@ -91,7 +91,6 @@ def test_open_orders_are_those_of_the_service(read: World) -> None:
     assert all(one["occurred_at"] for one in changes)
 
 
-@pytest.mark.skipif("mqtt" in left_out(), reason="no mosquitto")
 def test_no_reading_is_missing_or_there_twice(read: World) -> None:
     numbers: dict[str, list[int]] = {}
     # The broker may have kept some of an earlier test's.
@@ -104,7 +103,7 @@ def test_no_reading_is_missing_or_there_twice(read: World) -> None:
 
 
 def test_every_kind_has_a_source_of_its_connector(read: World) -> None:
-    assert {one.type.name for one in read.sources.values()} == set(KINDS) - set(left_out())
+    assert {one.type.name for one in read.sources.values()} == set(KINDS)
 
 
 def test_a_link_of_an_earlier_life_is_gone() -> None:
@@ -157,20 +156,28 @@ def test_an_unknown_kind_is_named_with_the_known_ones() -> None:
 
 
 def test_only_what_is_asked_for_is_started(tmp_path: Path) -> None:
-    assert servers_of(["rest"]) == ("outside",)
-    assert servers_of(["rest", "cdc", "mqtt"]) == ("outside", "connect", "mosquitto")
-    write_sources(Settings(home=tmp_path), ["graphql"])
+    settings = Settings(home=tmp_path)
+    assert servers_of(settings, ["rest"]) == ("outside",)
+    assert servers_of(settings, ["rest", "cdc"]) == ("outside", "connect")
+    write_sources(settings, ["graphql"])
     assert [path.name for path in (tmp_path / "outside").iterdir()] == ["storefront"]
 
 
-def test_without_a_broker_all_leaves_mqtt_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mosquitto, "program", lambda: None)
-    assert kinds_of("all") == [kind for kind in PARTS if kind != "mqtt"]
-    assert "apt-get install" in left_out()["mqtt"]
-    with pytest.raises(WeirError, match="--sources: mqtt: no mosquitto"):
-        kinds_of("rest,mqtt")
+def test_without_mosquitto_its_place_is_taken_by_artemis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    source = tmp_path / "outside" / "cold_store" / "defs.yaml"
+    for program, name in (("/usr/sbin/mosquitto", "mosquitto"), (None, "artemis")):
+        monkeypatch.setattr(mosquitto, "program", lambda found=program: found)
+        assert servers_of(settings, kinds_of("all")) == ("outside", "connect", name)
+        write_sources(settings, ["mqtt"])
+        (port,) = catalogue(settings)[name].ports
+        assert f"port: {port}" in source.read_text()
+    (found,) = [one for one in examine(settings) if "MQTT broker" in one.what]
+    assert (found.ok, found.found) == (True, "artemis, as mosquitto is not installed")
     with pytest.raises(WeirError, match="mosquitto is not installed"):
-        mosquitto.server(Settings()).prepare()
+        mosquitto.server(settings).prepare()
 
 
 def test_other_shells_know_the_sources_while_the_servers_are_up(

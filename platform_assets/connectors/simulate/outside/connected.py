@@ -14,7 +14,8 @@ from platform_assets.connectors.seam.definition import SourceDefinition, load_so
 from platform_assets.connectors.simulate.outside.parts import PARTS
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import LOOPBACK, Settings
-from platform_assets.local import mosquitto, outside
+from platform_assets.local import outside
+from platform_assets.local.servers import mqtt_broker
 
 VARIABLE: Final = "WEIR_OUTSIDE"
 """Environment variable of the outside world's process: the kinds, separated by commas."""
@@ -22,34 +23,25 @@ VARIABLE: Final = "WEIR_OUTSIDE"
 _TEMPLATES = Path(__file__).parent / "sources"
 
 
-def left_out() -> dict[str, str]:
-    """The kinds that ``all`` leaves out on this machine -> what it lacks for them."""
-    return {kind: lacks for kind, part in PARTS.items() if (lacks := part.lacks())}
-
-
 def kinds_of(text: str) -> list[str]:
-    """The kinds that a person named: ``all`` that this machine can have, or some, with commas.
+    """The kinds that a person named: ``all``, or some, with commas.
 
     Raises:
-        WeirError: one is unknown; lists the known ones. Or this machine lacks what it needs.
+        WeirError: one is unknown; lists the known ones.
     """
     wanted = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    lacking = left_out()
     if wanted == ["all"]:
-        return [kind for kind in PARTS if kind not in lacking]
+        return list(PARTS)
     if unknown := [kind for kind in wanted if kind not in PARTS]:
         raise WeirError(
             f"--sources: no kind {unknown[0]!r}", f"kinds: all, or some of {', '.join(PARTS)}"
         )
-    for kind in wanted:
-        if kind in lacking:
-            raise WeirError(f"--sources: {kind}: {lacking[kind]}")
     return wanted
 
 
-def servers_of(kinds: Sequence[str]) -> tuple[str, ...]:
+def servers_of(settings: Settings, kinds: Sequence[str]) -> tuple[str, ...]:
     """The servers that the kinds need beside the others, the outside world's own among them."""
-    return (outside.NAME, *(name for kind in kinds for name in PARTS[kind].servers))
+    return (outside.NAME, *(name for kind in kinds for name in PARTS[kind].servers(settings)))
 
 
 def connected_sources(settings: Settings) -> dict[str, SourceDefinition]:
@@ -76,7 +68,7 @@ def write_sources(settings: Settings, kinds: Sequence[str]) -> Mapping[str, str]
     for old in (folder, settings.home / "outside-exports"):
         shutil.rmtree(old, ignore_errors=True)
     values = {name: str(value) for name, value in settings.model_dump().items()}
-    values["mqtt_port"] = str(mosquitto.port(settings))
+    values["mqtt_port"] = str(mqtt_broker(settings).ports[0])
     for kind in kinds:
         for template in sorted((_TEMPLATES / kind).rglob("*.*")):
             path = folder / template.relative_to(_TEMPLATES / kind)

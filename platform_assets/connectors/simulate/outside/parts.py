@@ -9,7 +9,8 @@ from typing import Final
 
 from platform_assets.connectors.simulate.outside.shop import Shop
 from platform_assets.core.settings import Settings
-from platform_assets.local import connect, mosquitto
+from platform_assets.local import connect
+from platform_assets.local.servers import mqtt_broker
 
 Show = Callable[[Settings, Shop, threading.Event], None]
 """Begins to show the shop; what it starts ends when the event is set."""
@@ -21,13 +22,11 @@ class Part:
 
     Attributes:
         show: shows it.
-        servers: that are started beside the others.
-        lacks: what this machine lacks for it, and how to install it; empty: nothing.
+        servers: names of those that are started beside the others.
     """
 
     show: Show
-    servers: tuple[str, ...] = ()
-    lacks: Callable[[], str] = lambda: ""
+    servers: Callable[[Settings], tuple[str, ...]] = lambda _: ()
 
 
 def show(kinds: Iterable[str], settings: Settings, shop: Shop, stop: threading.Event) -> None:
@@ -62,18 +61,14 @@ def _webhook(settings: Settings, shop: Shop, stop: threading.Event) -> None:
 def _mqtt(settings: Settings, _shop: Shop, stop: threading.Event) -> None:
     from platform_assets.connectors.simulate.outside.cold_store import ColdStore
 
-    ColdStore(mosquitto.port(settings), stop).start()
-
-
-def _no_broker() -> str:
-    return "" if mosquitto.program() else f"no mosquitto; to install it: {mosquitto.INSTALL}"
+    ColdStore(mqtt_broker(settings).ports[0], stop).start()
 
 
 PARTS: Final[Mapping[str, Part]] = {
-    "cdc": Part(_database, (connect.NAME,)),
+    "cdc": Part(_database, lambda _: (connect.NAME,)),
     "files": Part(_files),
     "graphql": Part(_web),
-    "mqtt": Part(_mqtt, (mosquitto.NAME,), _no_broker),
+    "mqtt": Part(_mqtt, lambda settings: (mqtt_broker(settings).name,)),
     "odata": Part(_web),
     "rest": Part(_web),
     "sql": Part(_database),
