@@ -8,13 +8,15 @@ Belongs here: families over figures that other rooms keep. Does not belong here:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from platform_assets.connectors.seam.state import SourceStates
+from platform_assets.connectors.seam.cost import Prices
+from platform_assets.connectors.seam.definition import load_prices
+from platform_assets.connectors.seam.state import SourceStates, StreamState
 from platform_assets.core.databases import SHORT
 from platform_assets.core.errors import WeirError
 from platform_assets.core.settings import Settings
@@ -24,6 +26,7 @@ from platform_assets.processors.hot.figures import states
 from platform_assets.streaming.topics import TopicStates
 
 _KEPT_SECONDS = 5.0
+_PRICES_SECONDS = 60.0
 
 
 class LakeMetrics(Collector):
@@ -40,6 +43,8 @@ class LakeMetrics(Collector):
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         self._kept, self._kept_at = b"", 0.0
+        self._priced: dict[str, Prices] = {}
+        self._priced_at = -_PRICES_SECONDS
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
@@ -66,6 +71,9 @@ class LakeMetrics(Collector):
         labels = ("source", "stream", "topic")
         records = CounterMetricFamily("weir_source_records", "Rows sent as events.", labels=labels)
         sent = CounterMetricFamily("weir_source_bytes", "Bytes of their values.", labels=labels)
+        requests = CounterMetricFamily(
+            "weir_source_requests", "Requests sent over HTTP, where there are some.", labels=labels
+        )
         busy = CounterMetricFamily(
             "weir_source_busy_seconds", "Seconds spent on mapping and committing.", labels=labels
         )
@@ -93,6 +101,8 @@ class LakeMetrics(Collector):
             records.add_metric(values, one.records)
             sent.add_metric(values, one.bytes)
             busy.add_metric(values, one.busy_seconds)
+            if one.requests:
+                requests.add_metric(values, one.requests)
             dead.add_metric(values, one.dead_letters)
             failures.add_metric(values, one.failures)
             if one.lag_seconds is not None:
@@ -103,7 +113,34 @@ class LakeMetrics(Collector):
                 rows.add_metric(values, one.row_at.timestamp())
         for name in sorted({one.source for one in streams} | set(pauses)):
             paused.add_metric([name], float(name in pauses))
-        return [records, sent, busy, dead, failures, lag, read, rows, paused]
+        costs = self._costs(streams)
+        return [records, sent, busy, requests, dead, failures, lag, read, rows, paused, *costs]
+
+    def _costs(self, streams: Sequence[StreamState]) -> list[Metric]:
+        """What each source with a price costs."""
+        labels = ("source", "currency")
+        day = GaugeMetricFamily(
+            "weir_source_cost_day", "What the last 24 hours cost.", labels=labels
+        )
+        month = GaugeMetricFamily(
+            "weir_source_cost_month", "What 30 such days cost.", labels=labels
+        )
+        budget = GaugeMetricFamily(
+            "weir_source_cost_budget", "A month's budget, where there is one.", labels=labels
+        )
+        for name, prices in self._prices().items():
+            cost = prices.cost([one.day for one in streams if one.source == name])
+            day.add_metric([name, cost.currency], float(cost.day))
+            month.add_metric([name, cost.currency], float(cost.month))
+            if cost.budget is not None:
+                budget.add_metric([name, cost.currency], float(cost.budget))
+        return [day, month, budget]
+
+    def _prices(self) -> dict[str, Prices]:
+        """The prices as the sources' files stated them a minute ago at most."""
+        if time.monotonic() - self._priced_at > _PRICES_SECONDS:
+            self._priced, self._priced_at = load_prices(), time.monotonic()
+        return self._priced
 
     def _streams(self) -> list[Metric]:
         sums = {

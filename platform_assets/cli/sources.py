@@ -53,7 +53,7 @@ def show(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Health, records, dead letters, rate, lag, last row and last error of each source."""
+    """Health, records, rate, lag, requests, cost, last row and last error of each source."""
     if context.invoked_subcommand is not None:
         return
     from platform_assets.connectors.operate.health import all_streams, summed
@@ -62,7 +62,7 @@ def show(
     check_formats(as_json, as_csv)
     found = all_streams(get_settings())
     if streams:
-        STREAMS.show([asdict(one) for one in found], as_json=as_json, as_csv=as_csv)
+        STREAMS.show([one.as_record() for one in found], as_json=as_json, as_csv=as_csv)
     else:
         SOURCES.show(summed(found), as_json=as_json, as_csv=as_csv)
 
@@ -160,7 +160,7 @@ def preview(
     Example:
       weir sources preview shop orders
     """
-    from platform_assets.connectors.seam.pull import preview as first_rows
+    from platform_assets.connectors.operate.preview import preview as first_rows
     from platform_assets.core.settings import get_settings
 
     check_formats(as_json, as_csv)

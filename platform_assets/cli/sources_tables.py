@@ -14,6 +14,12 @@ def _rate(row: Mapping[str, Any]) -> str:
     return "" if row["rows_per_second"] is None else f"{row['rows_per_second']:,.0f}"
 
 
+def _money(row: Mapping[str, Any], key: str) -> str:
+    from platform_assets.connectors.seam.cost import money
+
+    return "" if row[key] is None else f"{money(row[key])} {row['currency']}"
+
+
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:,.1f} s"
 
@@ -29,6 +35,7 @@ _COLOURS = {
     "paused": "yellow",
     "closed": "yellow",
     "late": "yellow",
+    "warning": "yellow",
 }
 
 
@@ -43,6 +50,7 @@ _FIGURES = (
     Column("lag", "lag_seconds", lambda row: _seconds(row["lag_seconds"]), right=True, spare=4),
     Column("last row (UTC)", "row_at", lambda row: _moment(row["row_at"]), spare=3),
     Column("last read (UTC)", "read_at", lambda row: _moment(row["read_at"]), spare=5),
+    Column("requests/day", "requests_day", right=True, spare=8),
 )
 SOURCES = Layout(
     "sources",
@@ -51,6 +59,10 @@ SOURCES = Layout(
         Column("connector", spare=7),
         Column("health", style=_colour),
         *_FIGURES,
+        Column("cost/day", "cost_day", lambda row: _money(row, "cost_day"), right=True, spare=9),
+        Column(
+            "cost/month", "cost_month", lambda row: _money(row, "cost_month"), right=True, spare=7
+        ),
         Column("why", fold=True),
     ),
 )

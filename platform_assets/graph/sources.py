@@ -143,6 +143,7 @@ def read_metadata(outcomes: Sequence[Any]) -> dict[str, Any]:
         "dead_letters": sum(one.dead_letters for one in outcomes),
         "pages": sum(one.pages for one in outcomes),
         "bytes": sum(one.bytes for one in outcomes),
+        "requests": sum(one.requests for one in outcomes),
         "dead_letter_reasons": MetadataValue.md("\n".join(f"- {r}" for r in reasons[:20])),
     }
     if lags:

@@ -10,8 +10,9 @@ import pytest
 
 from platform_assets import sources
 from platform_assets.connectors.idoc import rows_in
+from platform_assets.connectors.operate.preview import preview
 from platform_assets.connectors.seam.definition import load_sources
-from platform_assets.connectors.seam.pull import contract_of, mapping_of, preview
+from platform_assets.connectors.seam.pull import contract_of, mapping_of
 from platform_assets.connectors.seam.reader import Page
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.settings import REPOSITORY, Settings

@@ -15,11 +15,12 @@ import polars as pl
 import pytest
 import yaml
 
+from platform_assets.connectors.operate.preview import preview
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam import columns
 from platform_assets.connectors.seam.bulk import BulkFiles
 from platform_assets.connectors.seam.cursors import Place
-from platform_assets.connectors.seam.pull import preview, pull
+from platform_assets.connectors.seam.pull import pull
 from platform_assets.connectors.seam.transaction import SourceLog
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core import commit_points

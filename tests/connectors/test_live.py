@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from platform_assets.connectors.operate import preview as preview_module
+from platform_assets.connectors.operate.preview import preview
 from platform_assets.connectors.seam import definition
-from platform_assets.connectors.seam import pull as pull_module
 from platform_assets.connectors.seam.definition import SourceDefinition, load_sources
-from platform_assets.connectors.seam.pull import preview, pull
+from platform_assets.connectors.seam.pull import pull
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page
 from platform_assets.connectors.seam.run import SourceLoop
 from platform_assets.connectors.seam.types import ConnectorType, Kind, Maturity, NoOptions
@@ -83,7 +84,7 @@ class _Quiet(_Endless):
 def test_a_preview_of_a_source_that_gives_nothing_ends(
     stack: Settings, source: SourceDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull_module, "PREVIEW_SECONDS", 0.2)
+    monkeypatch.setattr(preview_module, "PREVIEW_SECONDS", 0.2)
     quiet: Any = _Quiet
     silent = replace(source, type=replace(source.type, open=quiet))
     assert list(preview(stack, silent, "a")) == []

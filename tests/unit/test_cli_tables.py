@@ -14,6 +14,7 @@ import pkgutil
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ SOURCE = {
     "source": "shop", "connector": "sql", "health": "good", "streams": 3, "records": 20_400_312,
     "dead_letters": 2_002, "rows_per_second": 41_204.4, "lag_seconds": 1.25, "row_at": AT,
     "read_at": AT, "failures": 0, "why": "", "topics": ["shop.orders", "shop.order_lines"],
+    "requests_day": 86_400, "cost_day": Decimal("34.56"), "cost_month": Decimal("1036.8"),
+    "currency": "EUR",
 }  # fmt: skip
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "connectors.CONNECTORS": [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -41,6 +41,7 @@ class PresetConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
+    COUNTS_REQUESTS: ClassVar[bool] = True
 
     base_url: str = ""
     token_url: str = ""

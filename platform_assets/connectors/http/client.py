@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -50,6 +50,7 @@ class HttpConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
+    COUNTS_REQUESTS: ClassVar[bool] = True
 
     base_url: str
     auth: Auth = NoAuth()
@@ -158,7 +159,7 @@ class HttpClient:
         from platform_assets.connectors.http.address import GuardedTransport, networks
 
         self._config, self._source, self._stop = config, context.source, context.stop
-        self.base = httpx.URL(config.base_url)
+        self._requests, self.base = context.requests, httpx.URL(config.base_url)
         self._known = _known(context.source, config)
         self._credentials = Credentials(
             context.source, config.auth, self._known.tokens, self._post_form
@@ -295,6 +296,7 @@ class HttpClient:
         import httpx
 
         self._known.pace.wait(self._stop)
+        self._requests.add()
         deadline = time.monotonic() + self._config.timeout_seconds * _TOTAL_TIMEOUTS
         content = bytearray()
         try:

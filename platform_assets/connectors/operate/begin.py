@@ -22,8 +22,8 @@ from platform_assets.connectors.operate.draft import (
     draft_definition,
     draft_stream,
 )
+from platform_assets.connectors.operate.preview import preview
 from platform_assets.connectors.seam.definition import read_source
-from platform_assets.connectors.seam.pull import preview
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Reader, Stream
 from platform_assets.connectors.seam.types import ConnectorType
 from platform_assets.contracts.load import contract_files, load_contract

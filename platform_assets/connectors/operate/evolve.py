@@ -9,10 +9,11 @@ import pyarrow as pa
 import yaml
 
 from platform_assets.connectors.operate.draft import column_names, drafted_column
+from platform_assets.connectors.operate.preview import PREVIEW_SECONDS
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.definition import SourceDefinition, named_by
 from platform_assets.connectors.seam.evolution import new_columns
-from platform_assets.connectors.seam.pull import PREVIEW_SECONDS, contract_of, open_reader
+from platform_assets.connectors.seam.pull import contract_of, open_reader
 from platform_assets.connectors.seam.reader import ConnectorError, Cursor, Stream
 from platform_assets.core.settings import Settings
 

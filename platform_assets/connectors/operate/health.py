@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from platform_assets.connectors.definitions import KIND, SourceError
 from platform_assets.connectors.ingested import IngestedFiles
 from platform_assets.connectors.seam.bulk import BulkFiles, HandedOver
 from platform_assets.connectors.seam.closed import closed_until
+from platform_assets.connectors.seam.cost import Cost
 from platform_assets.connectors.seam.definition import SourceDefinition, is_source, load_sources
 from platform_assets.connectors.seam.state import Pause, SourceStates, StreamState
 from platform_assets.connectors.source_folder import is_file_source, load_file_sources
@@ -36,6 +37,7 @@ class Health(StrEnum):
     FAILING = "failing"
     DIRTY = "dirty"
     LATE = "late"
+    WARNING = "warning"
     PAUSED = "paused"
     CLOSED = "closed"
     NEW = "new"
@@ -43,7 +45,7 @@ class Health(StrEnum):
     MANUAL = "on demand"
 
 
-ILL = frozenset({Health.BROKEN, Health.FAILING, Health.DIRTY, Health.LATE})
+ILL = frozenset({Health.BROKEN, Health.FAILING, Health.DIRTY, Health.LATE, Health.WARNING})
 """What somebody has to look at."""
 
 
@@ -64,6 +66,8 @@ class StreamHealth:
         failures: reads in a row that failed.
         error, error_at: the last error since the last good read.
         changes: of its columns and types that its last read put up with, in words.
+        requests_day: sent over HTTP in the last 24 hours; None: it has none.
+        cost: of the whole source, where its ``defs.yaml`` states a price.
     """
 
     source: str
@@ -84,6 +88,12 @@ class StreamHealth:
     error: str | None = None
     error_at: datetime | None = None
     changes: Sequence[str] = ()
+    requests_day: int | None = None
+    cost: Cost | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """For tables, without the cost: that is the source's."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "cost"}
 
 
 def all_streams(settings: Settings) -> list[StreamHealth]:
@@ -140,17 +150,22 @@ def of_source(
     found = []
     kind = source.type
     outdated = f"{kind.label} is deprecated: {kind.deprecated}" if kind.deprecated else ""
-    for one in source.fields.streams:
-        state = known.get((source.name, one.stream))
-        if state is None:
-            state = StreamState(source.name, one.stream, one.topic)
+    states = [
+        known.get((source.name, one.stream)) or StreamState(source.name, one.stream, one.topic)
+        for one in source.fields.streams
+    ]
+    prices = source.fields.cost
+    cost = prices.cost([state.day for state in states]) if prices else None
+    for one, state in zip(source.fields.streams, states, strict=True):
         health, why = judged(source, state, pause, now)
+        if health is Health.GOOD and cost is not None and cost.over_budget:
+            health, why = Health.WARNING, "; ".join(filter(None, (cost.over_budget, why)))
         found.append(
             StreamHealth(
                 source=source.name,
                 stream=one.stream,
                 topic=one.topic,
-                connector=source.type.name,
+                connector=kind.name,
                 health=health,
                 why=why or outdated,
                 records=state.records,
@@ -165,6 +180,8 @@ def of_source(
                 error=state.error,
                 error_at=state.error_at,
                 changes=state.changes,
+                requests_day=state.day.requests if kind.counts_requests else None,
+                cost=cost,
             )
         )
     return found
@@ -212,6 +229,8 @@ def _sum(name: str, streams: Sequence[StreamHealth]) -> dict[str, Any]:
     worst = min(streams, key=lambda one: order.index(one.health))
     busy, records = sum(one.busy_seconds for one in streams), sum(one.records for one in streams)
     lags = [one.lag_seconds for one in streams if one.lag_seconds is not None]
+    requests = [one.requests_day for one in streams if one.requests_day is not None]
+    cost = streams[0].cost
     return {
         "source": name,
         "connector": worst.connector,
@@ -222,6 +241,10 @@ def _sum(name: str, streams: Sequence[StreamHealth]) -> dict[str, Any]:
         "bytes": sum(one.bytes for one in streams),
         "busy_seconds": busy,
         "rows_per_second": records / busy if busy else None,
+        "requests_day": sum(requests) if requests else None,
+        "cost_day": cost.day if cost else None,
+        "cost_month": cost.month if cost else None,
+        "currency": cost.currency if cost else None,
         "lag_seconds": max(lags) if lags else None,
         "row_at": max((one.row_at for one in streams if one.row_at), default=None),
         "read_at": max((one.read_at for one in streams if one.read_at), default=None),

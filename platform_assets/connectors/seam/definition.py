@@ -18,6 +18,7 @@ from platform_assets.connectors.definitions import (
 )
 from platform_assets.connectors.mapping import compiled
 from platform_assets.connectors.seam.closed import Closed
+from platform_assets.connectors.seam.cost import Prices
 from platform_assets.connectors.seam.evolution import Evolution
 from platform_assets.connectors.seam.reader import ConnectorError
 from platform_assets.connectors.seam.rules import Rule
@@ -102,6 +103,7 @@ class SourceFields(BaseModel):
         every_seconds: pause between two reads of a source that is polled.
         closed: times in which it is not read.
         version: of the connector type, where it is pinned; by default the newest that is here.
+        cost: what its use is charged, and a budget.
         group, description: shown with the asset.
     """
 
@@ -115,6 +117,7 @@ class SourceFields(BaseModel):
     every_seconds: float = Field(default=60.0, ge=0.1, le=_DAY, allow_inf_nan=False)
     closed: Sequence[Closed] = ()
     version: str = ""
+    cost: Prices | None = None
     group: str = Field(default="sources", pattern=r"^[a-z][a-z0-9_]*$")
     description: str = ""
 
@@ -193,6 +196,12 @@ def load_sources() -> Loaded[str, SourceDefinition]:
     return load_of_type(SOURCE, read_source)
 
 
+def load_prices() -> dict[str, Prices]:
+    """The prices of the sources that state some, by source; opens no connector."""
+    fields = load_of_type(SOURCE, _fields)
+    return {name: one.cost for name, one in fields.items() if one.cost is not None}
+
+
 def is_source(document: Document) -> bool:
     """Whether a document of a ``defs.yaml`` describes a source of a connector."""
     return is_of_type(document, SOURCE)
@@ -204,7 +213,7 @@ def read_source(document: Document) -> SourceDefinition:
     Raises:
         SourceError: an entry is missing, unknown or wrong; names file, line and rule.
     """
-    fields = fields_of(document, SourceFields, "a source", "name a secret instead")
+    fields = _fields(document)
     folder = document.path.parent
     try:
         kind = connector_type(fields.connector, fields.version)
@@ -212,6 +221,11 @@ def read_source(document: Document) -> SourceDefinition:
         entry = "version" if fields.version else "connector"
         raise wrong(document, (entry,), error.message, error.hint) from error
     config = checked(document, kind.config, fields.config, ("config",))
+    if fields.cost and fields.cost.per_request is not None and not kind.counts_requests:
+        raise wrong(
+            document, ("cost", "per_request"), f"requests of {kind.name} are not counted",
+            "state what it costs per_gigabyte, per_hour or per_month",
+        )  # fmt: skip
     options: dict[str, BaseModel] = {}
     for number, stream in enumerate(fields.streams):
         place = ("streams", number)
@@ -231,3 +245,7 @@ def read_source(document: Document) -> SourceDefinition:
             except WeirError as error:
                 raise wrong(document, (*place, "mapping"), error.message, error.hint) from error
     return SourceDefinition(fields, kind, config, options, folder)
+
+
+def _fields(document: Document) -> SourceFields:
+    return fields_of(document, SourceFields, "a source", "name a secret instead")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 from platform_assets.connectors.avro_codec import Encoder
 from platform_assets.connectors.ingested import IngestedFiles
@@ -18,19 +17,18 @@ from platform_assets.connectors.seam.columns import (
     Mapped,
     PageMapping,
     RowMapping,
-    json_rows,
 )
 from platform_assets.connectors.seam.conflicts import without_conflicts
 from platform_assets.connectors.seam.cursors import Cursors, Place
 from platform_assets.connectors.seam.definition import SourceDefinition, StreamFields
 from platform_assets.connectors.seam.personal import PersonalValues
 from platform_assets.connectors.seam.reader import (
-    BulkReader,
     ConnectorError,
     Context,
     Cursor,
     Page,
     Reader,
+    Requests,
 )
 from platform_assets.connectors.seam.refused import dead_letter, fitting, refused_rows
 from platform_assets.connectors.seam.rules import Rule
@@ -39,9 +37,6 @@ from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-
-PREVIEW_SECONDS = 20.0
-_PREVIEW_BYTES = 1024 * 1024
 
 MOST_CHANGES = 50
 """Changes of a stream's columns that are told, at most."""
@@ -65,6 +60,7 @@ class StreamOutcome:
         changes: of the rows' columns and types that the stream's policy put up with, in words.
         error: why it stopped early, or None.
         bulk: files that were handed over to the stream.
+        requests: sent to the source over HTTP.
     """
 
     stream: str
@@ -79,6 +75,7 @@ class StreamOutcome:
     changes: tuple[str, ...] = ()
     error: str | None = None
     bulk: int = 0
+    requests: int = 0
 
 
 Told = Callable[[StreamOutcome], None]
@@ -86,15 +83,23 @@ Told = Callable[[StreamOutcome], None]
 
 
 def open_reader(
-    settings: Settings, source: SourceDefinition, stop: threading.Event | None = None
+    settings: Settings,
+    source: SourceDefinition,
+    stop: threading.Event | None = None,
+    requests: Requests | None = None,
 ) -> Reader:
-    """The source's reader; it connects at its first call.
+    """The source's reader; it connects at its first call, and counts its ``requests``.
 
     Raises:
         ConnectorError: a secret is missing.
     """
     context = Context(
-        settings, source.name, source.folder, source.options, stop or threading.Event()
+        settings,
+        source.name,
+        source.folder,
+        source.options,
+        stop or threading.Event(),
+        requests or Requests(),
     )
     return source.type.open(source.config, context)
 
@@ -194,8 +199,9 @@ def pull(
     contracts = {one.stream: contract_of(source, one) for one in wanted}
     ids = (topics or ReadyTopics(settings)).ensure(contracts.values())
     outcomes: list[StreamOutcome] = []
+    requests = Requests()
     with (
-        closing(open_reader(settings, source, stop)) as reader,
+        closing(open_reader(settings, source, stop, requests)) as reader,
         SourceLog(settings, writer_of(source, wanted[0].stream)) as log,
         _ledger(settings, wanted) as ledger,
         closing(Handing(settings, source)) as handing,
@@ -206,30 +212,27 @@ def pull(
             contract = contracts[one.stream]
             outcome = StreamOutcome(one.stream, one.topic)
             outcomes.append(outcome)
+            sent = requests.sent
             if stop.is_set():
                 break
             try:
                 mapping = mapping_of(source, one, contract, ids[contract.topic])
-                cursor = known.get((source.name, one.stream))
-                if cursor is not None:
-                    _require_readable(source, one, places.writer(source.name, one.stream))
+                cursor = _readable(source, one, places, known)
                 handing.settle(one.stream, cursor)
-                pages = reader.read(one.stream, cursor)
-                for page in pages:
+                for page in reader.read(one.stream, cursor):
                     begun = time.monotonic()
                     if page.bulk is not None:
                         handing.over(log, one, page)
                         outcome.pages += 1
                         outcome.bulk += 1
-                        if told is not None:
-                            told(outcome)
-                        continue
-                    mapped = mapping.map(page)
-                    if one.conflicts and ledger is not None:
-                        place = page.places[0] if page.places else one.stream
-                        mapped = without_conflicts(mapped, ledger, source.name, place)
-                    _commit(log, source, one, contract, mapped, page, outcome)
-                    outcome.seconds += time.monotonic() - begun
+                    else:
+                        mapped = mapping.map(page)
+                        if one.conflicts and ledger is not None:
+                            place = page.places[0] if page.places else one.stream
+                            mapped = without_conflicts(mapped, ledger, source.name, place)
+                        _commit(log, source, one, contract, mapped, page, outcome)
+                        outcome.seconds += time.monotonic() - begun
+                    outcome.requests = requests.sent - sent
                     if told is not None:
                         told(outcome)
                     if stop.is_set():
@@ -238,6 +241,8 @@ def pull(
                 if log.lost:
                     raise
                 outcome.error = str(error)
+            finally:
+                outcome.requests = requests.sent - sent
     return outcomes
 
 
@@ -274,16 +279,22 @@ class Handing:
         return self._files
 
 
-def _require_readable(source: SourceDefinition, stream: StreamFields, writer: str) -> None:
-    """Refuse a cursor that the source's connector would misread.
+def _readable(
+    source: SourceDefinition,
+    stream: StreamFields,
+    places: Cursors,
+    known: Mapping[tuple[str, str], Cursor],
+) -> Cursor | None:
+    """The stream's cursor, if there is one.
 
     Raises:
         ConnectorError: another connector wrote it, or a version whose cursors this one cannot read.
     """
+    cursor = known.get((source.name, stream.stream))
     # Before cursors said who wrote them, every type had one version.
-    writer = writer or f"{source.type.name}@1"
-    if source.type.reads_cursor_of(writer):
-        return
+    writer = places.writer(source.name, stream.stream) or f"{source.type.name}@1"
+    if cursor is None or source.type.reads_cursor_of(writer):
+        return cursor
     pin = f'say `version: "{writer.partition("@")[2]}"`'
     if writer.partition("@")[0] != source.type.name:
         pin = f"say `connector: {writer}`"
@@ -307,55 +318,6 @@ def _ledger(
     if any(one.conflicts for one in streams):
         return IngestedFiles(settings)
     return nullcontext()
-
-
-def preview(
-    settings: Settings,
-    source: SourceDefinition,
-    stream: str,
-    rows: int = 10,
-    contract: Contract | None = None,
-) -> Iterator[tuple[dict[str, Any], str | None]]:
-    """The first rows of a stream, and why each cannot be mapped; nothing is sent or committed.
-
-    Ends after :data:`PREVIEW_SECONDS`: a live source may give nothing for hours. ``contract`` is
-    given where its topic is not known yet.
-
-    Raises:
-        ConnectorError: as :func:`pull`.
-    """
-    one = source.stream(stream)
-    contract = contract or contract_of(source, one)
-    mapping = mapping_of(source, one, contract, 1)
-    stop = threading.Event()
-    left = rows
-    clock = threading.Timer(PREVIEW_SECONDS, stop.set)
-    clock.daemon = True
-    clock.start()
-    try:
-        with closing(open_reader(settings, source, stop)) as reader:
-            for page in _rows_of(reader, stream, rows):
-                some = Page(page.rows.slice(0, left), None, ops=page.ops[:left])
-                refused = mapping.map(some).refused
-                for number, row in enumerate(json_rows(some)):
-                    yield row, refused.get(number)
-                left -= some.rows.num_rows
-                if left <= 0:
-                    stop.set()
-                    return
-    finally:
-        clock.cancel()
-
-
-def _rows_of(reader: Reader, stream: str, rows: int) -> Iterator[Page]:
-    """Pages with rows, also of files that would be handed over."""
-    for page in reader.read(stream, None):
-        if page.bulk is None:
-            yield page
-            continue
-        bulk = cast("BulkReader", reader)
-        for one in bulk.slices(stream, page.bulk.state, None, rows, _PREVIEW_BYTES):
-            yield one.page
 
 
 def _commit(

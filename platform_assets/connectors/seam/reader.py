@@ -127,6 +127,19 @@ class Slice:
     after: Mapping[str, Any]
 
 
+class Requests:
+    """Counts what a reader asks its source over HTTP; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.sent = 0
+
+    def add(self) -> None:
+        """One more is sent."""
+        with self._lock:
+            self.sent += 1
+
+
 @dataclass(frozen=True)
 class Context:
     """What a reader is opened with, beside its own configuration.
@@ -137,6 +150,7 @@ class Context:
         folder: of the instance's ``defs.yaml``; relative paths are below it.
         streams: stream -> its options, as the type's ``stream`` model.
         stop: set when the reader should end its page and return.
+        requests: what the reader sends over HTTP is counted there.
     """
 
     settings: Settings
@@ -144,6 +158,7 @@ class Context:
     folder: Any = None
     streams: Mapping[str, Any] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
+    requests: Requests = field(default_factory=Requests)
 
 
 class Reader(Protocol):

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from platform_assets.connectors.revisions import REVISIONS
+from platform_assets.connectors.seam.cost import Usage
 from platform_assets.core.databases import LONG, Connection, Database, Patience
 from platform_assets.core.settings import Settings
 
 if TYPE_CHECKING:
     from platform_assets.connectors.seam.pull import StreamOutcome
 
-_COLUMNS: Final = (
-    "source, stream, topic, records, dead_letters, bytes, busy_seconds, read_at, row_at, "
-    "lag_seconds, error, error_at, failures, changes"
+_STREAMS: Final = """
+    select s.source, s.stream, s.topic, s.records, s.dead_letters, s.bytes, s.busy_seconds,
+        s.read_at, s.row_at, s.lag_seconds, s.error, s.error_at, s.failures, s.changes, s.requests,
+        coalesce(day.requests, 0), coalesce(day.bytes, 0), coalesce(day.busy_seconds, 0)
+    from source_stream s left join lateral (
+        select sum(requests)::bigint as requests, sum(bytes)::bigint as bytes,
+            sum(busy_seconds) as busy_seconds
+        from source_usage u
+        where u.source = s.source and u.stream = s.stream
+            and u.began > now() - interval '24 hours'
+    ) day on true
+    order by s.source, s.stream
+"""
+_USED: Final = """
+    insert into source_usage as u (source, stream, began, requests, bytes, busy_seconds)
+    values (%(source)s, %(stream)s,
+        to_timestamp(floor(extract(epoch from now()) / 600) * 600),
+        %(requests)s, %(bytes)s, %(seconds)s)
+    on conflict (source, stream, began) do update set
+        requests = u.requests + excluded.requests,
+        bytes = u.bytes + excluded.bytes,
+        busy_seconds = u.busy_seconds + excluded.busy_seconds
+    returning xmax = 0
+"""
+_OLD: Final = (
+    "delete from source_usage where source = %(source)s and stream = %(stream)s"
+    " and began < now() - interval '48 hours'"
 )
 
 
@@ -35,6 +60,8 @@ class StreamState:
         error, error_at: the last error since the last good read.
         failures: reads in a row that failed.
         changes: of its columns and types that its last read put up with, in words.
+        requests: sent over HTTP so far.
+        day: what was used of it in the last 24 hours.
     """
 
     source: str
@@ -51,6 +78,8 @@ class StreamState:
     error_at: datetime | None = None
     failures: int = 0
     changes: Sequence[str] = ()
+    requests: int = 0
+    day: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True)
@@ -90,18 +119,34 @@ class SourceStates:
         self._database.close()
 
     def add(self, source: str, outcome: StreamOutcome) -> None:
-        """Add what a read committed, and whether it failed."""
+        """Add what a read used and committed, and whether it failed."""
         failed = outcome.error is not None
-        with self._database.borrow() as connection:
+        values = {
+            "source": source,
+            "stream": outcome.stream,
+            "topic": outcome.topic,
+            "records": outcome.records,
+            "letters": outcome.dead_letters,
+            "requests": outcome.requests,
+            "bytes": outcome.bytes,
+            "seconds": outcome.seconds,
+            "lag": outcome.lag,
+            "failed": failed,
+            "error": outcome.error,
+            "pages": outcome.pages,
+            "changes": list(outcome.changes),
+        }
+        with self._database.borrow() as connection, connection.transaction():
             connection.execute(
                 """
                 insert into source_stream as s (source, stream, topic, records, dead_letters,
                     bytes, busy_seconds, read_at, row_at, lag_seconds, error, error_at, failures,
-                    changes)
+                    changes, requests)
                 values (%(source)s, %(stream)s, %(topic)s, %(records)s, %(letters)s, %(bytes)s,
                     %(seconds)s, case when %(failed)s then null else now() end,
                     case when %(records)s > 0 then now() end, %(lag)s, %(error)s,
-                    case when %(failed)s then now() end, %(failed)s::int, %(changes)s)
+                    case when %(failed)s then now() end, %(failed)s::int, %(changes)s,
+                    %(requests)s)
                 on conflict (source, stream) do update set
                     topic = excluded.topic,
                     records = s.records + excluded.records,
@@ -114,23 +159,16 @@ class SourceStates:
                     error = excluded.error,
                     error_at = excluded.error_at,
                     failures = case when %(failed)s then s.failures + 1 else 0 end,
-                    changes = case when %(pages)s > 0 then excluded.changes else s.changes end
+                    changes = case when %(pages)s > 0 then excluded.changes else s.changes end,
+                    requests = s.requests + excluded.requests
                 """,
-                {
-                    "source": source,
-                    "stream": outcome.stream,
-                    "topic": outcome.topic,
-                    "records": outcome.records,
-                    "letters": outcome.dead_letters,
-                    "bytes": outcome.bytes,
-                    "seconds": outcome.seconds,
-                    "lag": outcome.lag,
-                    "failed": failed,
-                    "error": outcome.error,
-                    "pages": outcome.pages,
-                    "changes": list(outcome.changes),
-                },
+                values,
             )
+            if not (outcome.requests or outcome.bytes or outcome.seconds):
+                return
+            begun = connection.execute(_USED, values).fetchone()
+            if begun and begun[0]:
+                connection.execute(_OLD, values)
 
     def mended(self, source: str, stream: str, rows: int) -> None:
         """So many dead letters of a stream were sent after all."""
@@ -144,9 +182,9 @@ class SourceStates:
 
     def streams(self) -> list[StreamState]:
         """All streams that were ever read, by source and name."""
-        query = f"select {_COLUMNS} from source_stream order by source, stream"  # noqa: S608
         with self._database.borrow() as connection:
-            return [StreamState(*row) for row in connection.execute(query).fetchall()]
+            rows = connection.execute(_STREAMS).fetchall()
+        return [replace(StreamState(*row[:-3]), day=Usage(*row[-3:])) for row in rows]
 
     def pauses(self) -> dict[str, Pause]:
         """The sources that are paused."""

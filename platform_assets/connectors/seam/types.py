@@ -93,6 +93,11 @@ class ConnectorType:
         """Name and version, as a cursor's record has them: ``sql@1``."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def counts_requests(self) -> bool:
+        """Whether its requests over HTTP are counted: its configuration says so."""
+        return bool(getattr(self.config, "COUNTS_REQUESTS", False))
+
     def reads_cursor_of(self, label: str) -> bool:
         """Whether it understands a cursor that a type of this label wrote."""
         name, _, version = label.partition("@")

@@ -32,8 +32,9 @@ def healthy_spec(source: str) -> AssetCheckSpec:
     return AssetCheckSpec(
         HEALTHY,
         asset=source_key(source),
-        description="Its last read was good, and at most 5 % of its rows are dead letters. One "
-        "that fails warns; from the third failure in a row it is an error.",
+        description="Its last read was good, at most 5 % of its rows are dead letters, and a month "
+        "costs no more than its budget. One read that fails warns; from the third failure in a "
+        "row it is an error.",
     )
 
 
@@ -61,8 +62,24 @@ def healthy_result(streams: Sequence[StreamHealth]) -> AssetCheckResult:
                 {one.stream: list(one.changes) for one in streams if one.changes}
             ),
             "health": MetadataValue.json({one.stream: one.health.value for one in streams}),
+            **_used(streams),
         },
     )
+
+
+def _used(streams: Sequence[StreamHealth]) -> dict[str, MetadataValue]:
+    """Requests and cost of a day, where the source has them."""
+    from platform_assets.connectors.operate.health import summed
+    from platform_assets.connectors.seam.cost import money
+
+    (one,) = summed(streams)
+    found: dict[str, MetadataValue] = {}
+    if one["requests_day"] is not None:
+        found["requests_day"] = MetadataValue.int(one["requests_day"])
+    for name in ("cost_day", "cost_month"):
+        if one[name] is not None:
+            found[name] = MetadataValue.text(f"{money(one[name])} {one['currency']}")
+    return found
 
 
 class SourceChecks:

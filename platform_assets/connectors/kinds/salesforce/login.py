@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -91,6 +91,7 @@ class OrgConfig(BaseModel):
             ]
         },
     )
+    COUNTS_REQUESTS: ClassVar[bool] = True
 
     instance: str
     """Address of its domain: `https://acme.my.salesforce.com`."""
