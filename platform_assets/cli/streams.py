@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,6 +42,7 @@ STREAMS = Layout(
         Column("topic"),
         Column("state", style=lambda row: _COLOURS.get(row["state"], "red")),
         Column("lag", right=True),
+        Column("bulk files", show=lambda row: f"{row['bulk_files'] or ''}", right=True, spare=9),
         Column("rate/s", "rate", lambda row: f"{row['rate']:,.0f}", right=True, spare=1),
         Column("last", "last_id", lambda row: f"#{row['last_id']}", right=True, spare=6),
         Column("age", "last_at", lambda row: _age(row["last_at"]), right=True, spare=2),
@@ -104,11 +107,12 @@ def show(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Lag, rate, last micro-batch and errors of each topic."""
+    """Lag, bulk files that wait, rate, last micro-batch and errors of each topic."""
     if context.invoked_subcommand is not None:
         return
     from rich.live import Live
 
+    from platform_assets.connectors.seam.bulk import BulkFiles
     from platform_assets.core.settings import get_settings
     from platform_assets.streaming.topics import TopicStates
 
@@ -122,19 +126,22 @@ def show(
         return
     states = TopicStates(settings)
 
-    def rows() -> list[dict[str, Any]]:
-        return [asdict(row) for row in states.rows()]
+    with closing(BulkFiles(settings)) as files:
 
-    if as_json or as_csv or not watch:
-        STREAMS.show(rows(), as_json=as_json, as_csv=as_csv)
-        if not as_json and not as_csv:
-            tell_held(settings)
-        return
-    console = people()
-    with Live(STREAMS.render(rows(), console.width), console=console) as live:
-        while True:
-            time.sleep(1)
-            live.update(STREAMS.render(rows(), console.width))
+        def rows() -> list[dict[str, Any]]:
+            waiting = Counter(one.topic for one in files.files(waiting=True))
+            return [{**asdict(row), "bulk_files": waiting[row.topic]} for row in states.rows()]
+
+        if as_json or as_csv or not watch:
+            STREAMS.show(rows(), as_json=as_json, as_csv=as_csv)
+            if not as_json and not as_csv:
+                tell_held(settings)
+            return
+        console = people()
+        with Live(STREAMS.render(rows(), console.width), console=console) as live:
+            while True:
+                time.sleep(1)
+                live.update(STREAMS.render(rows(), console.width))
 
 
 def _held(settings: Settings) -> list[HeldModel]:

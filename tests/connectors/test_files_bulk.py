@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
@@ -14,7 +15,9 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from platform_assets.cli.app import build
 from platform_assets.connectors.operate.preview import preview
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.connectors.seam import columns
@@ -25,7 +28,7 @@ from platform_assets.connectors.seam.transaction import SourceLog
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core import commit_points
 from platform_assets.core.errors import WeirError
-from platform_assets.core.naming import TableName
+from platform_assets.core.naming import TableName, TopicName
 from platform_assets.core.settings import Settings
 from platform_assets.engines import open_engine
 from platform_assets.streaming.ledger import Ledger
@@ -246,12 +249,20 @@ def test_a_file_that_changes_or_is_gone_waits_and_the_topic_goes_on(
         bulk.balance()
 
 
+def waiting_of(topic: TopicName) -> int:
+    """The bulk files of a topic that ``weir streams`` tells of."""
+    told = CliRunner().invoke(build(), ["streams", "--json"], catch_exceptions=False)
+    (row,) = [one for one in json.loads(told.stdout) if one["topic"] == str(topic)]
+    return int(row["bulk_files"])
+
+
 def test_a_file_is_given_up_and_read_again_after_a_reset(stack: Settings, tmp_path: Path) -> None:
     with bulk_source(stack, tmp_path) as bulk:
         one = bulk.write("a.csv", lines(range(300)))
         bulk.pull()
         one.rename(one.with_suffix(".away"))
         bulk.run("lake", lambda: bulk.files()[0][2] is not None)
+        assert waiting_of(bulk.scene.topic) == 1
         with closing(BulkFiles(stack)) as files:
             assert files.give_up(str(bulk.scene.topic), 1) is not None
             assert files.give_up(str(bulk.scene.topic), 1) is None
@@ -260,6 +271,7 @@ def test_a_file_is_given_up_and_read_again_after_a_reset(stack: Settings, tmp_pa
         bulk.pull()
         bulk.run("lake")
         assert [status for _, status, _ in bulk.files()] == ["given up", "done"]
+        assert waiting_of(bulk.scene.topic) == 0
         assert len(bulk.rows("lake", bulk.scene.topic.silver)) == 300
         shown = list(preview(stack, bulk.scene.source, "rows", 5))
         assert [row["id"] for row, _ in shown] == ["0", "1", "2", "3", "4"]

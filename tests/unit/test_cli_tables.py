@@ -51,7 +51,7 @@ STREAM = {
     "topic": "industry.machine_readings", "state": "running", "lag": 1_204, "rate": 1250.4,
     "last_id": 10_442, "last_at": None, "records": 20_400_312, "published": 20_198_001,
     "quarantined": 1_204, "duplicates": 199_105, "dead_letters": 2_002, "late": 99_412,
-    "error": None,
+    "error": None, "bulk_files": 0,
 }  # fmt: skip
 VERSION = {
     "model": "purchase", "version": 12, "aliases": ["champion"],
@@ -151,6 +151,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         STREAM,
         {
             **STREAM, "topic": "commerce.clickstream", "state": "halted", "lag": 0,
+            "bulk_files": 12,
             "error": "micro-batch 12: 31 of 100 rows broke a rule, more than the allowed 5 %: "
             "weir streams resume commerce.clickstream --accept",
         },
