@@ -2,7 +2,7 @@
 
 The deployment's row is the truth: servers read it alone. It is changed first, by one statement;
 the registry's aliases follow. A crash or an MLflow that is away in between leaves aliases that are
-old, never a deployment that is half changed, and :func:`mend_aliases` puts them right at the next
+old, never a deployment that is half changed, and :func:`fix_aliases` puts them right at the next
 call of anything here.
 """
 
@@ -152,7 +152,7 @@ def roll_back_target(history: Sequence[Deployment], to: int | None) -> int:
     return target
 
 
-def mend_aliases(settings: Settings, model: str) -> Deployment | None:
+def fix_aliases(settings: Settings, model: str) -> Deployment | None:
     """Let ``champion`` and ``challenger`` point to what is deployed; nothing if nothing is.
 
     Returns:
@@ -205,7 +205,7 @@ def _on_trial(
 
 def _followed(settings: Settings, done: Deployment) -> Deployment:
     try:
-        mend_aliases(settings, done.model)
+        fix_aliases(settings, done.model)
     except RegistryError as error:
         raise RegistryError(
             f"{done.model}: version {done.champion} is champion now, but the registry's aliases "

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml.features import table
-from ml.rollout.change import mend_aliases
+from ml.rollout.change import fix_aliases
 from ml.rollout.deployment import Deployment, Deployments
 from ml.store.artefact import artefact_key
 from ml.store.registry import DatasetRef, Registry, Version, code_version
@@ -110,5 +110,5 @@ def offer(
     finally:
         deployments.close()
         cases.close()
-    mend_aliases(settings, model)
+    fix_aliases(settings, model)
     return now

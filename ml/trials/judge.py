@@ -76,7 +76,7 @@ class Judge:
             deployments: the table; by default that of the settings.
             tolerance: what a fresh champion may lose; others than the defaults.
             follow: makes the registry's aliases follow a model's deployment; by default
-                :func:`ml.rollout.change.mend_aliases`.
+                :func:`ml.rollout.change.fix_aliases`.
             now: the clock.
         """
         self.deployments = deployments or Deployments(settings)
@@ -84,7 +84,7 @@ class Judge:
         self.rows = TrialRows(settings)
         self._settings = settings
         self._tolerance = tolerance or Tolerance()
-        self._follow = follow or _mend_aliases(settings)
+        self._follow = follow or _fix_aliases(settings)
         self._now = now
 
     def running(self, model: str) -> list[Case]:
@@ -336,10 +336,10 @@ def _millisecond(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _mend_aliases(settings: Settings) -> Callable[[str], None]:
+def _fix_aliases(settings: Settings) -> Callable[[str], None]:
     def follow(model: str) -> None:
-        from ml.rollout.change import mend_aliases
+        from ml.rollout.change import fix_aliases
 
-        mend_aliases(settings, model)
+        fix_aliases(settings, model)
 
     return follow

@@ -56,7 +56,7 @@ def on_trial(settings: Settings, model: str, deployments: Deployments) -> str:
     """Version 1 is champion, version 2 its challenger; aliases follow."""
     deployments.start(model, 1, **BY)
     deployments.try_challenger(model, 2, **BY)
-    rollout.mend_aliases(settings, model)
+    rollout.fix_aliases(settings, model)
     return model
 
 
@@ -123,12 +123,12 @@ CRASH = """
 import os, sys
 from ml.rollout import change as rollout
 from platform_assets.core.settings import get_settings
-rollout.mend_aliases = lambda *_: os._exit(9)
+rollout.fix_aliases = lambda *_: os._exit(9)
 rollout.promote(get_settings(), sys.argv[1], reason="a test", actor="test")
 """
 
 
-def test_a_crash_before_the_aliases_is_mended_at_the_next_call(
+def test_a_crash_before_the_aliases_is_fixed_at_the_next_call(
     settings, on_trial, registry, deployments
 ):
     done = subprocess.run(
@@ -139,7 +139,7 @@ def test_a_crash_before_the_aliases_is_mended_at_the_next_call(
     assert now is not None
     assert (now.champion, now.challenger) == (2, None)
     assert registry.aliases(on_trial) == {"champion": 1, "challenger": 2}
-    rollout.mend_aliases(settings, on_trial)
+    rollout.fix_aliases(settings, on_trial)
     assert registry.aliases(on_trial) == {"champion": 2}
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from platform_assets.connectors.messages.decode import Decode, PayloadError
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.seam.reader import Cursor, Page, Refused
+from platform_assets.connectors.seam.reader import Cursor, Page, Refused, Stream
 
 
 def page_of(
@@ -58,6 +58,20 @@ def page_of(
         acknowledge=acknowledge,
         lag=lag,
     )
+
+
+def streams_of(
+    names: Iterable[str], own: Mapping[str, pa.DataType], cursor_fields: tuple[str, ...] = ()
+) -> list[Stream]:
+    """Streams of messages: what ``discover`` finds where the fields are in the messages alone.
+
+    Args:
+        names: of the streams.
+        own: the columns that every message has, ``_id`` among them, which names it.
+        cursor_fields: of them all.
+    """
+    schema = pa.schema(list(own.items()))
+    return [Stream(name, schema, ("_id",), cursor_fields) for name in names]
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

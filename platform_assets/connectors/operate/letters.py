@@ -161,7 +161,7 @@ def replay(
                 if good:
                     log.commit([one for letter, made in good for one in (*made, _mark(letter))], [])
                 for stream, rows in Counter(letter.stream for letter, _ in good).items():
-                    states.mended(source.name, stream, rows)
+                    states.replayed(source.name, stream, rows)
                 sent += len(good)
                 yield from (Replayed(letter, why) for letter, _, why in made)
         if sent:

@@ -27,7 +27,7 @@ from platform_assets.connectors.envelope import kafka_key, now_micros
 from platform_assets.connectors.event_ids import event_ids
 from platform_assets.connectors.inbound import protected
 from platform_assets.connectors.mapping import EnvelopeMapping, UnmappableError
-from platform_assets.connectors.seam.convert import as_text, convert_columns
+from platform_assets.connectors.seam.convert import convert_columns, json_value
 from platform_assets.connectors.seam.evolution import Evolution, PageChanges
 from platform_assets.connectors.seam.reader import Page
 from platform_assets.connectors.seam.rules import Rule, compiled
@@ -311,11 +311,16 @@ class RowMapping:
         return mapped
 
 
-def json_rows(page: Page, rows: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """A page's rows as JSON has them: moments and decimals as text."""
+def rows_of(page: Page, rows: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """A page's rows, all or some; days and moments that Python lacks as text."""
     table = page.rows if rows is None else page.rows.take(list(rows))
-    text = json.dumps(calendar.spelled_rows(table).to_pylist(), default=as_text)
-    loaded: list[dict[str, Any]] = json.loads(text)
+    found: list[dict[str, Any]] = calendar.spelled_rows(table).to_pylist()
+    return found
+
+
+def json_rows(page: Page) -> list[dict[str, Any]]:
+    """A page's rows as JSON has them: moments and decimals as text."""
+    loaded: list[dict[str, Any]] = json_value(rows_of(page))
     return loaded
 
 

@@ -7,6 +7,7 @@ compares them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -104,6 +105,11 @@ def as_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def json_value(value: Any) -> Any:
+    """A value as it comes back from JSON."""
+    return json.loads(json.dumps(value, default=as_text))
 
 
 def _as_json(values: pl.Series) -> pl.Series:

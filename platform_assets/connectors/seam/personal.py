@@ -11,6 +11,7 @@ from typing import Any
 
 from platform_assets.connectors.inbound import protected
 from platform_assets.connectors.mapping import UnmappableError, convert
+from platform_assets.connectors.seam.convert import json_value
 from platform_assets.connectors.seam.definition import StreamFields, named_by
 from platform_assets.connectors.seam.rules import Rule
 from platform_assets.contracts.model import Column, Contract
@@ -87,7 +88,7 @@ class PersonalValues:
             return value
         column = self._plain[name]
         try:
-            return protected(column, [convert(column, value)])[0]
+            return protected(column, [convert(column, json_value(value))])[0]
         except UnmappableError:
             return _WITHHELD
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from platform_assets.connectors.produce import DEAD_LETTER_BYTES, LONGEST_REASON, Record
-from platform_assets.connectors.seam.columns import json_rows, types_text
+from platform_assets.connectors.seam.columns import rows_of, types_text
+from platform_assets.connectors.seam.convert import as_text
 from platform_assets.connectors.seam.definition import StreamFields
 from platform_assets.connectors.seam.personal import PersonalValues
 from platform_assets.connectors.seam.reader import Page
@@ -52,9 +53,9 @@ def refused_rows(page: Page, refused: Mapping[int, str], personal: PersonalValue
     letters = []
     rows = sorted(refused)
     types = {TYPES_HEADER: types_text(page.rows.schema)} if rows else {}
-    for row, told in zip(rows, json_rows(page, rows) if rows else [], strict=True):
+    for row, told in zip(rows, rows_of(page, rows) if rows else [], strict=True):
         place = page.places[row] if page.places else f"row {row + 1} of a page"
-        raw = json.dumps(personal.row(told), sort_keys=True).encode()
+        raw = json.dumps(personal.row(told), default=as_text, sort_keys=True).encode()
         op = {OP_HEADER: page.ops[row]} if page.ops else {}
         letters.append(Letter(place, raw, refused[row], {**types, **op, **personal.headers}))
     for one in page.refused:

@@ -170,7 +170,7 @@ class SourceStates:
             if begun and begun[0]:
                 connection.execute(_OLD, values)
 
-    def mended(self, source: str, stream: str, rows: int) -> None:
+    def replayed(self, source: str, stream: str, rows: int) -> None:
         """So many dead letters of a stream were sent after all."""
         query = (
             "update source_stream set records = records + %(rows)s,"

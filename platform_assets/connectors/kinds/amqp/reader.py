@@ -19,7 +19,7 @@ from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import batches
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.messages.rows import page_of, streams_of
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Stream
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
@@ -59,8 +59,7 @@ class AmqpReader:
 
     def discover(self) -> list[Stream]:
         """The streams that are configured: AMQP does not list addresses."""
-        schema = pa.schema(list(_OWN.items()))
-        return [Stream(name, schema, ("_id",)) for name in self._context.streams]
+        return streams_of(self._context.streams, _OWN)
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`; the queue keeps its own place."""

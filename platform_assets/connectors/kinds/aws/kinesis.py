@@ -22,7 +22,7 @@ from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.decode import Decode, decoder
 from platform_assets.connectors.messages.live import paced
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of, table_of
+from platform_assets.connectors.messages.rows import page_of, streams_of, table_of
 from platform_assets.connectors.seam.reader import Context, Cursor, Page, Stream
 
 _LOOK_SECONDS = 30.0
@@ -43,9 +43,9 @@ class KinesisReader:
 
     def discover(self) -> list[Stream]:
         """The streams; their fields are in the records."""
-        own = [(name, pa.string()) for name in ("_id", "_key", "_shard")]
-        schema = pa.schema([*own, ("_at", pa.timestamp("us", "UTC"))])
-        return [Stream(name, schema, ("_id",), ("_id",)) for name in self._names()]
+        own = dict.fromkeys(("_id", "_key", "_shard"), pa.string())
+        own["_at"] = pa.timestamp("us", "UTC")
+        return streams_of(self._names(), own, ("_id",))
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`."""

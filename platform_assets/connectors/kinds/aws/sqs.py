@@ -21,7 +21,7 @@ from platform_assets.connectors.kinds.aws.config import AwsConfig, SqsStream
 from platform_assets.connectors.messages.asking import asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.messages.rows import page_of, streams_of
 from platform_assets.connectors.seam.reader import (
     Context,
     Cursor,
@@ -48,10 +48,8 @@ class SqsReader:
 
     def discover(self) -> list[Stream]:
         """The queues; their fields are in the messages."""
-        own = pa.schema(
-            [("_id", pa.string()), ("_at", pa.timestamp("us", "UTC")), ("_headers", pa.string())]
-        )
-        return [Stream(one.rpartition("/")[2], own, ("_id",)) for one in self._queues()]
+        own = {"_id": pa.string(), "_at": pa.timestamp("us", "UTC"), "_headers": pa.string()}
+        return streams_of((one.rpartition("/")[2] for one in self._queues()), own)
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:  # noqa: ARG002
         """See :class:`~..seam.reader.Reader`; the queue keeps its own place."""

@@ -16,7 +16,7 @@ from platform_assets.connectors.kinds.google_pubsub.config import PubsubConfig, 
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import IDLE_SECONDS
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.messages.rows import page_of, streams_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
 
 _JSON = {"Content-Type": "application/json"}
@@ -36,8 +36,7 @@ class PubsubReader:
 
     def discover(self) -> list[Stream]:
         """The subscriptions; their fields are in the messages."""
-        schema = pa.schema(list(_OWN.items()))
-        return [Stream(name, schema, ("_id",)) for name in self._names()]
+        return streams_of(self._names(), _OWN)
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`; the subscription keeps its own place."""

@@ -25,7 +25,7 @@ from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import Decode, FramedAvro, decoder
 from platform_assets.connectors.messages.live import batches
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import as_text, page_of, table_of
+from platform_assets.connectors.messages.rows import as_text, page_of, streams_of, table_of
 from platform_assets.connectors.registry import RegistryAwayError, RegistryError, SchemaRegistry
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
@@ -88,8 +88,7 @@ class KafkaReader:
 
     def discover(self) -> list[Stream]:
         """The topics; their fields are in the messages."""
-        schema = pa.schema(list(_OWN.items()))
-        return [Stream(name, schema, ("_id",), ("_id",)) for name in self._topics()]
+        return streams_of(self._topics(), _OWN, ("_id",))
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`."""

@@ -12,7 +12,7 @@ from platform_assets.connectors.kinds.modbus.config import ModbusConfig, ModbusS
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.live import paced
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.messages.rows import page_of, streams_of
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
@@ -45,8 +45,7 @@ class ModbusReader:
 
     def discover(self) -> list[Stream]:
         """The streams that are configured: a device does not say what it has."""
-        schema = pa.schema(list(_OWN.items()))
-        return [Stream(name, schema, ("_id",), ("at",)) for name in self._context.streams]
+        return streams_of(self._context.streams, _OWN, ("at",))
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`; a device has no past, so the cursor is not used."""

@@ -23,7 +23,7 @@ from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.decode import decoder
 from platform_assets.connectors.messages.live import IDLE_SECONDS, batches
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.messages.rows import page_of, streams_of
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,
@@ -55,8 +55,7 @@ class NatsReader:
 
     def discover(self) -> list[Stream]:
         """The streams; their fields are in the messages."""
-        schema = pa.schema(list(_OWN.items()))
-        return [Stream(name, schema, ("_id",), ("_id",)) for name in self._streams()]
+        return streams_of(self._streams(), _OWN, ("_id",))
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`."""

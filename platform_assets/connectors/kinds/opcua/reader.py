@@ -13,7 +13,7 @@ from platform_assets.connectors.kinds.opcua.config import OpcuaConfig, OpcuaStre
 from platform_assets.connectors.messages.asking import Verdict, asking
 from platform_assets.connectors.messages.live import paced
 from platform_assets.connectors.messages.model import Message
-from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.messages.rows import page_of, streams_of
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Cursor, Page, Stream
 from platform_assets.core.retry import Retry
 from platform_assets.core.secrets import read_secret
@@ -41,7 +41,7 @@ class OpcuaReader:
         """The variables of the server's objects, the first thousand, each as a stream."""
         with asking(self._where, _judge):
             names = _variables(self._connected().nodes.objects)
-        return [Stream(name, pa.schema(list(_OWN.items())), ("_id",), ("at",)) for name in names]
+        return streams_of(names, _OWN, ("at",))
 
     def read(self, stream: str, cursor: Cursor | None) -> Iterator[Page]:
         """See :class:`~..seam.reader.Reader`.
