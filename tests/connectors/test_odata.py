@@ -165,6 +165,21 @@ def test_an_entity_that_comes_again_on_a_later_page_is_another_event(service: Se
     assert len({(row["id"], row["_delta"]) for row in rows}) == 2
 
 
+def test_of_an_entity_that_a_page_tells_twice_the_last_state_is_kept(service: Service) -> None:
+    gone = {"@odata.context": "#Rows/$deletedEntity", "id": "Rows('2')"}
+    told = [
+        {"id": "1", "city": "Ulm"}, {"id": "2", "city": "Ulm"}, {"id": "3", "city": "Ulm"},
+        {"id": "1", "city": "Bonn"}, gone,
+    ]  # fmt: skip
+    body = {"value": told, "@odata.deltaLink": "Rows?$deltatoken=1"}
+    service.before = lambda r: None if "$metadata" in r.path else Answer(body=body)
+    (page,) = source(service, {"entity": "Rows", "delta": True}).pages()
+    after = [(row["id"], row["city"]) for row in page.rows.to_pylist() if row["id"]]
+    assert after == [("3", "Ulm"), ("1", "Bonn")]
+    assert page.ops.count("d") == 1
+    assert [row["id"] for row in page.before.to_pylist() if row["id"]] == ["2"]
+
+
 def test_a_service_without_delta_links_is_named(service: Service) -> None:
     service.before = lambda r: None if "metadata" in r.path else Answer(body={"value": []})
     with pytest.raises(ConnectorError, match="does not track changes of this set"):

@@ -23,6 +23,9 @@ _EXPIRED = (400, 404, 410)
 _DATE = re.compile(r"^/Date\((-?\d+)([+-]\d{1,4})?\)/$")
 _PART = re.compile(r"(?:(\w+)=)?('(?:[^']|'')*'|[^,']+)")
 
+_KEYS: dict[tuple[str, str, str], tuple[str, ...]] = {}
+"""Source, service and entity set -> its key. Metadata may be megabytes: no read asks again."""
+
 DELTA = "_delta"
 """Column of a stream that is read by delta links: which page of which read a change came with. With
 the key it names an event: ``identity: [ID, _delta]``."""
@@ -82,6 +85,8 @@ class ODataReader:
                 f"{where}: {answer.url}: the last page has no delta link",
                 "the service does not track changes of this set: use `cursor`",
             )
+        if options.delta:
+            records = self._last_states(options, records, where)
         rows, gone = [], []
         # By the page, too: a service may tell an entity again on a later one, in a newer state.
         links = [str(link) for link in (since, place and place["url"]) if link]
@@ -99,6 +104,23 @@ class ODataReader:
             {"since": later} if later and options.delta else None,
             tuple(gone),
         )
+
+    def _last_states(self, options: ODataStream, records: list[Any], where: str) -> list[Any]:
+        """Each entity once, as the page tells it last: its states would have one event id."""
+        # A path (`users/delta`) is no set, and has no key that anybody states.
+        if len(records) < 2 or "/" in options.entity:
+            return records
+        names = self._key_of(options.entity)
+        last: dict[tuple[str, ...], Any] = {}
+        for number, one in enumerate(records):
+            key: Mapping[str, Any] = {}
+            if isinstance(one, Mapping):
+                key = self._key(options, one, where) if _removed(one) else one
+            named = bool(names) and all(name in key for name in names)
+            place = tuple(str(key[name]) for name in names) if named else ("", str(number), "")
+            last.pop(place, None)
+            last[place] = one
+        return list(last.values())
 
     def _asked(self, options: ODataStream, since: Any, place: Place | None) -> Answer:
         """The page."""
@@ -177,7 +199,7 @@ class ODataReader:
 
     def _key(self, options: ODataStream, one: Mapping[str, Any], where: str) -> dict[str, Any]:
         """The key of a deleted entity: among its fields, or in its address."""
-        names = self._set(options.entity).key
+        names = self._key_of(options.entity)
         address = str(one.get("@odata.id") or one.get("@id") or one.get("id") or "")
         # A slash within a key is %2F.
         address = unquote(address.rpartition("/")[2])
@@ -197,6 +219,12 @@ class ODataReader:
                 f"{where}: a deleted record without its key {', '.join(names)}: {dict(one)}"
             )
         return made
+
+    def _key_of(self, entity: str) -> tuple[str, ...]:
+        place = (self._source, self._config.base_url, entity)
+        if place not in _KEYS:
+            _KEYS[place] = self._set(entity).key
+        return _KEYS[place]
 
     def _set(self, entity: str) -> EntitySet:
         known = self._known()
