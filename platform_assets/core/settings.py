@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     """Timeout of one external call."""
 
     source_networks: str = ""
-    """Internal networks that sources over HTTP may be in, with commas between: ``10.1.0.0/16``."""
+    """Internal networks that sources over HTTP and AMQP may be in, with commas between."""
     sources: str = ""
     """Further folders of source folders, as ``PATH`` lists them; read by :mod:`..sources`."""
     inbox: str = ""

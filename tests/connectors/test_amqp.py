@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from azure.servicebus._pyamqp.message import Header, Message, Properties
 
+from platform_assets.connectors.http.address import InternalAddressError
 from platform_assets.connectors.kinds.amqp.config import AmqpConfig
 from platform_assets.connectors.kinds.amqp.link import Received
 from platform_assets.connectors.kinds.amqp.reader import _message
@@ -38,6 +39,12 @@ EXACT = {"azure_service_bus": False, "sap_event_mesh": False}
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMQP_PASSWORD", PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def stack(stack: Settings) -> Iterator[Settings]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield loopback(stack, patch)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +155,6 @@ def test_a_websocket_is_opened_with_a_token(
     stack: Settings, server: Artemis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OAUTH_SECRET", "hush")
-    settings = loopback(stack, monkeypatch)
     with Peer(lambda _: Answer(body={"access_token": "t0ken", "expires_in": 60})).serving() as peer:
         oauth = {
             "kind": "client_credentials", "token_url": peer.url, "client_id": "c",
@@ -156,13 +162,19 @@ def test_a_websocket_is_opened_with_a_token(
         }  # fmt: skip
         queue = Queue(server, websocket="/", oauth=oauth)
         with new_source(
-            settings, tmp_path, "amqp", config=queue.config, options=queue.options, fields=FIELDS,
+            stack, tmp_path, "amqp", config=queue.config, options=queue.options, fields=FIELDS,
             **queue.entry,
         ) as made:  # fmt: skip
             queue.add(range(1, 13))
             outcome = read_until(made, 12)
             assert (outcome.records, outcome.error) == (12, None)
         assert len(peer.requests) == 1
+
+
+def test_an_internal_broker_needs_the_operators_word(scene: Scene) -> None:
+    strict = scene.settings.model_copy(update={"source_networks": ""})
+    with pytest.raises(InternalAddressError, match=r"127\.0\.0\.1, which is internal"):
+        open_reader(strict, scene.source).check()
 
 
 def test_any_body_is_a_payload() -> None:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import pika
 import pytest
 
+from platform_assets.connectors.http.address import InternalAddressError
 from platform_assets.connectors.kinds.rabbitmq.config import RabbitStream
 from platform_assets.connectors.kinds.rabbitmq.reader import _message
 from platform_assets.connectors.seam.pull import open_reader
@@ -27,6 +28,7 @@ from platform_assets.connectors.seam.reader import (
 )
 from platform_assets.core.settings import Settings
 from platform_assets.local.wait import wait_until
+from tests.connectors.api_peer import loopback
 from tests.connectors.behaviour import FIELDS, Behaviour
 from tests.connectors.reading import read_until
 from tests.connectors.scene import new_source
@@ -42,6 +44,12 @@ BINARY = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 @pytest.fixture(autouse=True)
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RABBIT_PASSWORD", "guest")
+
+
+@pytest.fixture(scope="module")
+def stack(stack: Settings) -> Iterator[Settings]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield loopback(stack, patch)
 
 
 def test_a_message_is_named_by_its_sender_or_by_nobody() -> None:
@@ -61,8 +69,12 @@ def test_a_server_that_is_away(stack: Settings, tmp_path: Path) -> None:
     config = {"host": "127.0.0.1", "port": 9, "password": "RABBIT_PASSWORD"}
     with new_source(
         stack, tmp_path, "rabbitmq", config=config, options={"queue": "orders"}, fields=FIELDS
-    ) as made, pytest.raises(SourceAwayError, match="does not answer"):  # fmt: skip
-        open_reader(stack, made.source).check()
+    ) as made:  # fmt: skip
+        with pytest.raises(SourceAwayError, match="does not answer"):
+            open_reader(stack, made.source).check()
+        strict = stack.model_copy(update={"source_networks": ""})
+        with pytest.raises(InternalAddressError, match=r"127\.0\.0\.1, which is internal"):
+            open_reader(strict, made.source).check()
 
 
 @pytest.fixture(scope="module")

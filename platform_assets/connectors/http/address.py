@@ -70,6 +70,17 @@ def usable(host: str, addresses: Iterable[str], allowed: Sequence[Network]) -> l
     return good
 
 
+def addresses(host: str, port: int, allowed: Sequence[Network]) -> list[str]:
+    """The addresses of a host at which a source may be, for clients that would resolve it.
+
+    Raises:
+        InternalAddressError: none of them.
+        OSError: the name has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return usable(host, [str(one[4][0]) for one in found], allowed)
+
+
 def aiohttp_connector(allowed: Sequence[Network]) -> Any:
     """The same for aiohttp: it looks at every address that is connected to, redirects included."""
     import aiohttp
@@ -99,10 +110,9 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            good = addresses(host, port, self._allowed)
         except OSError as error:
             raise httpcore.ConnectError(f"{host}: {error.strerror or error}") from error
-        good = usable(host, [str(one[4][0]) for one in found], self._allowed)
         for number, one in enumerate(good, 1):
             try:
                 return self._inner.connect_tcp(one, port, timeout, local_address, socket_options)

@@ -7,6 +7,7 @@ package, so the lock pins it, and what is used of it is in this module.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ class Link:
 
     Args:
         config: of the broker.
+        at: the host's address that is connected to.
         address: of the queue or subscription.
         credit: messages that may be on their way, or not settled, at once.
         password: of SASL PLAIN.
@@ -60,6 +62,7 @@ class Link:
     def __init__(
         self,
         config: AmqpConfig,
+        at: str,
         address: str,
         credit: int,
         password: str,
@@ -69,7 +72,7 @@ class Link:
         self._received: list[Received] = []
         sasl = _sasl(config, password)
         self._client = self._made(address, credit, sasl)
-        self._connection = _connection(config, sasl, headers)
+        self._connection = _connection(config, at, sasl, headers)
         try:
             self._attach()
         except BaseException:
@@ -161,7 +164,7 @@ def _sasl(config: AmqpConfig, password: str) -> Any:
     return SASLAnonymousCredential()
 
 
-def _connection(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> Any:
+def _connection(config: AmqpConfig, at: str, sasl: Any, headers: Mapping[str, str]) -> Any:
     from azure.servicebus._pyamqp import Connection
     from azure.servicebus._pyamqp.constants import TransportType
 
@@ -169,7 +172,7 @@ def _connection(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> An
     kind = TransportType.AmqpOverWebsocket if config.websocket else TransportType.Amqp
     return Connection(
         f"{'amqps' if config.tls else 'amqp'}://{config.host}:{config.port}",
-        transport=made(config, sasl, headers),
+        transport=made(config, at, sasl, headers),
         transport_type=kind,
         socket_timeout=_POLL_SECONDS,
         idle_timeout=_IDLE_SECONDS,
@@ -177,13 +180,21 @@ def _connection(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> An
     )
 
 
-def _tcp(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> Any:
+def _tcp(config: AmqpConfig, at: str, sasl: Any, headers: Mapping[str, str]) -> Any:
     from azure.servicebus._pyamqp.sasl import SASLTransport
 
     del headers
 
     class Tcp(SASLTransport):  # type: ignore[misc]
-        """Waits for the answer to a login for a while, not for ever."""
+        """Goes to the address; waits for the answer to a login for a while, not for ever."""
+
+        def connect(self) -> None:
+            self.host = at
+            try:
+                super().connect()
+            finally:
+                # Certificate and login are of the name.
+                self.host = config.host
 
         def negotiate(self) -> None:
             self.sock.settimeout(config.timeout_seconds)
@@ -201,15 +212,19 @@ def _tcp(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> Any:
     )
 
 
-def _websocket(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> Any:
+def _websocket(config: AmqpConfig, at: str, sasl: Any, headers: Mapping[str, str]) -> Any:
     import websocket
     from azure.servicebus._pyamqp.sasl import SASLWithWebSocket
 
     class Web(SASLWithWebSocket):  # type: ignore[misc]
-        """Opened with headers, which the library's own cannot be."""
+        """Opened at the address, with headers, which the library's own cannot be."""
 
         def connect(self) -> None:
             scheme = "wss" if config.tls else "ws"
+            opened = socket.create_connection((at, config.port), config.timeout_seconds)
+            if config.tls:
+                context = ssl.create_default_context()
+                opened = context.wrap_socket(opened, server_hostname=config.host)
             try:
                 self.sock = websocket.create_connection(
                     f"{scheme}://{config.host}:{config.port}{config.websocket}",
@@ -217,7 +232,7 @@ def _websocket(config: AmqpConfig, sasl: Any, headers: Mapping[str, str]) -> Any
                     subprotocols=["amqp"],
                     header=dict(headers),
                     skip_utf8_validation=True,
-                    sslopt={"context": ssl.create_default_context()} if config.tls else None,
+                    socket=opened,
                 )
             except websocket.WebSocketBadStatusException as error:
                 if error.status_code in (401, 403):

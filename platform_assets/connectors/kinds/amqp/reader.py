@@ -99,10 +99,17 @@ class AmqpReader:
         password = read_secret(config.password) if config.user else ""
         with asking(f"{self._where}, {options.address}", judge):
             link: Link = _RETRY.on(_may_pass)(
-                Link, config, options.address, credit, password, headers
+                self._opened, options.address, credit, password, headers
             )
         self._links.append(link)
         return link
+
+    def _opened(self, address: str, credit: int, password: str, headers: Mapping[str, str]) -> Link:
+        from platform_assets.connectors.http.address import addresses, networks
+
+        allowed = networks(self._context.settings.source_networks)
+        at = addresses(self._config.host, self._config.port, allowed)[0]
+        return Link(self._config, at, address, credit, password, headers)
 
 
 def _tokens(config: AmqpConfig, context: Context) -> HttpClient | None:

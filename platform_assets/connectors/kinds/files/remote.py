@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -246,14 +246,11 @@ def http(config: HttpConfig, context: Context) -> Place:
 
 def _require_permitted(url: str, allowed: Sequence[Network]) -> None:
     """Say at once that an address is internal; a filesystem would call its files missing."""
-    from platform_assets.connectors.http.address import usable
+    from platform_assets.connectors.http.address import addresses
 
-    host = urlsplit(url).hostname or ""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return  # the filesystem says that nobody is there
-    usable(host, [str(one[4][0]) for one in found], allowed)
+    # Where the name has no address the filesystem says so.
+    with suppress(OSError):
+        addresses(urlsplit(url).hostname or "", 443, allowed)
 
 
 def _wrapped(filesystem: Any) -> Any:

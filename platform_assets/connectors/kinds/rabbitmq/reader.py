@@ -98,9 +98,13 @@ class RabbitReader:
     def _channel(self) -> Any:
         import pika
 
+        from platform_assets.connectors.http.address import addresses, networks
+
         config = self._config
+        allowed = networks(self._context.settings.source_networks)
         parameters = pika.ConnectionParameters(
-            host=config.host,
+            # The client would resolve the name once more.
+            host=addresses(config.host, config.port, allowed)[0],
             port=config.port,
             virtual_host=config.vhost,
             credentials=pika.PlainCredentials(config.user, read_secret(config.password)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import queue
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from platform_assets.connectors.http.address import networks, usable
+from platform_assets.connectors.http.address import addresses, networks
 from platform_assets.connectors.http.paths import at
 from platform_assets.connectors.kinds.salesforce.changes import HEADER, EventSchema
 from platform_assets.connectors.kinds.salesforce.config import EventsConfig, EventsStream
@@ -277,11 +276,10 @@ class SalesforceEventsReader:
             host, port = parts.hostname or "", parts.port or 443
             # gRPC resolves names itself: it is given an address that may be reached.
             try:
-                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                allowed = networks(self._context.settings.source_networks)
+                address = addresses(host, port, allowed)[0]
             except OSError as error:
                 raise self._away(host, str(error)) from error
-            allowed = networks(self._context.settings.source_networks)
-            address = usable(host, [str(one[4][0]) for one in found], allowed)[0]
             target = f"ipv6:[{address}]:{port}" if ":" in address else f"ipv4:{address}:{port}"
             if parts.scheme == "http":
                 self._channel = grpc.insecure_channel(target, options=_OPTIONS)
