@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,6 +58,7 @@ def source(
 
 
 def test_both_streams_are_read_at_once(stack: Settings, source: SourceDefinition) -> None:
+    gc.unfreeze()
     loop = SourceLoop(stack, {source.name: source})
     told: dict[str, int] = {}
     for one in loop.steps(1.0):
@@ -66,6 +68,8 @@ def test_both_streams_are_read_at_once(stack: Settings, source: SourceDefinition
         if len(told) == 2:
             loop.stop()
     assert told == {"a": 1, "bb": 1}
+    assert gc.get_freeze_count() > 0, "a full collection holds back senders"
+    gc.unfreeze()
 
 
 def test_one_read_has_one_live_stream(stack: Settings, source: SourceDefinition) -> None:
