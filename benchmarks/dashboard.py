@@ -137,7 +137,7 @@ class _Viewer(threading.Thread):
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="viewer", daemon=True)
         self._settings = settings
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.pictures: list[tuple[int, float]] = []
 
     def run(self) -> None:
@@ -149,20 +149,21 @@ class _Viewer(threading.Thread):
             token = re.search(r'name="csrf" value="([^"]+)"', page)
             form = {"name": "viewer", "password": password, "csrf": token[1] if token else ""}
             client.post("/login", data=form, headers={"Origin": self._settings.portal_url})
-            while not self._stop.is_set():
+            while not self._ended.is_set():
                 with client.stream("GET", "/live/events") as answer:
                     answer.raise_for_status()
                     for line in answer.iter_lines():
                         if line.startswith("data: "):
                             step = json.loads(line[6:])["step"]
                             self.pictures.append((step, time.time()))
-                        if self._stop.is_set():
+                        if self._ended.is_set():
                             break
 
     def stop(self) -> None:
         """Ask it to end, and wait."""
-        self._stop.set()
-        self.join(30)
+        self._ended.set()
+        if self.is_alive():
+            self.join(30)
 
 
 def process(stop_file: str) -> int:
