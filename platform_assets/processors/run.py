@@ -136,10 +136,10 @@ class ProcessorRun:
                     made = transformer(taken)
                     exchange.commit(made.records, taken)
                     self._tally.made(made)
+                    worked()
                 if time.monotonic() - looked > LAG_SECONDS:
                     looked = time.monotonic()
                     self._tally.lag = exchange.lag()
-                worked()
 
     def _store_results(self, worked: Callable[[], None]) -> None:
         contract = self._contracts[self._definition.output]
@@ -150,17 +150,18 @@ class ProcessorRun:
                 stored = sink.step(self._most, WAIT_SECONDS)
                 if stored is not None:
                     self._tally.stored(stored)
+                    worked()
                 if time.monotonic() - forgot > FORGET_SECONDS:
                     forgot = time.monotonic()
                     for month in self._store.forget(datetime.now(UTC)):
                         log.info("month dropped", table=month)
-                worked()
 
     def _guard(self, work: Callable[[Callable[[], None]], None], name: str) -> None:
         """Have it work; an error backs off and opens everything anew."""
         failures = attempts = 0
 
         def worked() -> None:
+            # Of a batch: to have opened everything, and to wait for records, is no success yet.
             nonlocal failures, attempts
             failures = attempts = 0
 

@@ -109,11 +109,10 @@ class Speed:
         with LogProducer(self.settings, linger_ms=5) as producer:
             producer.send_all(records)
 
-    def run(self, **options: Any) -> ProcessorRun:
+    def run(self, functions: WordFunctions | None = None, **options: Any) -> ProcessorRun:
         """The processor in this process."""
-        return ProcessorRun(
-            self.settings, self.definition, WordFunctions(), self.contracts, **options
-        )
+        chosen = functions or WordFunctions()
+        return ProcessorRun(self.settings, self.definition, chosen, self.contracts, **options)
 
     def run_until(self, enough: Any, seconds: float = 30) -> None:
         """Run it here until a condition holds."""

@@ -27,6 +27,7 @@ from platform_assets.core.databases import Database
 from platform_assets.core.settings import Settings
 from platform_assets.graph.lineage import processor_key
 from platform_assets.local.wait import wait_until
+from platform_assets.processors import run
 from platform_assets.processors.agreement import compare
 from platform_assets.processors.hot.figures import states
 from platform_assets.processors.hot.revisions import REVISIONS
@@ -140,11 +141,22 @@ def test_a_kill_loses_nothing_and_doubles_nothing(speed: Speed, kills: int) -> N
     assert speed.summed() == len(wanted)
 
 
+def test_functions_that_do_not_work_take_nothing(
+    speed: Speed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "ATTEMPTS", 2)
+    speed.send([speed.review("r1", "good")])
+    with pytest.raises(ProcessorError, match=r"words-1 do not work"):
+        list(speed.run(WordFunctions(broken=True)).steps())
+    assert (speed.results(), speed.letters()) == ([], [])
+    speed.run_until(lambda: speed.stored() == 1)
+
+
 def test_two_members_share_the_partitions_and_one_that_leaves_hands_over(speed: Speed) -> None:
     speed.send([speed.review(f"a{n}", "good") for n in range(40)])
     first, second = speed.run(member=0), speed.run(member=1)
     threads = [
-        threading.Thread(target=lambda run=run: list(run.steps())) for run in (first, second)
+        threading.Thread(target=lambda one=one: list(one.steps())) for one in (first, second)
     ]
     for thread in threads:
         thread.start()
