@@ -1,7 +1,7 @@
 """Persons, organisations and places in texts, with positions and confidence.
 
 Two conditional random fields: one over words, one over single characters for scripts that are
-written without spaces. What they see is in :mod:`.attributes`.
+written without spaces. What they see is in :mod:`.attributes`, and :mod:`.hints` of a network.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
 from ml.text.attributes import FORMAT, attributes
 from ml.text.gazetteer import Gazetteer
+from ml.text.hints import Hints
+from ml.text.layers import layers, tensors
 from ml.text.results import Entity, Kind
 from ml.text.tokens import Token, is_dense, tokens
 from ml.text.trained import ModelError, Parts
 
 Script = Literal["words", "dense"]
+SCRIPTS: tuple[Script, ...] = get_args(Script)
 OUTSIDE = "O"
 NAMES, ABOUT = "names", "entities"
 _DECIMALS = 4
@@ -37,10 +40,12 @@ class Tagger:
     Attributes:
         fields: CRFsuite's models by script.
         names: what words are looked up in.
+        hints: of the network; None leaves them out.
     """
 
     fields: Mapping[Script, bytes]
     names: Gazetteer
+    hints: Hints | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _open: dict[Script, Any] = field(default_factory=dict, repr=False)
 
@@ -51,16 +56,17 @@ class Tagger:
             texts: any.
             languages: of each, ISO 639-1.
         """
-        return [
-            list(self._of(text, tokens(text), language))
-            for text, language in zip(texts, languages, strict=True)
-        ]
+        words = [tokens(text) for text in texts]
+        hints = self.hints.of(words) if self.hints else [[] for _ in words]
+        return [list(self._of(*one)) for one in zip(texts, words, languages, hints, strict=True)]
 
-    def _of(self, text: str, words: Sequence[Token], language: str) -> Iterator[Entity]:
+    def _of(
+        self, text: str, words: Sequence[Token], language: str, hints: Sequence[Sequence[str]]
+    ) -> Iterator[Entity]:
         script = script_of(text)
         if not words or script not in self.fields:
             return
-        seen = attributes(words, language, self.names)
+        seen = attributes(words, language, self.names, hints)
         # CRFsuite keeps the text it reads within the tagger.
         with self._lock:
             tagger = self._tagger(script)
@@ -85,8 +91,10 @@ class Tagger:
 
     def parts(self) -> Parts:
         """What is sealed; a field as CRFsuite writes it."""
+        fields = {str(name): np.frombuffer(one, np.uint8) for name, one in self.fields.items()}
+        network = tensors(vars(self.hints)) if self.hints else {}
         return Parts(
-            {name: np.frombuffer(content, np.uint8) for name, content in self.fields.items()},
+            {**fields, **network},
             {NAMES: self.names.to_json(), ABOUT: {"format": FORMAT}},
         )
 
@@ -99,8 +107,15 @@ class Tagger:
         """
         if parts.documents.get(ABOUT, {}).get("format") != FORMAT:
             raise ModelError("the tagger is of another release", "weir text train")
-        fields = {cast(Script, name): tensor.tobytes() for name, tensor in parts.tensors.items()}
-        return cls(fields, Gazetteer.from_json(parts.documents[NAMES]))
+        fields = {
+            script: parts.tensors[script].tobytes() for script in SCRIPTS if script in parts.tensors
+        }
+        network = layers(parts.tensors)
+        return cls(
+            fields,
+            Gazetteer.from_json(parts.documents[NAMES]),
+            Hints(**network) if network else None,
+        )
 
 
 def spans(tags: Sequence[str]) -> Iterator[tuple[Kind, int, int]]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ml.text.encoder import NAME, encode
+from ml.text.layers import Layer, layers, log_softmax, tensors
 from ml.text.ngrams import BUCKETS, ngrams
 from ml.text.results import LABELS, Sentiment
 from ml.text.trained import Array, ModelError, Parts
@@ -26,18 +27,6 @@ ANY = "any"
 """In place of a language: for all that have no labelled texts."""
 _DECIMALS = 4
 _RELEASE = {"format": FORMAT, "buckets": BUCKETS, "encoder": NAME}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A matrix and what is added behind it."""
-
-    weights: Array
-    bias: Array
-
-    def __call__(self, rows: Any) -> Array:
-        """``rows @ weights + bias``; rows may be sparse."""
-        return np.asarray(rows @ self.weights) + self.bias
 
 
 @dataclass(frozen=True)
@@ -97,12 +86,9 @@ class Judge:
 
     def parts(self) -> Parts:
         """What is sealed; the large matrices in half precision."""
-        tensors: dict[str, Array] = {}
-        for name, layer in sorted(self._layers().items()):
-            size = np.float16 if name.startswith("runs/") else np.float32
-            tensors[f"{name}/weights"] = np.ascontiguousarray(layer.weights, size)
-            tensors[f"{name}/bias"] = np.ascontiguousarray(layer.bias, np.float32)
-        return Parts(tensors, {ABOUT: {**_RELEASE, "languages": sorted(self.runs)}})
+        runs = {f"runs/{code}": layer for code, layer in self.runs.items()}
+        found = {**tensors(self._small()), **tensors(runs, np.float16)}
+        return Parts(found, {ABOUT: {**_RELEASE, "languages": sorted(self.runs)}})
 
     @classmethod
     def of(cls, parts: Parts) -> Judge:
@@ -115,27 +101,17 @@ class Judge:
         if any(about.get(name) != value for name, value in _RELEASE.items()):
             raise ModelError("the sentiment model is of another release", "weir text train")
         kinds: dict[str, dict[str, Layer]] = defaultdict(dict)
-        for name, bias in parts.tensors.items():
-            if name.endswith("/bias"):
-                layer = name.removesuffix("/bias")
-                kind, _, language = layer.partition("/")
-                weights = parts.tensors[f"{layer}/weights"].astype(np.float32)
-                kinds[kind][language] = Layer(weights, bias)
+        for name, layer in layers(parts.tensors).items():
+            kind, _, language = name.partition("/")
+            kinds[kind][language] = layer
         return cls(
             kinds["runs"], kinds["alone"], kinds["hidden"][""], kinds["joint"][""], kinds["stack"]
         )
 
-    def _layers(self) -> dict[str, Layer]:
+    def _small(self) -> dict[str, Layer]:
         return {
             "hidden": self.hidden,
             "joint": self.joint,
-            **{f"runs/{code}": layer for code, layer in self.runs.items()},
             **{f"alone/{code}": layer for code, layer in self.alone.items()},
             **{f"stack/{code}": layer for code, layer in self.stack.items()},
         }
-
-
-def log_softmax(logits: Array) -> Array:
-    """Log probabilities of each row."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

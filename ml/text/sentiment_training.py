@@ -15,9 +15,10 @@ import numpy as np
 
 from ml.text.corpora import CorpusError, Opinion, fingerprint, opinions
 from ml.text.encoder import encode
+from ml.text.layers import Layer, log_softmax
 from ml.text.ngrams import ngrams
 from ml.text.results import LABELS
-from ml.text.sentiment import ANY, Judge, Layer, log_softmax
+from ml.text.sentiment import ANY, Judge
 from ml.text.trained import SENTIMENT, Array, Trained
 
 FOLDS = 5
@@ -25,9 +26,9 @@ LEAST = 10
 """Texts that each label needs in a language; one with fewer is judged as one without any."""
 SEED = 0
 RUNS_C, SMOOTHING = 4.0, 1.0
-ALONE_C = 10.0
-HIDDEN, DECAY, EPOCHS, BATCH = 64, 1.0, 12, 128
-STACK_C = 1.0
+ALONE_C = 1.0
+HIDDEN, DECAY, EPOCHS, BATCH = 128, 0.3, 12, 128
+STACK_C = 0.1
 BINS = 10
 """Of the calibration error."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ml.store.artefact import ArtefactError, open_artefact
-from ml.text import entity_training, sentiment_training
+from ml.text import encoder, entity_training, sentiment_training
 from ml.text.corpora import CorpusError, Sentence, Span, fingerprint, opinions, sentences
+from ml.text.encoder import encode, encode_words
 from ml.text.entities import Tagger, spans
 from ml.text.entity_training import divide, span_f1, tags
 from ml.text.gazetteer import Gazetteer
@@ -164,3 +166,29 @@ def test_a_fingerprint_tells_rows_apart(data: Path):
     rows = opinions(data / "moods", "train")
     assert fingerprint(rows) == fingerprint(list(rows))
     assert fingerprint(rows) != fingerprint(rows[::-1])
+
+
+@pytest.mark.parametrize("text", ["Anna Berg flew to Oslo yesterday.", "然而北京很大", "ok"])
+def test_words_are_encoded_by_the_layers_that_the_library_has(text: str):
+    model = encoder._encoder()._model
+    pieces = model.sp.encode([text], out_type=int, add_bos=True, add_eos=True)
+    known = encoder.layers(pieces)
+    # What the library does from there on.
+    mean = (known.sum(axis=0) @ model.cnn_W + len(known) * model.cnn_b) / np.sqrt(len(known))
+    inner = np.maximum(mean @ model.p1 + np.maximum(mean @ model.d0, 0) @ model.d1, 0)
+    whole = np.tanh(inner @ model.p3 + np.maximum(inner @ model.d2, 0) @ model.d3)
+    assert np.allclose(whole / np.linalg.norm(whole), encode([text])[0], atol=1e-4)
+
+
+def test_each_word_has_a_vector_also_in_chinese_and_in_a_batch():
+    texts = ["Anna flew to 北京 today.", "然而，北京很大", "", "\ufffd🙂 x"]
+    words = [tokens(text) for text in texts]
+    together = encode_words(words)
+    assert [len(one) for one in together] == [len(some) for some in words]
+    for some, vectors in zip(words, together, strict=True):
+        assert np.isfinite(vectors).all()
+        assert np.allclose(vectors, encode_words([some])[0], atol=1e-3)
+    # The characters of one Chinese word share its vector, and others do not.
+    beijing = [word.text for word in words[1]].index("北")
+    assert np.allclose(together[1][beijing], together[1][beijing + 1])
+    assert not np.allclose(together[1][beijing], together[1][0])
