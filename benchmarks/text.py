@@ -58,7 +58,8 @@ def run_sentiment(options: Options) -> list[Figure]:
 def run_entities(options: Options) -> list[Figure]:
     """``entities``: the mean span F1 over languages."""
     learned, left_out = entity_training.divide(sentences(NAMES))
-    tagger = entity_training.fit(learned, known_names())
+    with threadpool_limits(limits=1):
+        tagger = entity_training.fit(learned, known_names())
     texts = [row.text for row in left_out]
     codes = [language.code for language in identify(texts)]
     found = tagger.find(texts, codes)

@@ -35,7 +35,7 @@ PATTERNS = {
 CHINESE = {"PER": ["李明", "王芳"], "LOC": ["北京", "上海"], "ORG": ["华为"]}
 
 
-def write_opinions(folder: Path, count: int = 60) -> Path:
+def write_opinions(folder: Path, count: int = 40) -> Path:
     """``<language>/train.csv`` and ``valid.csv``, ``count`` texts of each label and language."""
     for language, moods in MOODS.items():
         (folder / language).mkdir(parents=True)

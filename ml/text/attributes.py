@@ -22,6 +22,8 @@ _FIRM = {
 }  # fmt: skip
 _ENDS = {".", "!", "?", "。", "！", "？", "…"}
 _NEAR = ("-1w=", "1w=", "-2w=", "2w=", "-1e3=", "-1ss=", "1ss=")
+_LONGEST = 40
+"""Letters of a word that are looked at."""
 _RUNS = re.compile(r"(.)\1+")
 
 
@@ -99,7 +101,7 @@ class _Form:
     __slots__ = ("length", "letters", "lower", "shape", "short")
 
     def __init__(self, text: str) -> None:
-        self.lower = text.lower()
+        self.lower = text[:_LONGEST].lower()
         self.shape = "".join(
             "X" if c.isupper() else "x" if c.isalpha() else "9" if c.isnumeric() else c
             for c in text[:12]

@@ -27,6 +27,7 @@ _LONGEST = 1_000
 """Characters that are encoded; the rest of a text says little more of its mood."""
 _NOISE = re.compile(r"https?://\S+|\bhttp\b|@\w+")
 _BEGIN, _END, _SPACE = 1, 2, "\u2581"
+_REMEMBERED = 32
 _PIECES = 384
 """Of words at once: as many as stay in a core's cache."""
 
@@ -119,7 +120,8 @@ def _pieces(words: Sequence[Token]) -> tuple[list[int], list[tuple[int, int]]]:
     pieces, places, at = [_BEGIN], [(0, 0)], 0
     for run in _runs(words):
         text = "".join(word.text for word in run)
-        numbers = _split(text)
+        # Long words are not worth remembering, and many of them would fill the memory.
+        numbers = (_split if len(text) <= _REMEMBERED else _split.__wrapped__)(text)
         sizes = [max(1, len(_vocabulary()[number].replace(_SPACE, ""))) for number in numbers]
         # A run of Chinese is cut into words of several characters; it fits unless one was changed.
         exact = len(run) > 1 and sum(sizes) == len(run) == len(text)
