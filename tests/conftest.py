@@ -206,6 +206,19 @@ def servers_restored(weir_home: Settings) -> Iterator[None]:
         wait_until(catalogs_answer, what="Trino's catalogs answering again", timeout=180, every=1)
 
 
+@pytest.fixture(scope="module")
+def quick_hashes() -> Iterator[None]:
+    """For a module of many sign-ins at the portal: each takes half a second of CPU by default."""
+    from argon2 import PasswordHasher
+
+    from reports.portal import users
+
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(users, "_hasher", quick)
+        yield
+
+
 @contextmanager
 def _with_dagster() -> Iterator[Settings]:
     """A running stack with Dagster in a home of its own.

@@ -27,6 +27,8 @@ from reports.store import PDF, ReportStore
 from tests.e2e.browser import ARGUMENTS, chromium
 from tests.integration.portal_sample import NAME, TABLE_ROWS, TableRows, sample_report
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 READ = f"/reports/{NAME}/2010-W50"
 CHART = Chart(
     id="trend",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -30,22 +32,42 @@ def printer() -> Iterator[PdfPrinter]:
         yield opened
 
 
-def printed(printer: PdfPrinter, folder: Path, language: str, sections: int = 1) -> PdfReader:
+@dataclass(frozen=True)
+class Printed:
+    """A printed report, and the text of each of its pages."""
+
+    html: str
+    reader: PdfReader
+    pages: list[str]
+
+
+def printed(printer: PdfPrinter, folder: Path, language: str, sections: int = 1) -> Printed:
     html = render(sample_report(language, sections), fact_url=lambda fact: BASE + fact)
-    return PdfReader(printer.print(html, folder / "new" / f"{language}.pdf"))
+    reader = PdfReader(printer.print(html, folder / "new" / f"{language}-{sections}.pdf"))
+    return Printed(html, reader, [page.extract_text() for page in reader.pages])
 
 
-def words(reader: PdfReader) -> str:
-    """All text without spaces: where a line breaks does not matter.
+Report = Callable[..., Printed]
+
+
+@pytest.fixture(scope="module")
+def report(printer: PdfPrinter, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Prints a report in a language, of some sections; each once for all tests that read it."""
+    folder = tmp_path_factory.mktemp("printed")
+
+    @lru_cache
+    def once(language: str, sections: int = 1) -> Printed:
+        return printed(printer, folder, language, sections)
+
+    return once
+
+
+def normalised(text: str) -> str:
+    """Text without spaces: where a line breaks does not matter.
 
     Chromium names a glyph by its first code point, so a kanji may read back as the radical of
     the same shape; compatibility normalisation makes them one.
     """
-    text = "".join(page.extract_text() for page in reader.pages)
-    return normalised(text)
-
-
-def normalised(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
@@ -70,74 +92,60 @@ def headings(outline: list[object]) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "de", "ja", "ar"])
-def test_a_report_is_tagged_bookmarked_and_linked(
-    printer: PdfPrinter, tmp_path: Path, language: str
-) -> None:
-    report = sample_report(language)
-    reader = printed(printer, tmp_path, language)
+def test_a_report_is_tagged_bookmarked_and_linked(report: Report, language: str) -> None:
+    sample, reader = sample_report(language), report(language).reader
     root = reader.trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"]
     assert root["/Lang"] == language
-    assert report.title in str(reader.metadata.title)
+    assert sample.title in str(reader.metadata.title)
     # Chromium writes Arabic bookmarks word by word from left to right: all words, in its order.
     titles = [sorted(title.split()) for title in headings(reader.outline)]
     said = labels(language)
-    for heading in (report.title, report.sections[0].heading, said.citations, said.facts):
+    for heading in (sample.title, sample.sections[0].heading, said.citations, said.facts):
         assert titles.count(sorted(heading.split())) == 1
-    assert {BASE + fact.id for fact in report.facts} <= links(reader)
+    assert {BASE + fact.id for fact in sample.facts} <= links(reader)
     assert 4 <= len(reader.pages) <= 9
 
 
 @pytest.mark.parametrize("language", ["en", "de", "ja"])
 def test_the_text_can_be_read_back_and_every_page_has_its_number(
-    printer: PdfPrinter, tmp_path: Path, language: str
+    report: Report, language: str
 ) -> None:
-    report = sample_report(language)
-    reader = printed(printer, tmp_path, language)
-    text = words(reader)
-    for paragraph in (*report.summary, *report.sections[0].paragraphs):
+    sample, pages = sample_report(language), report(language).pages
+    text = normalised("".join(pages))
+    for paragraph in (*sample.summary, *sample.sections[0].paragraphs):
         assert normalised(paragraph.text) in text
-    for number, page in enumerate(reader.pages, 1):
-        assert f"{number} / {len(reader.pages)}" in page.extract_text()
+    for number, page in enumerate(pages, 1):
+        assert f"{number} / {len(pages)}" in page
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_contents_give_the_page_on_which_each_section_begins(
-    printer: PdfPrinter, tmp_path: Path, language: str
+    report: Report, language: str
 ) -> None:
-    html = render(sample_report(language, 3), fact_url=lambda fact: BASE + fact)
-    reader = PdfReader(printer.print(html, tmp_path / "x.pdf"))
-    places = re.findall(r'data-page-of="([^"]+)"', html)
+    made = report(language, 3)
+    places = re.findall(r'data-page-of="([^"]+)"', made.html)
     assert len(places) >= 5
+    named = made.reader.named_destinations
     begins = [
-        str(reader.get_destination_page_number(reader.named_destinations[f"/{place}"]) + 1)
-        for place in places
+        str(made.reader.get_destination_page_number(named[f"/{place}"]) + 1) for place in places
     ]
     assert len(set(begins)) >= 3
-    contents = next(
-        page for page in reader.pages if labels(language).contents in page.extract_text()
-    )
-    shown = contents.extract_text().partition(labels(language).contents)[2].split()
+    contents = next(page for page in made.pages if labels(language).contents in page)
+    shown = contents.partition(labels(language).contents)[2].split()
     assert [word for word in shown if word in begins][: len(begins)] == begins
 
 
-def test_a_table_repeats_its_head_on_the_next_page(printer: PdfPrinter, tmp_path: Path) -> None:
-    reader = printed(printer, tmp_path, "en")
-    with_facts = [page for page in reader.pages if "net_sales.country" in page.extract_text()]
-    tables = [page for page in with_facts if "Measure" in page.extract_text()]
-    assert len(tables) >= 2
+def test_a_table_repeats_its_head_on_the_next_page(report: Report) -> None:
+    with_facts = [page for page in report("en").pages if "net_sales.country" in page]
+    assert len([page for page in with_facts if "Measure" in page]) >= 2
 
 
 def test_two_prints_have_the_same_text_and_longer_reports_more_pages(
-    printer: PdfPrinter, tmp_path: Path
+    report: Report, printer: PdfPrinter, tmp_path: Path
 ) -> None:
-    first = printed(printer, tmp_path / "one", "ja")
-    second = printed(printer, tmp_path / "two", "ja")
-    assert [page.extract_text() for page in first.pages] == [
-        page.extract_text() for page in second.pages
-    ]
-    longer = printed(printer, tmp_path, "ja", sections=3)
-    assert len(longer.pages) > len(first.pages)
+    assert printed(printer, tmp_path, "ja").pages == report("ja").pages
+    assert len(report("de", 3).pages) > len(report("de").pages)
 
 
 def test_a_print_reads_nothing_from_any_address(printer: PdfPrinter, tmp_path: Path) -> None:
@@ -148,7 +156,7 @@ def test_a_print_reads_nothing_from_any_address(printer: PdfPrinter, tmp_path: P
             "<p>printed"
         )
         reader = PdfReader(printer.print(html, tmp_path / "x.pdf"))
-    assert "printed" in words(reader)
+    assert "printed" in reader.pages[0].extract_text()
     assert peer.requests == []
 
 

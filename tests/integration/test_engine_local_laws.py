@@ -9,7 +9,6 @@ from typing import Any
 from unittest import mock
 
 import polars as pl
-import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,12 +54,27 @@ def _all_at_once(log: rows.Log, values: rows.Log | None = None) -> dict[str, Any
         return rows.tables(root, log.contract)
 
 
-@pytest.mark.parametrize("kind", ["append", "change"])
 @given(data=st.data())
 @settings(max_examples=12)
-def test_any_order_and_repetition_gives_the_same_tables(kind: str, data: st.DataObject) -> None:
-    log = data.draw(rows.logs() if kind == "append" else rows.change_logs())
-    expected = _all_at_once(log)
+def test_laws_of_appends(data: st.DataObject) -> None:
+    """Three laws of one log: making its tables batch by batch is what costs."""
+    log = data.draw(rows.logs())
+    tables = _all_at_once(log)
+    _the_first_in_the_log_wins_as_a_plain_loop_says(tables)
+    _a_span_at_once_equals_batch_by_batch(log, tables)
+    _any_order_and_repetition_gives_the_same_tables(log, tables, data)
+
+
+@given(data=st.data())
+@settings(max_examples=12)
+def test_laws_of_changes(data: st.DataObject) -> None:
+    log = data.draw(rows.change_logs())
+    _any_order_and_repetition_gives_the_same_tables(log, _all_at_once(log), data)
+
+
+def _any_order_and_repetition_gives_the_same_tables(
+    log: rows.Log, expected: dict[str, Any], data: st.DataObject
+) -> None:
     order = data.draw(st.permutations(log.batches))
     again = data.draw(st.lists(st.sampled_from(log.batches), max_size=2))
     with tempfile.TemporaryDirectory() as root:
@@ -77,15 +91,33 @@ def test_any_order_and_repetition_gives_the_same_tables(kind: str, data: st.Data
         rows.same(rows.tables(root, log.contract), expected)
 
 
-@given(log=rows.logs())
-@settings(max_examples=12)
-def test_a_span_at_once_equals_batch_by_batch(log: rows.Log) -> None:
-    expected = _all_at_once(log)
+def _a_span_at_once_equals_batch_by_batch(log: rows.Log, expected: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as root:
         engine = _engine(root)
         engine.ensure_tables(rows.CLICKS)
         rows.publish(engine, log, log.batches)
         rows.same(rows.tables(root, rows.CLICKS), expected)
+
+
+def _the_first_in_the_log_wins_as_a_plain_loop_says(tables: dict[str, Any]) -> None:
+    quarantined = {(r["kafka_partition"], r["kafka_offset"])
+                   for r in tables["silver.commerce.clickstream_quarantine"]}  # fmt: skip
+    expected: dict[tuple[Any, Any], tuple[int, int, int]] = {}
+    for row in sorted(
+        tables["bronze.commerce.clickstream"],
+        key=lambda r: (r["_micro_batch"], r["kafka_partition"], r["kafka_offset"]),
+    ):
+        place = (row["kafka_partition"], row["kafka_offset"])
+        if row["decode_error"] is None and place not in quarantined:
+            key = (row["event_id"], row["occurred_at"].date())
+            expected.setdefault(key, (row["_micro_batch"], *place))
+    got = {
+        (r["event_id"], r["event_date"]): (
+            r["_micro_batch"], r["_kafka_partition"], r["_kafka_offset"],
+        )
+        for r in tables["silver.commerce.clickstream"]
+    }  # fmt: skip
+    assert got == expected
 
 
 @given(log=rows.logs(), sizes=st.lists(st.integers(1, 5), max_size=3))
@@ -109,30 +141,6 @@ def test_silver_and_lateness_do_not_depend_on_where_batches_are_cut(
             late.append(count)
     assert late[0] == late[1]
     assert _without(_all_at_once(one), BATCH_FREE) == _without(_all_at_once(other), BATCH_FREE)
-
-
-@given(log=rows.logs())
-@settings(max_examples=12)
-def test_the_first_in_the_log_wins_as_a_plain_loop_says(log: rows.Log) -> None:
-    tables = _all_at_once(log)
-    quarantined = {(r["kafka_partition"], r["kafka_offset"])
-                   for r in tables["silver.commerce.clickstream_quarantine"]}  # fmt: skip
-    expected: dict[tuple[Any, Any], tuple[int, int, int]] = {}
-    for row in sorted(
-        tables["bronze.commerce.clickstream"],
-        key=lambda r: (r["_micro_batch"], r["kafka_partition"], r["kafka_offset"]),
-    ):
-        place = (row["kafka_partition"], row["kafka_offset"])
-        if row["decode_error"] is None and place not in quarantined:
-            key = (row["event_id"], row["occurred_at"].date())
-            expected.setdefault(key, (row["_micro_batch"], *place))
-    got = {
-        (r["event_id"], r["event_date"]): (
-            r["_micro_batch"], r["_kafka_partition"], r["_kafka_offset"],
-        )
-        for r in tables["silver.commerce.clickstream"]
-    }  # fmt: skip
-    assert got == expected
 
 
 def test_a_mended_contract_gives_a_key_back_to_its_first_record(tmp_path: Any) -> None:

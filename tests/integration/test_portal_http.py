@@ -23,6 +23,8 @@ from reports.portal.users import User, Users
 from reports.store import PDF, ReportStore
 from tests.integration.portal_sample import NAME, TABLE_ROWS, TableRows, sample_report
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 READ = f"/reports/{NAME}/2010-W50"
 FACT = f"{READ}/facts/net_sales"
 

@@ -15,6 +15,8 @@ from reports.portal.app import create_app
 from reports.portal.users import User, Users
 from tests.integration.test_portal_http import login
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 DAY = "/models/purchase/drift/2026-03-02"
 SUMMARY = {
     "model": "purchase", "version": 3, "period": "2026-03-02", "rows": 512, "retrain": True,

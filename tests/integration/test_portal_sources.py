@@ -22,6 +22,8 @@ from reports.portal.sources import fields
 from reports.portal.users import User, Users
 from tests.integration.test_portal_http import login
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
