@@ -23,7 +23,7 @@ from platform_assets.core.settings import REPOSITORY, Settings
 from platform_assets.local.wait import WaitTimeoutError, wait_until
 from tests.connectors.scene import Scene, new_source
 
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 1.0
 PATIENCE_SECONDS = 90.0
 """A queue gives what a killed reader held back again after a while."""
 

@@ -301,20 +301,20 @@ def test_a_source_that_is_closed_or_paused_is_not_read_at_all(
     assert (row_of(scene.name)["health"], "not read until" in str(row_of(scene.name)["why"])) == (
         "closed", True,
     )  # fmt: skip
-    assert steps(scene) == 0
+    assert steps(scene, 0.3) == 0
     del text["attributes"]["closed"]
     path.write_text(yaml.safe_dump(text))
     weir("sources", "pause", scene.name, "--reason", "a test")
-    assert steps(scene) == 0
+    assert steps(scene, 0.3) == 0
     weir("sources", "resume", scene.name)
-    assert steps(scene) == 3
+    assert steps(scene, 1.0) == 3
 
 
-def steps(scene: Scene) -> int:
-    """Records that the loop reads within a few steps."""
+def steps(scene: Scene, seconds: float) -> int:
+    """Records that the loop reads within a few steps of so many seconds."""
     loop = SourceLoop(scene.settings, {scene.name: scene.source})
     records = 0
-    for number, told in enumerate(loop.steps(1.0)):
+    for number, told in enumerate(loop.steps(seconds)):
         records += told.outcome.records if told else 0
         if number >= 3 or records:
             loop.stop()
