@@ -22,7 +22,7 @@ from ml.text.sentiment import Judge
 from ml.text.tokens import tokens
 from ml.text.train import corpora, train
 from ml.text.trained import ENTITIES, SENTIMENT, ModelError, Trained
-from tests.text_corpora import judge, tagger, write_opinions, write_sentences
+from tests.text_corpora import write_opinions, write_sentences
 
 KEY = b"k" * 32
 
@@ -134,8 +134,10 @@ def test_tags_and_spans_are_each_others_inverse():
     ]  # fmt: skip
 
 
-def test_a_span_counts_only_where_kind_start_and_end_are_right():
-    (said,) = tagger().find(["Anna Berg works for Acme AG in Oslo ."], ["en"])
+def test_a_span_counts_only_where_kind_start_and_end_are_right(trained: dict[str, Trained]):
+    (said,) = Tagger.of(trained[ENTITIES].parts).find(
+        ["Anna Berg works for Acme AG in Oslo ."], ["en"]
+    )
     spot = [Span(e.kind, e.start, e.end) for e in said]
     assert span_f1([spot], [said]) == 1
     assert span_f1([[dataclasses.replace(spot[0], end=4), *spot[1:]]], [said]) == pytest.approx(
@@ -144,8 +146,10 @@ def test_a_span_counts_only_where_kind_start_and_end_are_right():
     assert span_f1([[]], [[]]) == 0
 
 
-def test_a_language_without_labelled_texts_is_judged_by_the_others():
-    (found,) = judge().judge(["c'est affreux, triste, je déteste"], ["fr"])
+def test_a_language_without_labelled_texts_is_judged_by_the_others(trained: dict[str, Trained]):
+    (found,) = Judge.of(trained[SENTIMENT].parts).judge(
+        ["c'est affreux, triste, je déteste"], ["fr"]
+    )
     assert found.label == "negative"
 
 
