@@ -25,13 +25,13 @@ import psycopg
 from platform_assets.core.databases import connect, ensure_database, unusable
 from platform_assets.core.errors import WeirError
 from platform_assets.core.retry import Retry
+from platform_assets.core.secrets import SecretError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    from platform_assets.core.secrets import SecretError
-from platform_assets.core.settings import Settings
+    from platform_assets.core.settings import Settings
 
 DATABASE = "mlflow"
 Item = TypeVar("Item")

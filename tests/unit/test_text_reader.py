@@ -10,11 +10,14 @@ import pytest
 import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from ml.text.languages import identify
 from ml.text.reader import LONGEST, Models, read
 from ml.text.results import UNKNOWN
 from ml.text.tokens import tokens
+from platform_assets.cli.app import build
+from platform_assets.core.settings import get_settings
 from tests.text_corpora import judge, tagger
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=80) | st.lists(
@@ -111,3 +114,15 @@ def test_the_room_imports_nothing_heavy_before_it_reads():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_reads_without_a_registry_and_says_that_it_is_away(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIR_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    try:
+        done = CliRunner().invoke(build(), ["text", "read", "Ten for 5 EUR", "--product", "ten"])
+    finally:
+        get_settings.cache_clear()
+    found = json.loads(done.output)
+    assert [one["text"] for one in found["entities"]] == ["Ten", "5 EUR"]
+    assert "registry" in found["missing"][-1]
