@@ -1,6 +1,6 @@
 """Mosquitto, the MQTT broker to which the made-up sensors of ``weir run --sources`` publish.
 
-It is Debian's, and takes a twentieth of the memory of :mod:`.artemis`, which stands in for it.
+It is Debian's, and takes a tenth of the memory of :mod:`.artemis`, which stands in for it.
 """
 
 from __future__ import annotations
