@@ -53,6 +53,8 @@ passwords = st.text(
     min_size=1,
     max_size=30,
 )
+# PostgreSQL cuts a longer name, and says so only in a notice.
+users = passwords.map(lambda name: f"test {name}").filter(lambda name: len(name.encode()) <= 63)
 
 
 @pytest.fixture
@@ -67,12 +69,11 @@ def name(settings: Settings) -> Iterator[str]:
 
 
 @law(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(password=passwords, user=passwords)
-@example(password=HOSTILE, user=HOSTILE)
+@given(password=passwords, user=users)
+@example(password=HOSTILE, user=f"test {HOSTILE}")
 def test_any_user_and_password_connect(
     settings: Settings, password: str, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = f"test {user}"
     role, secret = sql.Identifier(user), sql.Literal(password)
     monkeypatch.delenv("WEIR_POSTGRES_PASSWORD", raising=False)
     with connect(settings, "postgres") as admin:
