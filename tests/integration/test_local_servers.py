@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,10 +33,22 @@ def row(settings: Settings, name: str) -> supervise.Status:
     return found
 
 
+@pytest.fixture(scope="module")
+def with_postgres(tmp_path_factory):
+    """A home in which PostgreSQL has run: its databases are made, which takes seconds."""
+    settings = Settings(home=tmp_path_factory.mktemp("made"), port_base=free_port_base())
+    supervise.start(settings, ["postgres"])
+    supervise.stop(settings)
+    return settings.home
+
+
 @pytest.fixture
-def own_home(tmp_path):
+def own_home(with_postgres, tmp_path):
     """Settings of a home of this test's own; whatever it starts is stopped."""
-    settings = Settings(home=tmp_path / "home", port_base=free_port_base())
+    home = tmp_path / "home"
+    for folder in ("data", "secrets"):
+        shutil.copytree(with_postgres / folder, home / folder)
+    settings = Settings(home=home, port_base=free_port_base())
     yield settings
     supervise.stop(settings)
 
@@ -178,8 +191,6 @@ def test_a_taken_port_is_one_clear_line(stack, tmp_path):
 
 
 def test_a_server_that_cannot_start_shows_its_last_words(own_home):
-    supervise.start(own_home, ["postgres"])
-    supervise.stop(own_home)
     (own_home.home / "data" / "postgres" / "postgresql.conf").write_text(
         "include 'weir.conf'\nno = sense\n"
     )
