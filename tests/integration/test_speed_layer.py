@@ -152,6 +152,7 @@ def test_functions_that_do_not_work_take_nothing(
     speed.run_until(lambda: speed.stored() == 1)
 
 
+@pytest.mark.soak
 def test_two_members_share_the_partitions_and_one_that_leaves_hands_over(speed: Speed) -> None:
     speed.send([speed.review(f"a{n}", "good") for n in range(40)])
     first, second = speed.run(member=0), speed.run(member=1)
