@@ -80,6 +80,14 @@ def test_a_change_of_sentiment_arrives_on_a_phone(
     assert time.monotonic() - written < 2
     expect(page.locator("#minutes rect.negative").last).to_be_attached()
     expect(page.locator("#p95")).to_contain_text("ms")
+    for counts, shown in (([0, 0, 0, 3], True), ([0, 1, 0, 3], False)):
+        picture = {
+            "rate": 1, "p95": None, "texts": 3, "lag": 0, "dead_letters": 0, "functions": "",
+            "minutes": [[0, *counts]], "languages": [["en", *counts]],
+        }  # fmt: skip
+        hint = "document.getElementById('untrained')"
+        script = f"picture => {{ show(picture); return !{hint}.hidden; }}"
+        assert page.evaluate(script, picture) is shown
     # Nothing is wider than the screen, and the stream is the page's own.
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert complaints == []

@@ -68,6 +68,7 @@ function show(picture) {
   place("p95").textContent = seconds(picture.p95);
   for (const name of ["texts", "lag", "dead_letters"]) place(name).textContent = counted(picture[name]);
   place("functions").textContent = picture.functions || "none has run yet";
+  place("untrained").hidden = !picture.texts || picture.languages.some((row) => row[1] + row[2] + row[3]);
   draw(picture.minutes);
   list(picture.languages);
 }
