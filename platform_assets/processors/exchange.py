@@ -19,7 +19,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from platform_assets.connectors import kafka
+from platform_assets.connectors import kafka, transactions
 from platform_assets.connectors.produce import Record, producer_config
 from platform_assets.core.settings import Settings
 from platform_assets.processors.model import FencedError, ProcessorError
@@ -29,12 +29,7 @@ LINGER_SECONDS = 0.05
 
 _SECONDS = 30
 """For one step of a transaction, and until the broker aborts one whose owner is gone."""
-_ATTEMPTS = 3
-_FENCED = (
-    KafkaError._FENCED,
-    KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.FENCED_INSTANCE_ID,
-)
+_FENCED = (*transactions.FENCED, KafkaError.FENCED_INSTANCE_ID)
 
 
 def consumer_config(settings: Settings) -> dict[str, object]:
@@ -150,15 +145,15 @@ class Exchange:
         try:
             self._producer.begin_transaction()
             for record in records:
-                self._produce(record)
+                transactions.hand_over(self._producer, record, _SECONDS)
             group = self._consumer.consumer_group_metadata()
             self._producer.send_offsets_to_transaction(places, group, _SECONDS)
-            self._end()
+            transactions.end(self._producer, _SECONDS)
         except KafkaException as error:
-            self._abort()
+            transactions.abort(self._producer, _SECONDS)
             raise self._explained(error) from error
         except BaseException:
-            self._abort()
+            transactions.abort(self._producer, _SECONDS)
             raise
 
     def lag(self) -> int:
@@ -174,38 +169,6 @@ class Exchange:
         """All partitions are handed out anew, from the committed positions on."""
         self.rebalances += 1
         self._held.clear()
-
-    def _produce(self, record: Record) -> None:
-        end = time.monotonic() + _SECONDS
-        while True:
-            try:
-                self._producer.produce(record.topic, **record.arguments)
-            except BufferError:
-                # Back-pressure: the broker takes less than we give.
-                self._producer.poll(0.1)
-                if time.monotonic() > end:
-                    code = KafkaError._TIMED_OUT_QUEUE
-                    raise KafkaException(KafkaError(code, "the send buffer stays full")) from None
-            else:
-                return
-
-    def _end(self) -> None:
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._producer.commit_transaction(_SECONDS)
-            except KafkaException as error:
-                # Asked again, the client goes on with this one.
-                if not error.args[0].retriable() or attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return
-
-    def _abort(self) -> None:
-        try:
-            self._producer.purge()
-            self._producer.abort_transaction(_SECONDS)
-        except KafkaException:
-            pass  # the broker does it, or the next member of this number
 
     def _explained(self, error: KafkaException) -> Exception:
         told = error.args[0]

@@ -7,22 +7,21 @@ Rows without a cursor need no transaction: their source repeats what it was not 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from platform_assets.connectors import kafka
+from platform_assets.connectors import kafka, transactions
 from platform_assets.connectors.produce import Record, producer_config
 from platform_assets.connectors.seam import cursors
 from platform_assets.connectors.seam.cursors import Place
 from platform_assets.connectors.seam.reader import ConnectorError
+from platform_assets.connectors.transactions import hand_over
 from platform_assets.core.settings import Settings
 
 LARGEST = kafka.LARGEST_RECORD_BYTES - 1024
 """Bytes of key, value and headers of a record, at most: the client adds its own framing."""
 
-_ATTEMPTS = 3
 _SECONDS = 60
 """Until the broker aborts a transaction whose owner is gone; and to wait for one to end."""
 
@@ -94,18 +93,18 @@ class SourceLog:
             self._producer.begin_transaction()
             _produce_rows(self._producer, topic, rows)
             for record in records:
-                _produce(self._producer, record)
+                hand_over(self._producer, record, _SECONDS)
             for place in places:
                 record = Record(cursors.TOPIC, place.key, place.value, place.headers)
-                _produce(self._producer, record)
-            self._end()
+                hand_over(self._producer, record, _SECONDS)
+            transactions.end(self._producer, _SECONDS)
         except KafkaException as error:
             self.lost = True
-            self._abort()
+            transactions.abort(self._producer, _SECONDS)
             raise self._explained(error) from error
         except BaseException:
             self.lost = True
-            self._abort()
+            transactions.abort(self._producer, _SECONDS)
             raise
 
     def append(
@@ -134,7 +133,7 @@ class SourceLog:
         try:
             _produce_rows(producer, topic, rows)
             for record in records:
-                _produce(producer, record)
+                hand_over(producer, record, _SECONDS)
             self._require_all(producer.flush(_SECONDS))
         except KafkaException as error:
             self.lost = True
@@ -167,30 +166,9 @@ class SourceLog:
     def _failed(self, error: KafkaError | None, _: Message) -> None:
         self._refused = self._refused or error
 
-    def _end(self) -> None:
-        for attempt in range(_ATTEMPTS):
-            try:
-                # It flushes first.
-                self._producer.commit_transaction(_SECONDS)
-            except KafkaException as error:
-                # The client waits between its own attempts; asked again, it goes on with this one.
-                if not error.args[0].retriable() or attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return
-
-    def _abort(self) -> None:
-        """End the open transaction; the broker does it itself where this cannot."""
-        try:
-            self._producer.purge()
-            self._producer.flush(_SECONDS)
-            self._producer.abort_transaction(_SECONDS)
-        except KafkaException:
-            pass
-
     def _explained(self, error: KafkaException) -> Exception:
         told = error.args[0]
-        if told.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH):
+        if told.code() in transactions.FENCED:
             return FencedError(
                 f"source {self._source}: another run of it has begun; this one ends",
                 "nothing to do: the other run goes on from the last committed cursor",
@@ -206,25 +184,9 @@ def _produce_rows(
     produce = producer.produce
     for key, value in rows:
         if key is None:
-            _produce(producer, Record(topic, None, value))
+            hand_over(producer, Record(topic, None, value), _SECONDS)
             continue
         try:
             produce(topic, value, key)
         except BufferError:
-            _produce(producer, Record(topic, key, value))
-
-
-def _produce(producer: Producer, record: Record) -> None:
-    arguments = record.arguments
-    deadline = time.monotonic() + _SECONDS
-    while True:
-        try:
-            producer.produce(record.topic, **arguments)
-        except BufferError:
-            # Back-pressure: the broker takes less than we give.
-            producer.poll(0.1)
-            if time.monotonic() > deadline:
-                code = KafkaError._TIMED_OUT_QUEUE
-                raise KafkaException(KafkaError(code, "the send buffer stays full")) from None
-        else:
-            return
+            hand_over(producer, Record(topic, key, value), _SECONDS)
