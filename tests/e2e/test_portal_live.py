@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect
 
-from platform_assets.core.settings import LOOPBACK, Settings
-from platform_assets.local.wait import wait_until
+from platform_assets.core.settings import Settings
 from platform_assets.processors.hot.store import HotStore
-from reports.portal.app import create_app
-from reports.portal.users import User, Users
-from tests.e2e.browser import ARGUMENTS, chromium
+from reports.portal.users import User
+from tests.e2e.browser import chromium
+from tests.e2e.portal import signed_in
 from tests.integration.speed import hot_rows
 
-PHONE = {"width": 360, "height": 740}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 pytestmark = pytest.mark.skipif(chromium() is None, reason="needs a Chromium on PATH")
 
 
@@ -31,31 +28,15 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def page(settings: Settings, complaints: list[str]) -> Iterator[Page]:
-    """The live page, as one who may read it sees it."""
-    app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=LOOPBACK, port=settings.portal_port, log_level="warning")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, what="the portal", timeout=30)
-    users, name = Users(app.state.portal.database), f"u-{uuid.uuid4().hex[:8]}"
-    password = users.add(User(name, admin=False, reports=frozenset({"live"})))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        page = browser.new_page(base_url=settings.portal_url, viewport=PHONE)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda line: complaints.append(line.text) if line.type != "log" else 0)
-        page.goto("/login?next=/live")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/live")
-        yield page
-        browser.close()
-    users.remove(name)
-    server.should_exit = True
-    thread.join(20)
+    """The live page, as one who may read it sees it, where no processor has run yet."""
+    store = HotStore(settings)
+    with store.database.borrow() as connection:
+        # Tests before may have run one on the same servers.
+        connection.execute("DELETE FROM processor_state")
+    store.close()
+    user = User(f"u-{uuid.uuid4().hex[:8]}", admin=False, reports=frozenset({"live"}))
+    with signed_in(settings, user, "/live", PHONE, complaints) as found:
+        yield found
 
 
 def test_a_change_of_sentiment_arrives_on_a_phone(

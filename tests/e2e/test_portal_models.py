@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,16 +9,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
 from ml.drift import pages
 from ml.drift.report import data_page
-from platform_assets.core.settings import LOOPBACK, Settings
-from platform_assets.local.wait import wait_until
-from reports.portal.app import create_app
-from reports.portal.users import User, Users
+from platform_assets.core.settings import Settings
+from reports.portal.users import User
 from tests.e2e.browser import ARGUMENTS, chromium
+from tests.e2e.portal import portal_for
 
 SUMMARY = {
     "model": "purchase", "version": 3, "period": "2026-03-02", "rows": 400, "retrain": True,
@@ -37,19 +34,8 @@ def served(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, str]]
         pl.DataFrame({"amount": rng.normal(1, 1, 400)}),
     )
     pages.write(settings, "purchase", date(2026, 3, 2), SUMMARY, data=page.html)
-    app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=LOOPBACK, port=settings.portal_port, log_level="warning")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, what="the portal", timeout=30)
-    users = Users(app.state.portal.database)
-    password = users.add(User("models-reader", reports=frozenset({"models"})))
-    yield settings, password
-    users.remove("models-reader")
-    server.should_exit = True
-    thread.join(20)
+    with portal_for(settings, User("models-reader", reports=frozenset({"models"}))) as password:
+        yield settings, password
 
 
 @pytest.mark.skipif(chromium() is None, reason="needs a Chromium on PATH")

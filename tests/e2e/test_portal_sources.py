@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-import uvicorn
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect
 
 from platform_assets import sources
 from platform_assets.contracts.load import load_contracts
-from platform_assets.core.settings import LOOPBACK, Settings
-from platform_assets.local.wait import wait_until
-from reports.portal.app import create_app
-from reports.portal.users import User, Users
-from tests.e2e.browser import ARGUMENTS, chromium
+from platform_assets.core.settings import Settings
+from reports.portal.users import User
+from tests.e2e.browser import chromium
+from tests.e2e.portal import signed_in
 
 ROWS = 12
 pytestmark = pytest.mark.skipif(chromium() is None, reason="needs a Chromium on PATH")
@@ -59,32 +56,10 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(settings: Settings, complaints: list[str]) -> Iterator[Page]:
     """The portal's page of sources, as an administrator sees it."""
-    app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=LOOPBACK, port=settings.portal_port, log_level="warning")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started, what="the portal", timeout=30)
-    users = Users(app.state.portal.database)
-    password = users.add(User("sources-admin", admin=True, reports=frozenset()))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        page = browser.new_page(
-            base_url=settings.portal_url, viewport={"width": 1100, "height": 900}
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda line: complaints.append(line.text) if line.type != "log" else 0)
-        page.goto("/login?next=/sources")
-        page.get_by_label("Name").fill("sources-admin")
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/sources")
-        yield page
-        browser.close()
-    users.remove("sources-admin")
-    server.should_exit = True
-    thread.join(20)
+    user = User("sources-admin", admin=True, reports=frozenset())
+    window: ViewportSize = {"width": 1100, "height": 900}
+    with signed_in(settings, user, "/sources", window, complaints) as found:
+        yield found
 
 
 def test_a_source_is_tried_and_saved_from_its_form(
