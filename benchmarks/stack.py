@@ -46,14 +46,19 @@ def _is_free(port: int) -> bool:
 def private_home() -> Iterator[Settings]:
     """A temporary home that this process and its children use; nothing is started.
 
-    It lies below the folder of ``WEIR_HOME`` where that is set (a disk of one's choice), and
-    is removed at the end, after its servers.
+    It is made below the folder of ``WEIR_HOME`` where that is set (a disk of one's choice),
+    and is removed at the end, after its servers.
     """
     above = os.environ.get("WEIR_HOME")
     if above:
         Path(above).mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="bench-", dir=above))
-    values = {"WEIR_HOME": str(home), "WEIR_PORT_BASE": str(free_port_base())}
+    values = {
+        "WEIR_HOME": str(home),
+        "WEIR_PORT_BASE": str(free_port_base()),
+        # Sources of a bench are on this machine.
+        "WEIR_SOURCE_NETWORKS": LOOPBACK,
+    }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     get_settings.cache_clear()

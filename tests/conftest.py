@@ -124,6 +124,8 @@ def new_home() -> Iterator[Settings]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("WEIR_HOME", home)
         patch.setenv("WEIR_PORT_BASE", str(free_port_base()))
+        # Peers of the tests are on this machine.
+        patch.setenv("WEIR_SOURCE_NETWORKS", "127.0.0.0/8")
         get_settings.cache_clear()
         settings = get_settings()
         stack.callback(supervise.stop, settings)

@@ -50,7 +50,7 @@ def manifest(
         champion: version that answers.
         challenger: version on trial.
         share: of all requests that the challenger gets; whole per cents.
-        storage: below it lie the artefacts, ``<storage>/<model>/<version>``.
+        storage: the artefacts are below it, ``<storage>/<model>/<version>``.
         image: of a container in which ``python -m ml.serving`` runs.
         secret: with the settings (``WEIR_PROFILE=cluster``, ``WEIR_POSTGRES_...``) and
             ``WEIR_MODEL_KEY``.

@@ -27,7 +27,7 @@ def when_silver_changed(cron: str = FULL_GOLD_CRON) -> AutomationCondition[Asset
     """
     tick = AutomationCondition.cron_tick_passed(cron, "UTC")
     landed = AutomationCondition.any_deps_updated()
-    # Staging views hold no rows: what lies behind them changes without a materialisation.
+    # Staging views hold no rows: what is behind them changes without a materialisation.
     changed = landed | AutomationCondition.any_deps_match(landed)
     # Steps of the fresh gold run do not count as a build: they run no tests.
     built = (

@@ -169,7 +169,7 @@ def column_lineage(contract: Contract, table: TableName) -> TableColumnLineage:
 
 
 def data_links(settings: Settings, table: TableName) -> dict[str, Any]:
-    """Where a table's data lie and how to read them, as metadata."""
+    """Where a table's data is stored and how to read them, as metadata."""
     return {
         "dagster/uri": f"{settings.lake_root}/{table.path}",
         "dagster/table_name": table.sql,

@@ -75,7 +75,7 @@ def deliver(
     """Send a finished report to each recipient who has not had it.
 
     Args:
-        report: the document; its PDF lies in the store.
+        report: the document; its PDF is in the store.
         recipients: from the report's definition; one named twice is served once.
         settings: servers, names of secrets, timeouts.
         resend: send again what was sent, and try again what is dead.

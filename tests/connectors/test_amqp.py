@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import pytest
 from azure.servicebus._pyamqp.message import Header, Message, Properties
 
-from platform_assets.connectors.http.address import InternalAddressError
 from platform_assets.connectors.kinds.amqp.config import AmqpConfig
 from platform_assets.connectors.kinds.amqp.link import Received
 from platform_assets.connectors.kinds.amqp.reader import _message
+from platform_assets.connectors.seam.addresses import InternalAddressError
 from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import (
     ConnectorError,

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from platform_assets.connectors.http.address import InternalAddressError
 from platform_assets.connectors.kinds.files import places, text
 from platform_assets.connectors.kinds.files.options import FileStream
 from platform_assets.connectors.kinds.files.places import FileChangedError
+from platform_assets.connectors.seam.addresses import InternalAddressError
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,

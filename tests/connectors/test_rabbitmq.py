@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 import pika
 import pytest
 
-from platform_assets.connectors.http.address import InternalAddressError
 from platform_assets.connectors.kinds.rabbitmq.config import RabbitStream
 from platform_assets.connectors.kinds.rabbitmq.reader import _message
+from platform_assets.connectors.seam.addresses import InternalAddressError
 from platform_assets.connectors.seam.pull import open_reader
 from platform_assets.connectors.seam.reader import (
     ConnectorError,

@@ -13,7 +13,7 @@ import pytest
 
 from platform_assets.connectors.http import client as http_client
 from platform_assets.connectors.http import pace
-from platform_assets.connectors.http.address import InternalAddressError
+from platform_assets.connectors.seam.addresses import InternalAddressError
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     SourceAwayError,

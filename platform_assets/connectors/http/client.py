@@ -156,7 +156,8 @@ class HttpClient:
     def __init__(self, config: HttpConfig, context: Context) -> None:
         import httpx
 
-        from platform_assets.connectors.http.address import GuardedTransport, networks
+        from platform_assets.connectors.http.address import GuardedTransport
+        from platform_assets.connectors.seam.addresses import networks
 
         self._config, self._source, self._stop = config, context.source, context.stop
         self._requests, self.base = context.requests, httpx.URL(config.base_url)

@@ -58,7 +58,7 @@ def probe(
         for stream, given in (streams or {}).items()
     }
     context = Context(settings, name, home(), options, threading.Event())
-    return kind.open(checked, context)
+    return kind.reader(checked, context)
 
 
 def checked_model(model: type[BaseModel], given: Mapping[str, Any], where: str) -> BaseModel:

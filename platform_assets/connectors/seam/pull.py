@@ -101,7 +101,7 @@ def open_reader(
         stop or threading.Event(),
         requests or Requests(),
     )
-    return source.type.open(source.config, context)
+    return source.type.reader(source.config, context)
 
 
 def mapping_of(

@@ -10,15 +10,16 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from platform_assets.connectors.seam.addresses import Peer, networks, require_permitted
 from platform_assets.connectors.seam.reader import ConnectorError, Context, Reader
 
 GROUP = "weir.connectors"
@@ -55,6 +56,18 @@ class NoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """A configuration that names where its client connects to.
+
+    Types over HTTP need not: their one client looks at each address that it connects to.
+    """
+
+    def peers(self) -> Iterable[Peer]:
+        """Hosts and ports."""
+        ...
+
+
 @dataclass(frozen=True)
 class ConnectorType:
     """A type of connector.
@@ -65,7 +78,8 @@ class ConnectorType:
         kind: of source.
         maturity: what its tests prove.
         config: model of the source's ``config``; its fields draw the form.
-        open: makes a reader of a configuration; connects at its first call, not here.
+        open: makes a reader of a configuration; connects at its first call, not here. Others than
+            the type's own tests call :meth:`reader`.
         stream: model of a stream's ``options``.
         loose: its rows carry only the fields that they have (JSON): a column that no row of a page
             carries is null, where it would otherwise be a change of schema.
@@ -92,6 +106,18 @@ class ConnectorType:
     def label(self) -> str:
         """Name and version, as a cursor's record has them: ``sql@1``."""
         return f"{self.name}@{self.version}"
+
+    def reader(self, config: BaseModel, context: Context) -> Reader:
+        """A reader of a configuration, which reaches only where sources may be.
+
+        Raises:
+            InternalAddressError: the configuration leads to an internal address that the operator
+                has not allowed.
+            ConnectorError: a secret is missing.
+        """
+        if isinstance(config, Reaching):
+            require_permitted(config.peers(), networks(context.settings.source_networks))
+        return self.open(config, context)
 
     @property
     def counts_requests(self) -> bool:

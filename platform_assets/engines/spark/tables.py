@@ -1,6 +1,6 @@
 """Delta tables through Spark SQL: create, evolve, replace the rows of a span, merge.
 
-On a lake that lies on a disk of this machine the log is asked through delta-rs: what a table
+On a lake that is stored on a disk of this machine the log is asked through delta-rs: what a table
 is and which files can hold a micro-batch are then known without a Spark job.
 """
 

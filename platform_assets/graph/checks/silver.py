@@ -189,7 +189,7 @@ def frame_suite_result(
 def window_suite_result(
     contract: Contract, lake_root: str, first_batch: int, last_batch: int, home: Path
 ) -> AssetCheckResult:
-    """Run the suite over the published rows of a span of micro-batches, as they lie in Delta.
+    """Run the suite over the published rows of a span of micro-batches, as Delta stores them.
 
     Args:
         contract: the contract.

@@ -105,7 +105,7 @@ class AmqpReader:
         return link
 
     def _opened(self, address: str, credit: int, password: str, headers: Mapping[str, str]) -> Link:
-        from platform_assets.connectors.http.address import addresses, networks
+        from platform_assets.connectors.seam.addresses import addresses, networks
 
         allowed = networks(self._context.settings.source_networks)
         at = addresses(self._config.host, self._config.port, allowed)[0]

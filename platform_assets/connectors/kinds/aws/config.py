@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from platform_assets.connectors.messages.model import MessageStream, Options
+from platform_assets.connectors.seam.addresses import Peer, peers_of
 
 
 class AwsConfig(Options):
@@ -22,6 +23,10 @@ class AwsConfig(Options):
     """Name of the secret."""
     timeout_seconds: float = Field(default=30, gt=0, le=300)
     """Of a request."""
+
+    def peers(self) -> list[Peer]:
+        """What speaks the protocol elsewhere, where it is named."""
+        return peers_of(self.endpoint, 443)
 
 
 class DynamoStream(Options):

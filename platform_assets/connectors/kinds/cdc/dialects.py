@@ -8,12 +8,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from platform_assets.connectors.seam.addresses import Peer
 from platform_assets.connectors.seam.types import Maturity
 
 PREFIX = "_weir_cdc"
 """Of the raw topics: ``_weir_cdc.<source>.<table>``."""
 
 _SECRETS = ("password", "secret", "sasl.jaas", "token", "credential")
+_ADDRESSES = (
+    "hostname", "url", "connection.string", "bootstrap", "driver.", "proxy", "schema.history",
+    "signal", "notification",
+)  # fmt: skip
+"""Of properties that lead elsewhere than to ``host``, past the look at its address."""
 
 
 class CdcConfig(BaseModel):
@@ -48,9 +54,13 @@ class CdcConfig(BaseModel):
         for name in value:
             if any(word in name for word in _SECRETS):
                 raise ValueError(f"{name}: a secret is named in `password`, never written here")
-            if name in _OURS:
+            if name in _OURS or any(word in name for word in _ADDRESSES):
                 raise ValueError(f"{name} is set by Weir")
         return value
+
+    def peers(self) -> list[Peer]:
+        """The database."""
+        return [(self.host, self.port or 443)]
 
 
 class CdcStream(BaseModel):

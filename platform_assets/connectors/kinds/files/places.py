@@ -1,4 +1,4 @@
-"""Where files lie: a filesystem of fsspec and a folder in it; its errors in the seam's words."""
+"""Where files are stored: a filesystem of fsspec and a folder in it; errors in the seam's words."""
 
 from __future__ import annotations
 

@@ -11,18 +11,29 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from platform_assets.connectors.kinds.files.places import Place
+from platform_assets.connectors.seam.addresses import Peer, peers_of
 from platform_assets.connectors.seam.reader import Context
 from platform_assets.core.secrets import read_secret
 
 if TYPE_CHECKING:
-    from platform_assets.connectors.http.address import Network
+    from platform_assets.connectors.seam.addresses import Network
 
 
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class S3Config(_Config):
+class _Store(_Config):
+    """What may be at another address than its vendor's."""
+
+    endpoint: str = ""
+
+    def peers(self) -> list[Peer]:
+        """The store's address, where one is given."""
+        return peers_of(self.endpoint, 443)
+
+
+class S3Config(_Store):
     """A bucket that speaks S3.
 
     Attributes:
@@ -37,7 +48,6 @@ class S3Config(_Config):
     bucket: str = Field(min_length=3)
     folder: str = ""
     region: str = "us-east-1"
-    endpoint: str = ""
     access_key: str = ""
     secret_key: str = ""
     timeout_seconds: float = Field(default=30, gt=0, le=600)
@@ -67,7 +77,7 @@ def s3(config: S3Config, context: Context) -> Place:  # noqa: ARG001
     return Place(f"s3://{path}", connect, path, root=config.bucket)
 
 
-class GcsConfig(_Config):
+class GcsConfig(_Store):
     """A bucket of Google Cloud Storage.
 
     Attributes:
@@ -83,7 +93,6 @@ class GcsConfig(_Config):
     bucket: str = Field(min_length=3)
     folder: str = ""
     project: str = ""
-    endpoint: str = ""
     anonymous: bool = False
     timeout_seconds: float = Field(default=30, gt=0, le=600)
 
@@ -110,7 +119,7 @@ def gcs(config: GcsConfig, context: Context) -> Place:  # noqa: ARG001
     return Place(f"gs://{path}", connect, path, root=config.bucket)
 
 
-class AzureConfig(_Config):
+class AzureConfig(_Store):
     """A container of Azure Blob Storage.
 
     Attributes:
@@ -125,7 +134,6 @@ class AzureConfig(_Config):
     container: str = Field(min_length=3)
     folder: str = ""
     key: str = ""
-    endpoint: str = ""
 
 
 def azure(config: AzureConfig, context: Context) -> Place:  # noqa: ARG001
@@ -177,6 +185,10 @@ class SftpConfig(_Config):
             raise ValueError("expected type and key, as `ssh-keyscan` prints them after the name")
         return value
 
+    def peers(self) -> list[Peer]:
+        """The server."""
+        return [(self.host, self.port)]
+
 
 def sftp(config: SftpConfig, context: Context) -> Place:  # noqa: ARG001
     """The place."""
@@ -223,7 +235,8 @@ class HttpConfig(_Config):
 
 def http(config: HttpConfig, context: Context) -> Place:
     """The place; internal addresses as for all sources over HTTP."""
-    from platform_assets.connectors.http.address import aiohttp_connector, networks
+    from platform_assets.connectors.http.address import aiohttp_connector
+    from platform_assets.connectors.seam.addresses import networks
 
     allowed = networks(context.settings.source_networks)
 
@@ -246,7 +259,7 @@ def http(config: HttpConfig, context: Context) -> Place:
 
 def _require_permitted(url: str, allowed: Sequence[Network]) -> None:
     """Say at once that an address is internal; a filesystem would call its files missing."""
-    from platform_assets.connectors.http.address import addresses
+    from platform_assets.connectors.seam.addresses import addresses
 
     # Where the name has no address the filesystem says so.
     with suppress(OSError):

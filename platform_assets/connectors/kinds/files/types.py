@@ -1,4 +1,4 @@
-"""The connector types: a place each, with one way to read what lies there."""
+"""The connector types: a place each, with one way to read its files."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from platform_assets.connectors.messages.model import Options, Paged
+from platform_assets.connectors.seam.addresses import Peer, peers_of
 
 
 class KafkaConfig(Options):
@@ -31,6 +32,10 @@ class KafkaConfig(Options):
     registry_password: str = ""
     """Name of the secret."""
 
+    def peers(self) -> list[Peer]:
+        """Brokers and registry. The brokers that these name are not looked at."""
+        return [*peers_of(self.bootstrap, 9092), *peers_of(self.registry, 443)]
+
 
 class EventHubsConfig(Options):
     """A namespace of Azure Event Hubs; its hubs are topics of Kafka's protocol."""
@@ -39,6 +44,10 @@ class EventHubsConfig(Options):
     """Its host: `shop.servicebus.windows.net`."""
     connection_string: str
     """Name of the secret: the connection string of a policy that may listen."""
+
+    def peers(self) -> list[Peer]:
+        """The namespace."""
+        return [(self.namespace, 9093)]
 
 
 class KafkaStream(Paged):

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from platform_assets.connectors.messages.model import Options
+from platform_assets.connectors.seam.addresses import Peer
 
 
 class ModbusConfig(Options):
@@ -21,6 +22,10 @@ class ModbusConfig(Options):
     """Its number behind a gateway (unit id)."""
     timeout_seconds: float = Field(default=3, gt=0, le=60)
     """Of a connection and of a request."""
+
+    def peers(self) -> list[Peer]:
+        """The device."""
+        return [(self.host, self.port)]
 
 
 class Register(Options):

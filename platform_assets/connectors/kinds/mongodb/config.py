@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from platform_assets.connectors.messages.model import Options
+from platform_assets.connectors.seam.addresses import Peer
 
 
 class MongoConfig(Options):
@@ -29,6 +30,18 @@ class MongoConfig(Options):
         if "@" in value:
             raise ValueError("expected an address without user and password")
         return value
+
+    def peers(self) -> list[Peer]:
+        """The servers of the address; those that a `mongodb+srv` name stands for."""
+        from pymongo.errors import PyMongoError
+        from pymongo.uri_parser import parse_uri
+
+        try:
+            nodes = parse_uri(self.url, connect_timeout=self.timeout_seconds)["nodelist"]
+        except PyMongoError:
+            # The client says what is wrong with it.
+            return []
+        return [(host, port or 27_017) for host, port in nodes]
 
 
 class MongoStream(Options):

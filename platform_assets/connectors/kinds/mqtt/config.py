@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from platform_assets.connectors.seam.addresses import Peer
+
 _PART = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
@@ -60,6 +62,10 @@ class MqttConfig(BaseModel):
     def address(self) -> tuple[str, int]:
         """Host and port."""
         return self.host, self.port or (8883 if self.tls else 1883)
+
+    def peers(self) -> list[Peer]:
+        """The broker."""
+        return [self.address]
 
 
 class MqttStream(BaseModel):

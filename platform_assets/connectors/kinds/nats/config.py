@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from platform_assets.connectors.messages.model import MessageStream, Options
+from platform_assets.connectors.seam.addresses import Peer, peers_of
 
 
 class NatsConfig(Options):
@@ -24,6 +25,10 @@ class NatsConfig(Options):
     """Path of a credentials file (JWT and seed), where the servers take one."""
     timeout_seconds: float = Field(default=10, gt=0, le=120)
     """Of a connection and of a request."""
+
+    def peers(self) -> list[Peer]:
+        """The servers. Others of their cluster are not looked at."""
+        return peers_of(self.servers, 4222)
 
 
 class NatsStream(MessageStream):

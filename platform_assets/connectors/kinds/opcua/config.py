@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from platform_assets.connectors.messages.model import Options
+from platform_assets.connectors.seam.addresses import Peer, peers_of
 
 
 class OpcuaConfig(Options):
@@ -27,6 +28,10 @@ class OpcuaConfig(Options):
     """Path of its key."""
     timeout_seconds: float = Field(default=10, gt=0, le=120)
     """Of a connection and of a request."""
+
+    def peers(self) -> list[Peer]:
+        """The server."""
+        return peers_of(self.url, 4840)
 
 
 class OpcuaStream(Options):

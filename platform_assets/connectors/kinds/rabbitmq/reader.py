@@ -98,7 +98,7 @@ class RabbitReader:
     def _channel(self) -> Any:
         import pika
 
-        from platform_assets.connectors.http.address import addresses, networks
+        from platform_assets.connectors.seam.addresses import addresses, networks
 
         config = self._config
         allowed = networks(self._context.settings.source_networks)

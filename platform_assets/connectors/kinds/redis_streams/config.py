@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from platform_assets.connectors.messages.model import Options, Paged
+from platform_assets.connectors.seam.addresses import Peer
 
 
 class RedisConfig(Options):
@@ -26,6 +27,10 @@ class RedisConfig(Options):
     """Whether it is spoken to over TLS."""
     timeout_seconds: float = Field(default=10, gt=0, le=300)
     """Of a connection and of a request."""
+
+    def peers(self) -> list[Peer]:
+        """The server."""
+        return [(self.host, self.port)]
 
 
 class RedisStream(Paged):

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from platform_assets.connectors.http.address import addresses, networks
 from platform_assets.connectors.http.paths import at
 from platform_assets.connectors.kinds.salesforce.changes import HEADER, EventSchema
 from platform_assets.connectors.kinds.salesforce.config import EventsConfig, EventsStream
@@ -29,6 +28,7 @@ from platform_assets.connectors.messages.decode import PayloadError
 from platform_assets.connectors.messages.live import batches
 from platform_assets.connectors.messages.model import Message
 from platform_assets.connectors.messages.rows import page_of
+from platform_assets.connectors.seam.addresses import addresses, networks
 from platform_assets.connectors.seam.reader import (
     ConnectorError,
     Context,

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from platform_assets.connectors.seam.addresses import Peer, peers_of
+
+_WITHOUT_SERVER: Final = ("sqlite", "duckdb")
+_SERVER: Final = re.compile(
+    r"(?:^|;)\s*(?:server|host(?:name)?|address)\s*=\s*(?:tcp:)?([^;,\\]+)", re.I
+)
+"""Where a connection string of ODBC names the server."""
 
 
 class SqlConfig(BaseModel):
@@ -35,6 +45,30 @@ class SqlConfig(BaseModel):
             raise ValueError("expected an address without a password: name a secret in `password`")
         return self
 
+    def peers(self) -> list[Peer]:
+        """The servers, wherever the address names them; sockets are this machine."""
+        from sqlalchemy import make_url
+
+        url = make_url(self.url)
+        if url.get_backend_name() in _WITHOUT_SERVER:
+            return []
+        asked = {
+            name: [value] if isinstance(value, str) else list(value)
+            for name, value in url.query.items()
+        }
+        named = [value for name in ("host", "hostaddr") for value in asked.get(name, ())]
+        hosts = [url.host, *",".join(named).split(",")]
+        for text in asked.get("odbc_connect", ()):
+            hosts += _SERVER.findall(text)
+        found = [one.strip() for one in hosts if one and one.strip()]
+        local = not found or any(name in asked for name in ("unix_socket", "service"))
+        peers = [
+            peer
+            for one in found
+            for peer in ([("", 0)] if one.startswith("/") else peers_of(_bracketed(one), 0))
+        ]
+        return [*peers, ("", 0)] if local else peers
+
 
 class SqlStream(BaseModel):
     """What is read.
@@ -62,3 +96,8 @@ class SqlStream(BaseModel):
         if bool(self.table) == bool(self.query):
             raise ValueError("expected either `table` or `query`")
         return self
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address as an address of the network has it."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
