@@ -35,6 +35,8 @@ MODULES = (
     "slack_sdk.errors",
     "altair",
     "vl_convert",
+    "platform_assets.alerts.desk",
+    "platform_assets.alerts.publish",
     "platform_assets.core.settings",
     "platform_assets.streaming.locks",
     "platform_assets.streaming.windows",

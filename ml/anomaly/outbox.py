@@ -1,12 +1,13 @@
-"""Events of incidents that wait to be told.
+"""Events of incidents that wait to be handed over to the alerts (:mod:`platform_assets.alerts`).
 
-An event is marked after it was told, so a crash between the two repeats it under the same key
-rather than losing it. One that cannot be told does not hold up other incidents, and is given up
+An event is marked after it was handed over, so a crash between the two repeats it under the same
+key rather than losing it. One that cannot be said does not hold up other incidents, and is given up
 after some attempts; the later events of its incident wait for it until then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,15 +66,15 @@ class Outbox:
 
     @retry_connection
     def due(self, limit: int) -> list[Waiting]:
-        """Events to tell now, oldest first, of each incident in order."""
+        """Events to hand over now, oldest first, of each incident in order."""
         with self._database.borrow() as connection:
+            # Not one look-up a row: a storm comes faster than PostgreSQL learns of its size.
             rows = connection.execute(
                 """SELECT id, stream, series, incident, ordinal, kind, at, details, attempts
-                   FROM incident_events AS event
-                   WHERE told_at IS NULL AND next_at <= now() AND NOT EXISTS (
-                     SELECT FROM incident_events AS earlier
-                     WHERE earlier.incident = event.incident AND earlier.ordinal < event.ordinal
-                       AND earlier.told_at IS NULL AND earlier.next_at < 'infinity')
+                   FROM incident_events
+                   WHERE told_at IS NULL AND next_at <= now() AND incident NOT IN (
+                     SELECT incident FROM incident_events
+                     WHERE told_at IS NULL AND next_at > now() AND next_at < 'infinity')
                    ORDER BY id LIMIT %s""",
                 (limit,),
             ).fetchall()
@@ -83,18 +84,18 @@ class Outbox:
         ]
 
     @retry_connection
-    def told(self, event: Waiting) -> None:
-        """It went out."""
+    def told(self, events: Sequence[Waiting]) -> None:
+        """They were handed over."""
         with self._database.borrow() as connection:
             connection.execute(
                 """UPDATE incident_events SET told_at = now(), attempts = attempts + 1,
-                     error = NULL WHERE id = %s""",
-                (event.id,),
+                     error = NULL WHERE id = ANY(%s)""",
+                ([event.id for event in events],),
             )
 
     @retry_connection
     def failed(self, event: Waiting, error: str) -> bool:
-        """A place did not take it; returns whether it is given up."""
+        """It cannot be said; returns whether it is given up."""
         with self._database.borrow() as connection:
             row = connection.execute(
                 """UPDATE incident_events SET attempts = attempts + 1, error = %s,
@@ -104,13 +105,3 @@ class Outbox:
                 (error[:2000], ATTEMPTS, event.id, ATTEMPTS),
             ).fetchone()
         return bool(row and row[0])
-
-    @retry_connection
-    def given_up(self) -> int:
-        """How many events nobody was told of."""
-        with self._database.borrow() as connection:
-            row = connection.execute(
-                """SELECT count(*) FROM incident_events
-                   WHERE told_at IS NULL AND next_at = 'infinity'"""
-            ).fetchone()
-        return int(row[0]) if row else 0

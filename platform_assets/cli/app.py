@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     "platform_assets.cli.deliveries",
     "platform_assets.cli.portal",
     "platform_assets.cli.models",
+    "platform_assets.cli.alerts",
     "platform_assets.cli.text",
 )
 
@@ -44,6 +45,8 @@ Examples:
   weir report weekly-commerce --period 2010-W50
 
   weir models list              versions of each model, and who is champion
+
+  weir alerts list              incidents, and who looks after them
 
   weir logs kafka -f            follow one server's log
 

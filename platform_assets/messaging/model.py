@@ -28,6 +28,8 @@ class Event(StrEnum):
 
     OPENED = "opened"
     UPDATED = "updated"
+    ESCALATED = "escalated"
+    """Nobody acknowledged it in time."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody looks after it."""
     RECOVERED = "recovered"

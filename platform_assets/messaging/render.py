@@ -24,10 +24,15 @@ ACTIONS = {
     # A trigger with a known key adds to the incident; it opens none.
     Event.OPENED: "trigger",
     Event.UPDATED: "trigger",
+    Event.ESCALATED: "trigger",
     Event.ACKNOWLEDGED: "acknowledge",
     Event.RECOVERED: "resolve",
 }
-_MARKS = {Event.ACKNOWLEDGED: ":eyes: ", Event.RECOVERED: ":white_check_mark: "}
+_MARKS = {
+    Event.ESCALATED: ":rotating_light: ",
+    Event.ACKNOWLEDGED: ":eyes: ",
+    Event.RECOVERED: ":white_check_mark: ",
+}
 
 
 def fields_of(notification: Notification) -> dict[str, Any]:

@@ -1,27 +1,32 @@
-"""Alerts of anomalies: real events in PostgreSQL, a real web server as the place they go."""
+"""Alerts of anomalies: real events in PostgreSQL, real web servers as the places they go."""
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 from dagster import DagsterInstance, SkipReason, build_sensor_context
 
 from ml.anomaly.model import Choice
-from ml.anomaly.outbox import ATTEMPTS, Outbox
+from ml.anomaly.outbox import Outbox
 from ml.anomaly.watch import Watch
+from platform_assets.alerts.desk import ATTEMPTS, Desk, Sent
+from platform_assets.alerts.reading import given_up
+from platform_assets.alerts.store import alerts_database
 from platform_assets.core.databases import connect
-from platform_assets.core.settings import Settings
-from platform_assets.messaging import Notifier, Notifiers, NotifyError
+from platform_assets.messaging import NotifyError, Router, Routes
 from platform_assets.messaging.notifiers import webhook_notifier
 from platform_assets.messaging.transport import RetryPolicy
 from platform_assets.messaging.webhook import WebhookTransport
-from sensors.anomalies import build_anomaly_sensor, chart_from, tell
+from sensors.anomalies import build_anomaly_sensor, take_in
 from tests.anomaly_lake import daily, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
     DAYS,
@@ -31,6 +36,8 @@ from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
     machines,
     place,
 )
+
+T = TypeVar("T")
 
 
 class Distance:
@@ -69,8 +76,20 @@ class Peer:
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def notifier(self, _settings: object = None) -> Notifier:
-        return webhook_notifier(WebhookTransport(self.url), policy=RetryPolicy(1, pause=0.01))
+    def router(self, _settings: object = None) -> Router:
+        return router(self)
+
+
+def router(*peers: Peer) -> Router:
+    """All messages to all peers, tried once each."""
+    places = {f"webhook:PEER_{number}": peer for number, peer in enumerate(peers)}
+    return Router(
+        Routes(),
+        tuple(places),
+        lambda name: webhook_notifier(
+            WebhookTransport(places[name].url), policy=RetryPolicy(1, pause=0.01)
+        ),
+    )
 
 
 @pytest.fixture
@@ -84,25 +103,55 @@ def peers() -> Iterator[tuple[Peer, Peer]]:
 
 @pytest.fixture
 def outbox(place: Place) -> Iterator[Outbox]:  # noqa: F811
-    with connect(place.settings, "postgres"):
-        pass
     place.store.cursor("none")  # makes the tables
-    with connect(place.settings, "models") as connection:
-        connection.execute("DELETE FROM incident_events")
+    with alerts_database(place.settings).borrow() as connection:
+        connection.execute(
+            """TRUNCATE incident_events, alert_incidents, alerts, alert_events, alert_silences,
+               alert_messages"""
+        )
     box = Outbox(place.settings)
     yield box
     box.close()
 
 
-def due_now(settings: Settings) -> None:
-    """What waits for its next attempt waits no more."""
-    with connect(settings, "models") as connection:
-        connection.execute("UPDATE incident_events SET next_at = now() WHERE next_at < 'infinity'")
+HOUR = 3600.0
 
 
-def told_of(box: Outbox, place: Place, notifier: Any) -> int:  # noqa: F811
-    streams = {place.stream.name: place.stream}
-    return tell(box, notifier, streams, "http://d:1", lambda *_: None).sent
+@dataclass
+class Round:
+    """Rounds of the sensor's work with a clock of its own."""
+
+    place: Place
+    outbox: Outbox
+    to: Router
+    now: float = field(default_factory=time.time)
+
+    def take(self) -> int:
+        streams = {self.place.stream.name: self.place.stream}
+        return self._with(lambda desk: take_in(self.outbox, desk, streams, "http://d:1", self.now))
+
+    def look(self, wait: float = 0.0) -> Sent:
+        self.now += wait
+
+        def tell(desk: Desk) -> Sent:
+            desk.look(self.now)
+            return desk.send(lambda _: None, time.monotonic() + 20)
+
+        return self._with(tell)
+
+    def due_now(self) -> None:
+        """What waits for its next attempt waits no more."""
+        with connect(self.place.settings, "models") as connection:
+            connection.execute(
+                "UPDATE alert_messages SET next_at = now() WHERE next_at < 'infinity'"
+            )
+
+    def _with(self, work: Callable[[Desk], T]) -> T:
+        desk = Desk(self.place.settings, self.to)
+        try:
+            return work(desk)
+        finally:
+            desk.close()
 
 
 def test_a_thousand_strange_points_are_one_incident_told_a_few_times(
@@ -132,10 +181,16 @@ def test_a_thousand_strange_points_are_one_incident_told_a_few_times(
     # The score grows from 15 to 95: by half, four times.
     assert kinds[1:-1] == ["updated"] * 4
     peer, _ = peers
-    assert told_of(outbox, place, peer.notifier()) == len(kinds)
-    assert [one["event"] for one in peer.came] == kinds
+    rounds = Round(place, outbox, peer.router())
+    assert rounds.take() == len(kinds)
+    # All of it came at once; opened and recovered are told, and what comes again is no news.
+    rounds.look()
+    assert rounds.take() == 0
+    rounds.look(HOUR)
+    rounds.look(HOUR)
+    assert [one["event"] for one in peer.came] == ["opened", "recovered"]
     assert len({one["incident"] for one in peer.came}) == 1
-    assert len({one["_key"] for one in peer.came}) == len(kinds)
+    assert len({one["_key"] for one in peer.came}) == 2
 
 
 def test_the_sensor_says_value_score_threshold_signals_and_where_to_look(
@@ -150,31 +205,21 @@ def test_the_sensor_says_value_score_threshold_signals_and_where_to_look(
     drain(place.watch(), END)
     streams = {place.stream.name: place.stream}
     monkeypatch.setattr(ml.anomaly.definition, "load_streams", lambda: streams)
-    sensor = build_anomaly_sensor(peers[0].notifier, lambda: place.settings)
+    offline = place.settings.model_copy(update={"registry_url": "http://127.0.0.1:1"})
+    sensor = build_anomaly_sensor(peers[0].router, lambda: offline)
     with DagsterInstance.ephemeral() as instance:
         result = sensor(build_sensor_context(instance=instance))
-        assert isinstance(result, SkipReason)
-        assert "sent, 0 refused" in str(result.skip_message)
-        again = sensor(build_sensor_context(instance=instance))
-    assert again.skip_message == "nothing to tell"
-    first = peers[0].came[0]
+    # People are told although the topic cannot be had; the tick says so.
+    assert isinstance(result, SkipReason)
+    assert "127.0.0.1:1" in str(result.skip_message)
+    (first,) = peers[0].came
     assert first["owner"] == "industry@weir.example"
     assert first["severity"] == "warning"
     assert first["link"].endswith(f"/assets/models/anomaly_{place.stream.name}/scores")
     for said in ("Value: 1", "mm/s", "Score: ", "threshold: ", "Since: 2026-03-15", "Signals: "):
         assert said in first["body"]
-    assert [one["event"] for one in peers[0].came] == place.kinds("machine-01")
-
-
-def test_the_chart_is_a_picture_of_the_stored_scores(place: Place, outbox: Outbox) -> None:  # noqa: F811
-    place.publish(plain_rows(machines()), 1)
-    drain(place.watch(), END)
-    draw = chart_from(place.store)
-    [event, *_] = outbox.due(1)
-    picture = draw(event, place.stream)
-    assert picture is not None
-    assert picture.startswith(b"\x89PNG")
-    assert len(picture) > 10_000
+    assert first["event"] == "opened"
+    assert base64.b64decode(first["chart_png"]).startswith(b"\x89PNG")
 
 
 def test_a_place_that_refuses_keeps_no_other_waiting_and_is_tried_again(
@@ -188,21 +233,22 @@ def test_a_place_that_refuses_keeps_no_other_waiting_and_is_tried_again(
     drain(place.watch(), END)
     bad, good = peers
     bad.status = 500
-    both = Notifiers([bad.notifier(), good.notifier()])
-    streams = {place.stream.name: place.stream}
-    told = tell(outbox, both, streams, "", lambda *_: None)
-    # The first event of each incident was tried; the others wait for it.
-    assert (told.sent, told.failed) == (0, 2)
-    assert len(good.came) == 2
-    assert tell(outbox, both, streams, "", lambda *_: None).failed == 0
+    rounds = Round(place, outbox, router(bad, good))
+    rounds.take()
+    first = rounds.look()
+    assert (first.sent, first.failed) == (1, 1)
+    # Two series, one incident; its next message waits for the first at the one place only.
+    second = rounds.look(HOUR)
+    assert (second.sent, second.failed) == (1, 0)
+    assert [one["event"] for one in good.came] == ["opened", "recovered"]
+    assert "on 2 series" in good.came[0]["body"]
     bad.status = 200
-    due_now(place.settings)
-    assert told_of(outbox, place, both) == len(place.events())
-    wanted = {f"{event[1]}:{event[2]}:{event[3]}" for event in place.events()}
-    assert {one["_key"] for one in bad.came} == {one["_key"] for one in good.came} == wanted
+    rounds.due_now()
+    assert rounds.look().sent == 2
+    assert [one["_key"] for one in bad.came] == [one["_key"] for one in good.came]
 
 
-def test_an_event_that_nobody_takes_is_given_up_and_the_next_goes_out(
+def test_a_message_that_a_place_never_takes_is_given_up_and_the_next_goes_out(
     place: Place,  # noqa: F811
     outbox: Outbox,
     peers: tuple[Peer, Peer],
@@ -211,16 +257,19 @@ def test_an_event_that_nobody_takes_is_given_up_and_the_next_goes_out(
     drain(place.watch(), END)
     peer, _ = peers
     peer.status = 500
-    streams = {place.stream.name: place.stream}
+    rounds = Round(place, outbox, peer.router())
+    rounds.take()
     results = []
     for _ in range(ATTEMPTS):
-        results.append(tell(outbox, peer.notifier(), streams, "", lambda *_: None))
-        due_now(place.settings)
+        results.append(rounds.look())
+        rounds.due_now()
     assert [one.given_up for one in results] == [0] * (ATTEMPTS - 1) + [1]
-    assert outbox.given_up() == 1
+    database = alerts_database(place.settings)
+    assert given_up(database) == 1
+    database.close()
     peer.status = 200
-    assert told_of(outbox, place, peer.notifier()) == len(place.events()) - 1
-    assert [one["event"] for one in peer.came] == place.kinds("machine-01")[1:]
+    assert rounds.look(HOUR).sent == 1
+    assert [one["event"] for one in peer.came] == ["recovered"]
 
 
 def test_an_event_of_a_stream_that_is_gone_is_not_told_and_stops_nothing(
@@ -230,8 +279,9 @@ def test_an_event_of_a_stream_that_is_gone_is_not_told_and_stops_nothing(
 ) -> None:
     place.publish(plain_rows(machines()), 1)
     drain(place.watch(), END)
-    told = tell(outbox, peers[0].notifier(), {}, "", lambda *_: None)
-    assert (told.sent, told.failed) == (0, 1)
+    desk = Desk(place.settings, peers[0].router())
+    assert take_in(outbox, desk, {}, "") == 0
+    desk.close()
     [(error,)] = place.rows(
         "SELECT error FROM incident_events WHERE stream = %(stream)s AND error IS NOT NULL"
     )

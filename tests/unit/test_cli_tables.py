@@ -141,6 +141,48 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"id": "3f2b7c1e8a4d4e0f9b1a2c3d4e5f6a7b", "stream": "order_lines",
          "why": "id: '4x' is not a valid whole number"},
     ],
+    "alerts.INCIDENTS": [
+        {
+            "incident": "3f2b7c1e8a", "state": "open", "since": AT, "ended": None,
+            "acknowledged": "", "comment": "", "messages": 4, "escalations": 0, "alerts": 10_000,
+            "firing": 9_998, "series": 9_400, "streams": ["machines", "meters"],
+            "worst": "Machines: vibration of machine-07 is unusual", "severity": "error",
+        },
+        {
+            "incident": "9b1a2c3d4e", "state": "acknowledged", "since": AT, "ended": None,
+            "acknowledged": "cli:anna", "comment": "pump 7", "messages": 2, "escalations": 1,
+            "alerts": 1, "firing": 1, "series": 1, "streams": ["shop"],
+            "worst": "Shop: revenue is unusual", "severity": "warning",
+        },
+    ],
+    "alerts.SIGNALS": [
+        {
+            "alert": "machines/machine-07@1780000000.000",
+            "title": "Machines: vibration of machine-07 is unusual", "value": 12.31,
+            "unit": "mm/s", "score": 9.12, "threshold": 3.01, "peak": 3.4, "since": AT,
+            "ended": None, "muted_by": "", "link": "http://127.0.0.1:17700/assets/models",
+        },
+        {
+            "alert": "shop@1780000000.000", "title": "Shop: revenue is unusual", "value": 1.0,
+            "unit": "EUR", "score": 3.5, "threshold": None, "peak": 1.1, "since": AT, "ended": AT,
+            "muted_by": "1a2b3c4d", "link": "http://127.0.0.1:17700/assets/models",
+        },
+    ],
+    "alerts.HISTORY": [
+        {"at": AT, "kind": "acknowledged", "who": "cli:anna", "comment": "pump 7 is changed"},
+    ],
+    "alerts.SILENCES": [
+        {
+            "id": "1a2b3c4d", "state": "active", "matchers": ["stream=machines", "series=~m-0.*"],
+            "starts": AT, "ends": AT, "who": "cli:anna", "comment": "service of hall 2",
+        },
+    ],
+    "alerts.AUDIT": [
+        {
+            "at": AT, "who": "cli:anna", "scope": "silence", "kind": "silenced",
+            "subject": "1a2b3c4d", "comment": "stream=machines for 2:00:00: service of hall 2",
+        },
+    ],
     "sources_tables.AUDIT": [
         {
             "at": AT, "who": "anna", "source": "tender_transactions", "action": "reset",

@@ -74,7 +74,7 @@ def test_an_incident_is_triggered_updated_acknowledged_and_resolved(certificate:
     sent = [request.json() for request in peer.requests]
     assert {request.path for request in peer.requests} == {"/v2/enqueue"}
     assert [one["event_action"] for one in sent] == [
-        "trigger", "trigger", "acknowledge", "resolve",
+        "trigger", "trigger", "trigger", "acknowledge", "resolve",
     ]  # fmt: skip
     assert {one["dedup_key"] for one in sent} == {"i-7"}
     assert {one["routing_key"] for one in sent} == {"r0uting"}

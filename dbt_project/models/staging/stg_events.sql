@@ -1,0 +1,28 @@
+{#- Generated from the contracts by platform_assets.gold.dbt_sources; do not edit. -#}
+select
+    event_id,
+    scope,
+    kind,
+    incident,
+    alert,
+    stream,
+    series,
+    severity,
+    owner,
+    title,
+    value,
+    score,
+    threshold,
+    signals,
+    detector,
+    alerts,
+    firing,
+    link,
+    incident_link,
+    chart_link,
+    actor,
+    comment,
+    cast(observed_at as timestamp(6) with time zone) as observed_at,
+    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    event_date
+from {{ source('silver_alerts', 'events') }}
