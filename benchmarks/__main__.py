@@ -53,6 +53,8 @@ BENCHES: dict[str, str] = {
     "rest": "rest:run",
     "processor": "processor:run",
     "dashboard": "dashboard:run",
+    "questions": "questions:run",
+    "ask": "questions:run",
 }
 """Each figure's name and what measures it; a target that gives two figures runs once."""
 

@@ -19,6 +19,7 @@ COMMAND_MODULES = (
     "platform_assets.cli.connectors",
     "platform_assets.cli.sources",
     "platform_assets.cli.sql",
+    "platform_assets.cli.ask",
     "platform_assets.cli.reports",
     "platform_assets.cli.deliveries",
     "platform_assets.cli.portal",

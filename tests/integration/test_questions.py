@@ -1,0 +1,107 @@
+"""Questions in words on a real Trino: answers equal those of SQL, and none is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.question_lake import AS_OF, question_lake
+from benchmarks.questions import LATER, SEEN, ask_all
+from platform_assets.cli.app import build
+from platform_assets.cli.ask import ASKED_BACK, NOT_UNDERSTOOD
+from platform_assets.core.settings import Settings
+from platform_assets.core.trino import TrinoQueryError, execute
+from reports.questions.ask import Asker, clock_of
+
+STEP = 20
+"""Of the questions one in so many is asked here; the bench asks all."""
+CLOCK = clock_of(AS_OF)
+
+
+@pytest.fixture(scope="module")
+def lake(trino_stack: Settings) -> Iterator[Settings]:
+    with question_lake(trino_stack) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def asker(lake: Settings) -> Asker:
+    return Asker(lake)
+
+
+def test_answers_are_those_of_sql(lake: Settings) -> None:
+    asked = [*ask_all(lake, SEEN, AS_OF, STEP), *ask_all(lake, LATER, AS_OF, STEP)]
+    assert len(asked) >= 10
+    assert [(one.text, one.detail) for one in asked if one.outcome == "wrong"] == []
+    right = [one for one in asked if one.outcome == "right"]
+    assert len(right) >= 0.7 * len(asked)
+
+
+def test_a_fall_is_explained_by_what_fell(asker: Asker) -> None:
+    answer = asker.answer("Why did revenue drop in the last hour?", CLOCK)
+    (now, earlier, change) = answer.result.rows[0]
+    assert now - earlier == change < 0
+    [part] = answer.parts
+    # What the products add is the whole change.
+    every = asker.run(part.sql.rsplit("LIMIT", 1)[0]).rows
+    assert sum(row[3] for row in every) == change
+    assert answer.sentences, answer.refused
+    assert any("fell" in sentence.text for sentence in answer.sentences)
+    assert answer.refused == ()
+
+
+def test_every_number_of_the_prose_leads_to_its_rows(asker: Asker) -> None:
+    answer = asker.answer("Revenue by country last week against the week before", CLOCK)
+    facts = {fact.id: fact for fact in answer.facts}
+    links = [link for sentence in answer.sentences for link in sentence.links]
+    assert links
+    for link in links:
+        for name in link.facts:
+            fact = facts[name]
+            assert fact.source is not None
+            if fact.kind == "value":
+                [(value,)] = asker.run(fact.source.sql).rows
+                assert abs(value - fact.value) < 1
+            assert asker.run(fact.source.rows_sql).rows
+
+
+def test_a_question_reads_as_the_analyst(lake: Settings) -> None:
+    with pytest.raises(TrinoQueryError, match="Access Denied"):
+        Asker(lake).run("create table gold.commerce.mine as select 1 as x")
+    assert execute(lake, "show tables from gold.commerce like 'mine'").rows == []
+
+
+def test_the_shell_answers_asks_back_and_refuses(lake: Settings) -> None:
+    del lake
+    runner, app = CliRunner(), build()
+    at = ["--as-of", AS_OF.isoformat(), "--session", "shell"]
+
+    def ask(*arguments: str) -> tuple[int, str]:
+        result = runner.invoke(app, ["ask", *arguments, *at])
+        return result.exit_code, result.output
+
+    code, text = ask("Net sales by country last week")
+    assert code == 0
+    assert "Germany" in text
+    assert "GROUP BY" in text
+    code, text = ask("and the week before?", "--json")
+    assert code == 0
+    follow = json.loads(text)
+    assert follow["columns"] == ["country", "net_sales", "net_sales_earlier", "net_sales_change"]
+    code, text = ask("What were sales last week?", "--json")
+    assert (code, json.loads(text)["choices"]) == (
+        ASKED_BACK,
+        ["Online revenue", "Wholesale net sales"],
+    )
+    code, text = ask("revnue last week")
+    assert code == NOT_UNDERSTOOD
+    assert "'revnue'" in text
+    assert "revenue" in text
+    code, text = ask("net sales yesterday", "--explain", "--csv")
+    assert code == 0
+    code, text = ask("sql select count(*) as n from gold.commerce.revenue_per_hour")
+    assert code == 0
+    assert "n" in text
