@@ -7,58 +7,30 @@ any text; what it makes the model write is judged like everything else.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from platform_assets.core.secrets import find_secret
 from platform_assets.core.settings import Settings
 from reports.facts.model import Derivation
 from reports.narrative.brief import (
     AnswerError,
     Brief,
     Draft,
-    NarratorError,
     Place,
     Refusal,
     Story,
     Usage,
 )
+from reports.narrative.endpoint import Endpoint, Strict
 from reports.wording import format_fact, format_period
 
-RETRIES = 2
-"""Tries after a failed call; the client waits 0.5 to 8 s between them, with jitter."""
-_BYTES_PER_TOKEN = 3
-"""A low estimate, so that the tokens of a text are rather overrated; UTF-8."""
-_LEAST_ANSWER = 200
-"""Tokens below which no answer is worth asking for."""
 
-_Shape = TypeVar("_Shape", bound=BaseModel)
-
-
-class EndpointError(NarratorError):
-    """The endpoint failed, refused or did not answer in time."""
-
-
-class BudgetError(NarratorError):
-    """The token budget of the report is spent."""
-
-
-class _Strict(BaseModel):
-    """Strict structured output wants closed objects whose fields are all required."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Derivation(_Strict):
+class _Derivation(Strict):
     op: Literal["difference", "growth", "share", "sum", "mean", "ratio"]
     of: tuple[str, ...]
 
 
-class _Paragraph(_Strict):
+class _Paragraph(Strict):
     text: str
     facts: tuple[str, ...]
     derivations: tuple[_Derivation, ...]
@@ -69,23 +41,23 @@ class _Paragraph(_Strict):
         return Draft(self.text.strip(), self.facts, derivations, self.passages)
 
 
-class _Section(_Strict):
+class _Section(Strict):
     id: str
     paragraphs: tuple[_Paragraph, ...]
 
 
-class _Story(_Strict):
+class _Story(Strict):
     summary: tuple[_Paragraph, ...]
     sections: tuple[_Section, ...]
 
 
-class _Revised(_Strict):
+class _Revised(Strict):
     section: str
     index: int
     paragraph: _Paragraph
 
 
-class _Revision(_Strict):
+class _Revision(Strict):
     paragraphs: tuple[_Revised, ...]
 
 
@@ -128,7 +100,7 @@ class ModelNarrator:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._usage = Usage()
+        self._endpoint = Endpoint(settings, settings.llm_max_tokens)
 
     @property
     def name(self) -> str:
@@ -138,7 +110,7 @@ class ModelNarrator:
     @property
     def usage(self) -> Usage:
         """What it has cost so far, all calls together."""
-        return self._usage
+        return self._endpoint.usage
 
     def narrate(self, brief: Brief) -> Story:
         """Write every paragraph.
@@ -148,7 +120,7 @@ class ModelNarrator:
             EndpointError: the endpoint failed.
             BudgetError: the budget does not suffice.
         """
-        answer = _parse(_Story, self._ask(_RULES, _data(brief), _Story))
+        answer = self._endpoint.ask(_RULES, _data(brief), _Story, "story")
         sections = {section.id: section.paragraphs for section in answer.sections}
         wanted = [section.id for section in brief.sections]
         if sorted(section.id for section in answer.sections) != sorted(wanted):
@@ -189,94 +161,12 @@ class ModelNarrator:
             for place, draft in refused.items()
         ]
         data = {**_data(brief), "refused": told}
-        answer = _parse(_Revision, self._ask(_RULES + _REVISE, data, _Revision))
+        answer = self._endpoint.ask(_RULES + _REVISE, data, _Revision, "story")
         return {
             Place(one.section, one.index): one.paragraph.draft()
             for one in answer.paragraphs
             if Place(one.section, one.index) in refused
         }
-
-    def _ask(self, rules: str, data: dict[str, Any], shape: type[BaseModel]) -> str:
-        # Here, for the client takes long to import and a template needs none.
-        import openai
-
-        settings = self._settings
-        content = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-        messages = f"{rules}{content}{json.dumps(shape.model_json_schema())}"
-        expected = len(messages.encode()) // _BYTES_PER_TOKEN
-        left = settings.llm_max_tokens - self._usage.tokens
-        if left - expected < _LEAST_ANSWER:
-            raise BudgetError(
-                f"of {settings.llm_max_tokens} tokens {max(left, 0)} are left, too few for a call "
-                f"of about {expected}",
-                "raise WEIR_LLM_MAX_TOKENS",
-            )
-        client = openai.OpenAI(
-            base_url=settings.llm_url,
-            # The client wants some key; a server of one's own may want none.
-            api_key=find_secret(settings.llm_secret_name) or "none",
-            timeout=settings.llm_timeout_seconds,
-            max_retries=RETRIES,
-        )
-        began = time.monotonic()
-        try:
-            with client:
-                answer = client.chat.completions.create(
-                    model=settings.llm_model,
-                    messages=[
-                        {"role": "system", "content": rules},
-                        {"role": "user", "content": f"<data>\n{content}\n</data>"},
-                    ],
-                    max_completion_tokens=left - expected,
-                    response_format={
-                        "type": "json_schema",
-                        "json_schema": {
-                            "name": "story",
-                            "strict": True,
-                            "schema": shape.model_json_schema(),
-                        },
-                    },
-                )
-        # A body that is no JSON reaches us as the parser's own error.
-        except (openai.OpenAIError, ValueError) as error:
-            # Only the kind of failure: a server's message may quote the key or the prompt.
-            kind = f"{type(error).__name__} {getattr(error, 'status_code', '')}".strip()
-            raise EndpointError(
-                f"the model endpoint failed ({kind})",
-                f"check WEIR_LLM_URL, WEIR_LLM_MODEL and {settings.llm_secret_name}",
-            ) from error
-        text, ended = _content(answer)
-        self._count(answer, expected, text, time.monotonic() - began)
-        if self._usage.tokens > settings.llm_max_tokens:
-            raise BudgetError(
-                f"the model used {self._usage.tokens} tokens of {settings.llm_max_tokens}",
-                "raise WEIR_LLM_MAX_TOKENS",
-            )
-        if ended == "length":
-            raise BudgetError("the model's answer was cut off", "raise WEIR_LLM_MAX_TOKENS")
-        return text
-
-    def _count(self, answer: Any, expected: int, text: str, seconds: float) -> None:
-        """Add a call to the usage; estimated where the server does not tell."""
-        told = getattr(answer, "usage", None)
-        written = len(text.encode()) // _BYTES_PER_TOKEN
-        self._usage += Usage(
-            prompt_tokens=getattr(told, "prompt_tokens", None) or expected,
-            completion_tokens=getattr(told, "completion_tokens", None) or written,
-            calls=1,
-            seconds=seconds,
-        )
-
-
-def _content(answer: Any) -> tuple[str, str]:
-    """The text of an answer and why it ended; empty where the answer has another shape.
-
-    The client does not check what a server sends: a page instead of JSON is a plain text here.
-    """
-    choices = getattr(answer, "choices", None)
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    content = getattr(getattr(choice, "message", None), "content", None)
-    return (content if isinstance(content, str) else ""), getattr(choice, "finish_reason", "")
 
 
 def _data(brief: Brief) -> dict[str, Any]:
@@ -322,12 +212,3 @@ def _data(brief: Brief) -> dict[str, Any]:
             passage.model_dump(mode="json", exclude_defaults=True) for passage in brief.passages
         ],
     }
-
-
-def _parse(shape: type[_Shape], text: str) -> _Shape:
-    try:
-        return shape.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise AnswerError(f"the model's answer: {place}: {first['msg']}") from error

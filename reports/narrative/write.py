@@ -22,9 +22,10 @@ from reports.narrative.brief import (
     Story,
     Usage,
 )
+from reports.narrative.endpoint import BudgetError
 from reports.narrative.evidence import Evidence
 from reports.narrative.languages import language_of, phrases_of
-from reports.narrative.model import BudgetError, ModelNarrator
+from reports.narrative.model import ModelNarrator
 
 TRIES = 3
 """Times a narrator may be asked: once for all, then for what was refused."""
