@@ -48,6 +48,8 @@ BENCHES: dict[str, str] = {
     "sentiment": "text:run_sentiment",
     "entities": "text:run_entities",
     "languages": "text:run_languages",
+    "study": "study:run",
+    "packing": "packing:run",
     "webhook": "webhook:run",
     "mqtt": "mqtt:run",
     "rest": "rest:run",

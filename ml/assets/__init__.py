@@ -19,6 +19,7 @@ def build_model_definitions(found: Found | None = None) -> dg.Definitions:
         found: the models; by default those of this installation.
     """
     from ml.assets.anomaly import build_anomaly_definitions
+    from ml.assets.enriched import build_enriched_definitions
     from ml.assets.features import build_features_definitions
     from ml.assets.processors import build_processor_definitions
     from ml.assets.text import build_text_definitions
@@ -33,6 +34,7 @@ def build_model_definitions(found: Found | None = None) -> dg.Definitions:
         build_anomaly_definitions(),
         build_text_definitions(),
         build_processor_definitions(),
+        build_enriched_definitions(),
         build_upkeep_definitions(),
     )
 

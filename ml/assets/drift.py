@@ -11,9 +11,9 @@ import dagster as dg
 
 from ml.assets.features import USER_FEATURES_KEY
 from ml.assets.keys import GROUP, part_key
-from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.spec import ModelSpec
 from platform_assets.core.settings import Settings, get_settings
+from platform_assets.graph.days import DAYS, EVERY_DAY
 from platform_assets.graph.retries import backing_off
 
 if TYPE_CHECKING:

@@ -2,17 +2,17 @@
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
 import warnings
-from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from ml.assets.keys import OWNER
-from ml.assets.partitions import DAYS, EVERY_DAY
 from ml.features.user import USER_FEATURES
 from platform_assets.core.naming import TopicName
+from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
 from platform_assets.graph.retries import backing_off
 
 GROUP = "features"
@@ -21,8 +21,6 @@ SILVER_KEY = dg.AssetKey(TopicName("commerce", "clickstream").silver.asset_key)
 JOB = "user_features"
 CRON = "30 1 * * *"
 """In UTC: after midnight and the lateness that the contract of the clickstream allows."""
-CATCH_UP_DAYS = 7
-"""Days back that a tick looks for missing partitions: the machine may have been off."""
 
 _TYPES = {"long": "bigint", "double": "double"}
 _RETRY = backing_off(2)
@@ -44,7 +42,11 @@ def build_features_definitions() -> dg.Definitions:
         dg.AssetSelection.assets(user_features),
         description="User features of a day.",
     )
-    return dg.Definitions(assets=[user_features], jobs=[job], schedules=[_schedule(job)])
+    return dg.Definitions(
+        assets=[user_features],
+        jobs=[job],
+        schedules=[nightly(job, CRON, USER_FEATURES_KEY, [SILVER_KEY])],
+    )
 
 
 def column_schema() -> dg.TableSchema:
@@ -119,35 +121,3 @@ def user_features(
             "dagster/uri": table.uri(settings),
         },
     )
-
-
-def missing_days(last: date, done: Iterable[str]) -> list[str]:
-    """Partitions of the days up to ``last`` that a tick should make, oldest first."""
-    there = set(done)
-    days = [last - timedelta(days=back) for back in range(CATCH_UP_DAYS - 1, -1, -1)]
-    keys = (day.isoformat() for day in days if day >= DAYS.start.date())
-    return [key for key in keys if key not in there]
-
-
-def _schedule(job: Any) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name="user_features_schedule",
-        job=job,
-        cron_schedule=CRON,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
-    def when_the_day_is_over(
-        context: dg.ScheduleEvaluationContext,
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        if context.instance.get_latest_materialization_event(SILVER_KEY) is None:
-            return dg.SkipReason("silver has no clickstream yet")
-        today = context.scheduled_execution_time.date()
-        done = context.instance.get_materialized_partitions(USER_FEATURES_KEY)
-        keys = missing_days(today - timedelta(days=1), done)
-        if not keys:
-            return dg.SkipReason(f"the days before {today} are there")
-        # The tick is part of the run's key: a day whose run failed is asked for again.
-        return [dg.RunRequest(run_key=f"{key}@{today}", partition_key=key) for key in keys]
-
-    return when_the_day_is_over

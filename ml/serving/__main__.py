@@ -18,6 +18,7 @@ from ml.serving.journal import Journal
 from ml.serving.log import PredictionLog
 from ml.serving.server import Server
 from ml.serving.state import Fleet, Follower
+from ml.serving.texts import TextModels
 from ml.store.artefact import artefact_key
 from platform_assets.core.gate import LOCAL_HOSTS, Gate
 from platform_assets.core.settings import LOOPBACK, Settings, get_settings
@@ -48,7 +49,8 @@ def build(
         read = lambda: [only]  # noqa: E731 - shorter than a name for it
     fleet = Fleet(artefact_key(settings))
     follower = Follower(fleet, read, deployments.close)
-    return create_app(Server(fleet, journal, log), follower, gate, LakeMetrics(settings).text)
+    server, texts = Server(fleet, journal, log), TextModels(settings)
+    return create_app(server, follower, gate, LakeMetrics(settings).text, texts)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -30,6 +30,7 @@ from ml.serving.http import (
 )
 from ml.serving.server import Server
 from ml.serving.state import Follower
+from ml.serving.texts import NAMES, TextModels
 from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import Gate
 
@@ -43,6 +44,7 @@ def create_app(
     follower: Follower,
     gate: Gate | None = None,
     lake: Callable[[], bytes] | None = None,
+    texts: TextModels | None = None,
 ) -> ASGIApp:
     """The application.
 
@@ -51,6 +53,7 @@ def create_app(
         follower: keeps the fleet in line with the deployments; started and stopped here.
         gate: which requests are let in; by default JSON, sent to this machine's own names.
         lake: metrics besides the server's own; may take its time.
+        texts: the models of texts; None: they are not served.
     """
 
     @asynccontextmanager
@@ -65,7 +68,14 @@ def create_app(
     app = FastAPI(
         title="Weir's models", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
+    if texts is not None:
+        app.include_router(texts.routes())
     app.include_router(open_inference.routes(server))
+
+    async def infer(server: Server, model: str, scope: Scope, receive: Receive) -> Reply:
+        if texts is not None and model in NAMES:
+            return await texts.infer(model, scope, receive)
+        return await open_inference.infer(server, model, scope, receive)
 
     @app.post("/v1/outcomes")
     async def outcomes(request: Request) -> Response:
@@ -118,7 +128,7 @@ def create_app(
     handlers: dict[tuple[str, str], Handler] = {
         ("v1", "predict"): _predict,
         ("v1", "predict_batch"): _predict_batch,
-        ("v2", "infer"): open_inference.infer,
+        ("v2", "infer"): infer,
     }
     return Predictions(server, handlers, app, gate or Gate((JSON,)))
 

@@ -1,4 +1,4 @@
-"""The champions of the registry, ready to read with; what is not trained stays out."""
+"""What reads now: the champions of the registry, or what the settings name in their place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ml.store.artefact import artefact_key, load_tensors, open_artefact
 from ml.store.registry import CHAMPION, Registry
+from ml.text.chosen import entity_backend, sentiment_backend
 from ml.text.entities import Tagger
 from ml.text.products import Catalogue
 from ml.text.reader import Models
@@ -23,26 +24,47 @@ def load(settings: Settings, products: Iterable[str] = ()) -> Models:
     """What serves now; load it once and keep it, and again after a training.
 
     Args:
-        settings: where the registry is.
+        settings: where the registry is, and other models than its champions.
         products: names to look for.
 
     Raises:
         RegistryError: MLflow does not answer.
         ArtefactError: a champion's files are not those that were sealed.
         ModelError: a champion was made by another release.
+        BackendError: another model cannot be loaded.
     """
-    registry, key = Registry(settings), artefact_key(settings)
+    return load_named(settings, products)[0]
 
-    def champion(model: str) -> Parts | None:
-        version = registry.find(model, CHAMPION)
-        return parts(open_artefact(version.artefact, key)) if version else None
 
-    feelings, names = champion(SENTIMENT), champion(ENTITIES)
-    return Models(
-        Judge.of(feelings) if feelings else None,
-        Tagger.of(names) if names else None,
+def load_named(settings: Settings, products: Iterable[str] = ()) -> tuple[Models, str]:
+    """As :func:`load`, and which models they are, in words."""
+    judge, tagger = sentiment_backend(settings), entity_backend(settings)
+    named = {SENTIMENT: judge[1] if judge else "", ENTITIES: tagger[1] if tagger else ""}
+    own = [model for model, other in named.items() if not other]
+    loaded: dict[str, Parts | None] = {}
+    numbers: dict[str, int | None] | None = None
+    # Another champion may come while they load.
+    while own and (serving := champions(settings)) != numbers:
+        numbers = serving
+        loaded = {model: _champion(settings, model) for model in own}
+    feelings, names = loaded.get(SENTIMENT), loaded.get(ENTITIES)
+    models = Models(
+        judge[0] if judge else Judge.of(feelings) if feelings else None,
+        tagger[0] if tagger else Tagger.of(names) if names else None,
         Catalogue(products),
     )
+    told = [
+        f"{model} {other or (numbers or {}).get(model) or 'not trained'}"
+        for model, other in named.items()
+    ]
+    return models, ", ".join(told)
+
+
+def _champion(settings: Settings, model: str) -> Parts | None:
+    version = Registry(settings).find(model, CHAMPION)
+    if version is None:
+        return None
+    return parts(open_artefact(version.artefact, artefact_key(settings)))
 
 
 def champions(settings: Settings) -> dict[str, int | None]:

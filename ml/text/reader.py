@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ml.text.backend import EntityModel, SentimentModel
 from ml.text.dates import dates
-from ml.text.entities import Tagger
 from ml.text.languages import identify
 from ml.text.money import money
 from ml.text.products import Catalogue
 from ml.text.results import Entity, Language, Reading, Sentiment
-from ml.text.sentiment import Judge
 from ml.text.tokens import has_letters, printable
 
 NO_SENTIMENT = "sentiment: no model is trained; weir text train --data FOLDER"
@@ -31,8 +30,8 @@ TOO_LONG = f"only the first {LONGEST:,} characters were read"
 class Models:
     """What reading may use; None is what is not trained yet."""
 
-    sentiment: Judge | None = None
-    entities: Tagger | None = None
+    sentiment: SentimentModel | None = None
+    entities: EntityModel | None = None
     products: Catalogue = field(default_factory=Catalogue)
 
 
@@ -76,7 +75,7 @@ def read(texts: Sequence[str], models: Models = UNTRAINED) -> list[Reading]:
 
 
 def _feelings(
-    texts: Sequence[str], languages: Sequence[Language], judge: Judge | None
+    texts: Sequence[str], languages: Sequence[Language], judge: SentimentModel | None
 ) -> list[Sentiment | None]:
     if judge is None:
         return [None] * len(texts)

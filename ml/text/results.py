@@ -84,3 +84,65 @@ class Reading:
         """As JSON values, with the attributes' names."""
         values = asdict(self)
         return {**values, "entities": list(values["entities"]), "missing": list(self.missing)}
+
+
+@dataclass(frozen=True, order=True)
+class Named:
+    """An entity whatever its place in a text.
+
+    Attributes:
+        kind: what it is.
+        text: as it was first written.
+    """
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two entities that are named together.
+
+    Attributes:
+        one, other: in alphabetical order.
+        count: sentences that name both.
+    """
+
+    one: Named
+    other: Named
+    count: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What takes longer to find than a stream has time for.
+
+    Attributes:
+        category: label of the sector, or ``unknown``; None for a text without letters.
+        category_confidence: calibrated probability of the likeliest label; None with the category.
+        key_phrases: most central first.
+        summary: its most central sentences, as they were written.
+        quality: from 0, nothing to read, to 1.
+        quality_reasons: why it is less than 1.
+        duplicate_of: place among the texts of the first with the same words; None: none.
+        near_duplicate_of: place of the first with nearly the same words; None: none.
+        links: pairs of what is named in one sentence.
+        missing: what could not be done; empty if all was.
+    """
+
+    category: str | None
+    category_confidence: float | None
+    key_phrases: tuple[str, ...]
+    summary: str
+    quality: float
+    quality_reasons: tuple[str, ...]
+    duplicate_of: int | None
+    near_duplicate_of: int | None
+    links: tuple[Link, ...]
+    missing: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, with the attributes' names."""
+        lists = ("key_phrases", "quality_reasons", "links", "missing")
+        values = asdict(self)
+        return {name: list(one) if name in lists else one for name, one in values.items()}

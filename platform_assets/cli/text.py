@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ml.text.reader import Models
 
 text = typer.Typer(
-    help="Texts: language, sentiment, names, money, dates, products.",
+    help="Texts: language, sentiment, names, money, dates, products, categories, summaries.",
     no_args_is_help=True,
     epilog='Examples:  weir text read "Der Zug nach Wien war spät."  |  '
     "weir text train --data labelled",
@@ -32,14 +32,29 @@ def read(
     product: Annotated[
         list[str] | None, typer.Option(help="A product's name to look for; may be repeated.")
     ] = None,
+    sector: Annotated[
+        str, typer.Option(help="A sector's name or YAML file; empty: WEIR_TEXT_SECTOR.")
+    ] = "",
+    vector: Annotated[bool, typer.Option(help="The text's vector, too: 512 numbers.")] = False,
 ) -> None:
     """What a text says, a line of JSON each: weir text read "I flew to Oslo."."""
+    from ml.text.classify import Classifier
+    from ml.text.encoder import encode
     from ml.text.reader import read as read_all
+    from ml.text.sector import load_sector
+    from ml.text.study import study
+    from platform_assets.core.settings import get_settings
 
     models, why = _models(product or [])
-    for reading in read_all(texts, models):
-        found = reading.to_json()
+    classifier = Classifier.of(load_sector(sector or get_settings().text_sector))
+    readings = read_all(texts, models)
+    studies = study(texts, readings, classifier)
+    vectors = encode(texts).tolist() if vector else []
+    for place, (reading, studied) in enumerate(zip(readings, studies, strict=True)):
+        found = reading.to_json() | studied.to_json()
         found["missing"] += why
+        if vector:
+            found["vector"] = [round(value, 5) for value in vectors[place]]
         typer.echo(json.dumps(found, ensure_ascii=False))
 
 

@@ -32,10 +32,15 @@ from platform_assets.contracts.rules import RuleReader
 from platform_assets.core.broken import Loaded, load_each
 from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
 
-__all__ = ["CONTRACTS", "ContractError", "contract_files", "load_contract", "load_contracts"]
+__all__ = [
+    "CONTRACTS", "ContractError", "contract_files", "derived_contracts", "load_contract",
+    "load_contracts",
+]  # fmt: skip
 
 CONTRACTS = Path(__file__).parent
 """Where the contracts lie."""
+DERIVED = CONTRACTS / "derived"
+"""Those of tables that a batch step makes of silver: they have no topic and no bronze."""
 
 _FUTURE_TOLERANCE_SECONDS = 3600
 _MAINTENANCE = {
@@ -74,6 +79,16 @@ def contract_files() -> list[Path]:
     """The lake's contracts: those of ``contracts/`` and of the source folders, by name."""
     found = [*sorted(CONTRACTS.glob("*.yaml")), *sources.contract_files()]
     return sorted(found, key=lambda path: path.name)
+
+
+@lru_cache(maxsize=1)
+def derived_contracts() -> tuple[Contract, ...]:
+    """The contracts of silver tables that a batch step makes of others, by name.
+
+    Raises:
+        ContractError: one cannot be used.
+    """
+    return tuple(load_contract(path) for path in sorted(DERIVED.glob("*.yaml")))
 
 
 def read_contracts(folder: Path) -> Loaded[TopicName, Contract]:

@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     """Timeout of one answer of the model."""
     llm_max_tokens: int = Field(default=20_000, ge=1)
     """Tokens (both ways) that the narrative of one report may use."""
+    llm_daily_tokens: int = Field(default=200_000, ge=0)
+    """Tokens (both ways) that the insights into texts may use in a UTC day."""
+    llm_request_tokens: int = Field(default=6_000, ge=2_500)
+    """Tokens of one request about texts: as many texts as fit go into it."""
+    text_collection: str = ""
+    """Collection of documents that notes about texts may cite; empty: there are no notes."""
     vector_store: str = "lancedb"
     """``lancedb`` (embedded), ``weaviate`` or ``pgvector``."""
     vector_store_url: str = ""
@@ -160,6 +166,14 @@ class Settings(BaseSettings):
     """Where the made-up systems of ``weir run --sources`` answer."""
     speed_layer: bool = False
     """Whether the processors of single events run by themselves."""
+    text_sentiment: str = ""
+    """What judges texts: empty for the registry's champion, ``huggingface:FOLDER`` or
+    ``kserve:URL/MODEL``."""
+    text_entities: str = ""
+    """What finds persons, organisations and places; as ``text_sentiment``."""
+    text_secret_name: str = "WEIR_TEXT_KEY"
+    text_sector: str = "retail"
+    """What texts are classified by: a shipped sector's name, or the path of a YAML file."""
     mlflow_uri: str = ""
     """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
     models_root: str = ""

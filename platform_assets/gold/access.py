@@ -122,9 +122,11 @@ def hidden_columns(
     models: Iterable[GoldModel],
     former: Mapping[TableName, tuple[str, ...]] | None = None,
 ) -> dict[TableName, tuple[str, ...] | None]:
-    """What analysts do not see of every table that contracts and models name."""
+    """What analysts do not see of every table that contracts, derived ones too, and models name."""
+    from platform_assets.contracts.load import derived_contracts
+
     hidden: dict[TableName, tuple[str, ...] | None] = {}
-    for contract in contracts:
+    for contract in (*derived_contracts(), *contracts):
         own = {table: former[table] for table in contract.tables if former and table in former}
         columns = pii_columns(contract, own)
         hidden.update({table: columns.get(table, ()) for table in contract.tables})

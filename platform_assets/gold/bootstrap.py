@@ -13,20 +13,25 @@ from platform_assets.streaming.locks import writer_lock
 def bootstrap(settings: Settings) -> list[str]:
     """Ready a running Trino for queries and dbt; idempotent.
 
-    No table is registered before the rules that hide its personal data are in effect.
+    No table is registered before the rules that hide its personal data are in effect. Derived
+    tables (``contracts/derived``) are created empty where no batch step has filled them yet, so
+    that models may read them.
 
     Call it once after Trino answers, and again after new Delta tables came to be.
 
     Returns:
         SQL names of the tables that were newly registered.
     """
-    from platform_assets.contracts.load import load_contracts
+    from platform_assets.contracts.load import derived_contracts, load_contracts
+    from platform_assets.engines import derived
 
     # One at a time: the fresh gold run and a full build may both be starting.
     with writer_lock(settings, "trino"):
         ensure_catalog(settings)
         protect(settings)
-        return register_tables(settings, load_contracts().values())
+        for contract in derived_contracts():
+            derived.ensure(settings, contract)
+        return register_tables(settings, [*load_contracts().values(), *derived_contracts()])
 
 
 def protect_tables(settings: Settings) -> str:

@@ -60,9 +60,17 @@ def silver_columns(contract: Contract) -> dict[TableName, dict[str, LogicalType]
 
 
 def read_models(contracts: Iterable[Contract], folder: Path = MODELS) -> dict[TableName, GoldModel]:
-    """Every model of the dbt project, by its table; opens no socket and needs no manifest."""
+    """Every model of the dbt project, by its table; opens no socket and needs no manifest.
+
+    Args:
+        contracts: of the topics that models may read; derived tables they may read anyway.
+        folder: the project's models.
+    """
     stamps = tuple((path, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*.sql")))
-    return dict(_read(tuple(sorted(contracts, key=lambda one: one.topic)), folder, stamps))
+    from platform_assets.contracts.load import derived_contracts
+
+    known = {one.topic: one for one in (*derived_contracts(), *contracts)}
+    return dict(_read(tuple(known[topic] for topic in sorted(known)), folder, stamps))
 
 
 @lru_cache(maxsize=4)

@@ -171,22 +171,23 @@ def _yaml(content: dict[str, Any]) -> str:
 def staged(asked: Iterable[str] = ()) -> list[Contract]:
     """Contracts that have staging views, for gold to build on.
 
-    Those of ``contracts/`` all do. The topic of one source does where it was asked for: a new
-    source's folder must not change the dbt project.
+    Those of ``contracts/`` all do, those of derived tables among them. The topic of one source does
+    where it was asked for: a new source's folder must not change the dbt project.
 
     Args:
         asked: topics beside those.
     """
-    from platform_assets.contracts.load import CONTRACTS, load_contracts
+    from platform_assets.contracts.load import CONTRACTS, derived_contracts, load_contracts
 
     names = set(asked)
-    return [
+    own = [
         contract
         for contract in load_contracts().values()
         if Path(contract.path).parent == CONTRACTS
         or str(contract.topic) in names
         or (STAGING / f"{_staging_name(contract)}.sql").exists()
     ]
+    return [*own, *derived_contracts()]
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -24,12 +24,10 @@ from platform_assets.core.settings import Settings
 from platform_assets.processors.exchange import consumer_config, group_of
 from platform_assets.processors.hot.store import HotStore
 from platform_assets.processors.model import Definition, Input, ProcessorError, TextFunctions
+from platform_assets.processors.silver import open_silver
 from platform_assets.processors.transform import texts
 from platform_assets.processors.understand import Understood, understand
 from platform_assets.streaming.ledger import Ledger
-
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
 
 HOURS = 24
 """Closed hours that one comparison looks at, at most."""
@@ -252,27 +250,13 @@ def _silver(
 ) -> pl.DataFrame:
     moment = pl.col(contract.event_time)
     return (
-        pl.scan_delta(_table(settings, contract))
+        pl.scan_delta(open_silver(settings, contract))
         .filter(pl.col("event_date").is_between(begin.date(), end.date()))
         .filter((moment >= begin) & (moment < end))
         # Rows of bulk files have partitions below zero: they never were in the log.
         .filter(_below(bounds, "_kafka_partition", "_kafka_offset"))
         .collect()
     )
-
-
-def _table(settings: Settings, contract: Contract) -> DeltaTable:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-
-    path = f"{settings.lake_root.rstrip('/')}/{contract.topic.silver.path}"
-    try:
-        return DeltaTable(path)
-    except DeltaError as error:
-        raise ProcessorError(
-            f"{contract.topic.silver.sql} cannot be read: {str(error)[:200]}",
-            "let the stream run publish its first micro-batch; check WEIR_LAKE_ROOT",
-        ) from error
 
 
 def _below(bounds: Mapping[int, int], partition: str, offset: str) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,7 +61,8 @@ class TextFunctions(Protocol):
     """The functions over texts, a batch at a time; equal texts give equal results.
 
     Both steps give one result a text, in order. They may raise for a text that they cannot read:
-    it becomes a dead letter, and the others of its batch are asked for again.
+    it becomes a dead letter, and the others of its batch are asked for again. Where no text is to
+    blame they raise a :class:`ProcessorError`: nothing is taken, and the batch is tried again.
     """
 
     @property
@@ -75,6 +76,25 @@ class TextFunctions(Protocol):
 
     def entities(self, texts: Sequence[str]) -> Sequence[Sequence[Entity]]:
         """The costly step: everything that is named, what the quick step finds included."""
+        ...
+
+
+class StudyFunctions(Protocol):
+    """What is found in texts of past days alone: it costs more than a stream has time for."""
+
+    @property
+    def version(self) -> str:
+        """Names the functions; another version may give other results."""
+        ...
+
+    def study(self, texts: Sequence[str], ids: Sequence[str]) -> Sequence[Mapping[str, object]]:
+        """For each text the columns of the derived table that are not the stream's, in order.
+
+        Args:
+            texts: of one day, in the order in which they were written: of two that are the same
+                the first is the original.
+            ids: identity of each, by which others name it.
+        """
         ...
 
 
@@ -104,12 +124,14 @@ class Definition:
         inputs: what it reads.
         output: the topic of its results, with a contract.
         owner: whom Dagster names.
+        derived: names the table of results over history (``contracts/derived``).
     """
 
     name: str
     inputs: tuple[Input, ...]
     output: TopicName
     owner: str
+    derived: TopicName
 
     def input_of(self, topic: str) -> Input:
         """The input of a topic."""
@@ -129,6 +151,7 @@ FEEDBACK = Definition(
     ),
     output=TopicName("processed", "feedback"),
     owner="feedback@weir.example",
+    derived=TopicName("feedback", "enriched"),
 )
 """Language, sentiment and names of what customers write."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from confluent_kafka import Message
@@ -145,7 +146,6 @@ class Transformer:
         if not good:
             return []
         ids = [result_id(self._output.topic, row.topic, row.event_id) for row, _ in good]
-        readings = [found.reading for _, found in good]
         columns = Columns(
             event_ids=list(ids),
             ops=["c"] * len(good),
@@ -157,13 +157,7 @@ class Transformer:
                 "source_partition": [row.message.partition() for row, _ in good],
                 "source_offset": [row.message.offset() for row, _ in good],
                 "arrived_at": [row.message.timestamp()[1] * 1000 for row, _ in good],
-                "characters": [len(row.text.text) for row, _ in good],
-                "language": [one.language for one in readings],
-                "language_confidence": [one.confidence for one in readings],
-                "sentiment": [one.sentiment for one in readings],
-                "intensity": [one.intensity for one in readings],
-                "route": [found.route for _, found in good],
-                "entities": [found.entities_json for _, found in good],
+                **result_columns([row.text for row, _ in good], [found for _, found in good]),
                 "functions": [self._functions.version] * len(good),
             },
         )
@@ -185,6 +179,25 @@ def texts(source: Input, rows: pl.DataFrame) -> list[Text]:
     else:
         urgent = [False] * len(rows)
     return [Text(text, flag) for text, flag in zip(joined, urgent, strict=True)]
+
+
+def result_columns(texts: Sequence[Text], found: Sequence[Understood]) -> dict[str, list[Any]]:
+    """What results say of their texts, by the contracts' columns: of stream and batch alike.
+
+    Args:
+        texts: that were read.
+        found: in each.
+    """
+    readings = [one.reading for one in found]
+    return {
+        "characters": [len(one.text) for one in texts],
+        "language": [one.language for one in readings],
+        "language_confidence": [one.confidence for one in readings],
+        "sentiment": [one.sentiment for one in readings],
+        "intensity": [one.intensity for one in readings],
+        "route": [one.route for one in found],
+        "entities": [one.entities_json for one in found],
+    }
 
 
 def result_id(output: TopicName, source_topic: str, source_event_id: str) -> str:

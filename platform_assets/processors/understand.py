@@ -92,6 +92,9 @@ def understand_each(
         return []
     try:
         return list(understand(functions, texts))
+    except ProcessorError:
+        # The functions say themselves that no text is to blame.
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a model raises of a text is the text's
         if len(texts) == 1:
             _require_working(functions, error)

@@ -13,11 +13,9 @@ import pytest
 from deltalake import write_deltalake
 
 from ml.assets.features import (
-    CATCH_UP_DAYS,
     SILVER_KEY,
     USER_FEATURES_KEY,
     build_features_definitions,
-    missing_days,
 )
 from ml.assets.keys import part_key
 from ml.assets.training import PARTS, SKIPPED, build_training_definitions
@@ -25,6 +23,7 @@ from ml.features import table
 from ml.features.user import FEATURES
 from ml.models.purchase.spec import SPEC
 from platform_assets.core.settings import Settings, get_settings
+from platform_assets.graph.days import CATCH_UP_DAYS, missing_days
 from platform_assets.streaming import whole
 
 DATASET_KEY, VERSION_KEY, EVALUATION_KEY, DEPLOYMENT_KEY = (

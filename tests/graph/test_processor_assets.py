@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from ml.assets.enriched import KEY as ENRICHED
 from ml.assets.processors import AGREES, agreement_result
 from platform_assets.definitions import build_defs
+from platform_assets.graph.days import DAYS
 from platform_assets.processors.agreement import Hour
 from platform_assets.processors.model import FEEDBACK
 
@@ -32,6 +34,23 @@ def test_it_stands_between_its_topics_and_runs_where_it_is_asked_for() -> None:
     assert dg.AssetCheckKey(KEY, AGREES) in graph.asset_check_keys
     sensor = definitions.resolve_sensor_def("keep_processor_feedback_running")
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+
+
+def test_history_is_a_partition_a_day_behind_silver_and_before_gold() -> None:
+    definitions = build_defs()
+    (asset,) = [one for one in definitions.assets or () if isinstance(one, dg.AssetsDefinition)
+                and ENRICHED in one.keys]  # fmt: skip
+    spec = asset.specs_by_key[ENRICHED]
+    assert {one.asset_key for one in spec.deps} == {
+        dg.AssetKey(["silver", "feedback", "reviews"]),
+        dg.AssetKey(["silver", "feedback", "support_tickets"]),
+    }
+    assert asset.partitions_def is DAYS
+    assert spec.owners == ["feedback@weir.example"]
+    graph = definitions.resolve_asset_graph()
+    assert dg.AssetKey(["gold", "staging", "stg_enriched"]) in graph.get(ENRICHED).child_keys
+    schedule = definitions.resolve_schedule_def("enriched_feedback_schedule")
+    assert schedule.cron_schedule == "15 2 * * *"
 
 
 def test_the_check_fails_for_what_only_one_layer_has() -> None:

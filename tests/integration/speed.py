@@ -30,7 +30,7 @@ from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import REPOSITORY, Settings, get_settings
 from platform_assets.core.stopping import stopping
 from platform_assets.processors.hot.store import HotStore
-from platform_assets.processors.model import FEEDBACK, Definition, Input
+from platform_assets.processors.model import FEEDBACK, Definition, Input, TextFunctions
 from platform_assets.processors.run import ProcessorRun
 from platform_assets.streaming.plan import Broker
 from tests.connectors.scene import _body, committed
@@ -44,7 +44,9 @@ def definition_of(name: str) -> Definition:
         replace(one, topic=TopicName("test", f"{one.topic.entity}_{name}"))
         for one in FEEDBACK.inputs
     )
-    return Definition(name, inputs, TopicName("test", f"understood_{name}"), "team:tests")
+    return Definition(
+        name, inputs, TopicName("test", f"understood_{name}"), "team:tests", FEEDBACK.derived
+    )
 
 
 def contracts_of(definition: Definition) -> dict[TopicName, Contract]:
@@ -109,14 +111,16 @@ class Speed:
         with LogProducer(self.settings, linger_ms=5) as producer:
             producer.send_all(records)
 
-    def run(self, functions: WordFunctions | None = None, **options: Any) -> ProcessorRun:
+    def run(self, functions: TextFunctions | None = None, **options: Any) -> ProcessorRun:
         """The processor in this process."""
         chosen = functions or WordFunctions()
         return ProcessorRun(self.settings, self.definition, chosen, self.contracts, **options)
 
-    def run_until(self, enough: Any, seconds: float = 30) -> None:
+    def run_until(
+        self, enough: Any, seconds: float = 30, functions: TextFunctions | None = None
+    ) -> None:
         """Run it here until a condition holds."""
-        run, end = self.run(), datetime.now(UTC).timestamp() + seconds
+        run, end = self.run(functions), datetime.now(UTC).timestamp() + seconds
         for _ in run.steps():
             if enough():
                 run.stop()

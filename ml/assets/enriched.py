@@ -1,0 +1,89 @@
+"""What is understood of texts, over history: a partition a day, many days in one run."""
+
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
+import warnings
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from platform_assets.contracts.load import derived_contracts
+from platform_assets.contracts.model import Contract
+from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
+from platform_assets.graph.retries import backing_off
+from platform_assets.processors.model import FEEDBACK
+
+KEY = dg.AssetKey(FEEDBACK.derived.silver.asset_key)
+JOB = "enriched_feedback"
+CRON = "15 2 * * *"
+"""In UTC: after midnight, the lateness of the inputs' contracts, and the features of users."""
+_RETRY = backing_off(2)
+_NEEDS = [dg.AssetKey(one.topic.silver.asset_key) for one in FEEDBACK.inputs]
+
+
+def contract() -> Contract:
+    """The contract of the derived table."""
+    return next(one for one in derived_contracts() if one.topic == FEEDBACK.derived)
+
+
+def build_enriched_definitions() -> dg.Definitions:
+    """The asset, its job and its schedule."""
+    table = contract()
+    with warnings.catch_warnings():
+        # Dagster calls one of the options beta, at every load of the definitions.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        asset = dg.asset(
+            key=KEY,
+            deps=[dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in _NEEDS],
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=FEEDBACK.derived.domain,
+            owners=[table.owner],
+            freshness_policy=EVERY_DAY,
+            kinds={"delta", "polars"},
+            code_version="1",
+            retry_policy=_RETRY,
+            metadata={"dagster/column_schema": _columns(table)},
+            description=table.description,
+        )(_enrich)
+    job = dg.define_asset_job(
+        JOB, dg.AssetSelection.assets(asset), description="What is understood of a day's texts."
+    )
+    return dg.Definitions(assets=[asset], jobs=[job], schedules=[nightly(job, CRON, KEY, _NEEDS)])
+
+
+def _columns(table: Contract) -> dg.TableSchema:
+    return dg.TableSchema(
+        [dg.TableColumn(one.name, one.type, description=one.description) for one in table.columns]
+    )
+
+
+def _enrich(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Read the run's days from silver as it is now, and replace exactly their rows."""
+    from ml.text.functions import study_functions, text_functions
+    from platform_assets.contracts.load import load_contracts
+    from platform_assets.core.settings import get_settings
+    from platform_assets.processors.enrich import enrich_day
+    from platform_assets.streaming.whole import require_published
+
+    settings, contracts, table = get_settings(), load_contracts(), contract()
+    require_published(settings, [contracts[one.topic] for one in FEEDBACK.inputs])
+    functions, studies = text_functions(settings), study_functions(settings)
+    rows = unreadable = version = 0
+    for key in context.partition_keys:
+        made = enrich_day(
+            settings, FEEDBACK, functions, studies, contracts, table, date.fromisoformat(key)
+        )
+        context.log.info(f"{key}: {made.rows} texts, {made.unreadable} unreadable")
+        context.add_asset_metadata({"dagster/partition_row_count": made.rows}, partition_key=key)
+        rows, unreadable, version = rows + made.rows, unreadable + made.unreadable, made.version
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(f"{FEEDBACK.derived.silver.sql}@{version}"),
+        metadata={
+            "rows": rows,
+            "unreadable": unreadable,
+            "table_version": version,
+            "functions": functions.version,
+            "study": studies.version,
+        },
+    )
