@@ -27,6 +27,7 @@ from platform_assets.graph.runs.stream import stream_job
 from platform_assets.graph.silver import build_silver_assets
 from platform_assets.graph.specs import topic_spec
 from platform_assets.graph.upkeep.assets import maintenance_definitions
+from reports.assets.insights import build_insight_definitions
 from reports.assets.report import build_report_definitions
 from sensors.graph import build_sensors
 
@@ -83,6 +84,7 @@ def build_defs() -> Definitions:
         maintenance_definitions(contracts),
         load_sources(),
         build_model_definitions(),
+        build_insight_definitions(),
         build_report_definitions(lambda: defs.resolve_asset_graph().asset_check_keys),
     )
 

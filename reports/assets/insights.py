@@ -1,0 +1,82 @@
+"""Insights into texts as an asset: a partition a day, many days in one run."""
+
+# No `from __future__ import annotations`: Dagster reads the parameters' classes.
+import warnings
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
+from platform_assets.graph.retries import backing_off
+from reports.enrichment.day import INSIGHTS, TEXTS, contract
+
+KEY = dg.AssetKey(INSIGHTS.silver.asset_key)
+JOB = "insights_feedback"
+CRON = "45 2 * * *"
+"""In UTC: after the texts of the day."""
+_TEXTS = dg.AssetKey(TEXTS.silver.asset_key)
+_RETRY = backing_off(2)
+
+
+def build_insight_definitions() -> dg.Definitions:
+    """The asset, its job and its schedule."""
+    table = contract(INSIGHTS)
+    with warnings.catch_warnings():
+        # Dagster calls one of the options beta, at every load of the definitions.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        asset = dg.asset(
+            key=KEY,
+            deps=[_TEXTS],
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            group_name=INSIGHTS.domain,
+            owners=[table.owner],
+            freshness_policy=EVERY_DAY,
+            kinds={"delta"},
+            code_version="1",
+            retry_policy=_RETRY,
+            metadata={
+                "dagster/column_schema": dg.TableSchema(
+                    [
+                        dg.TableColumn(one.name, one.type, description=one.description)
+                        for one in table.columns
+                    ]
+                )
+            },
+            description=table.description,
+        )(_insights)
+    job = dg.define_asset_job(
+        JOB, dg.AssetSelection.assets(asset), description="What a day's texts say by category."
+    )
+    return dg.Definitions(assets=[asset], jobs=[job], schedules=[nightly(job, CRON, KEY, [_TEXTS])])
+
+
+def _insights(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Make the run's days from the derived table of texts, and replace exactly their rows."""
+    from platform_assets.core.settings import get_settings
+    from reports.enrichment.day import enrich_day
+    from reports.enrichment.enrich import new_breaker
+
+    settings, breaker = get_settings(), new_breaker()
+    sums: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for key in context.partition_keys:
+        rows, cost = enrich_day(settings, date.fromisoformat(key), breaker)
+        context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=key)
+        failed.update(cost.failed)
+        sums.update(
+            rows=rows, parts=cost.parts, cached=cost.cached, requests=cost.requests,
+            prompt_tokens=cost.prompt_tokens, completion_tokens=cost.completion_tokens,
+            refused=cost.refused,
+        )  # fmt: skip
+    for why, count in failed.items():
+        context.log.warning(f"{count} parts without an answer: {why}")
+    return dg.MaterializeResult(
+        metadata={
+            **sums,
+            "failed": dict(failed),
+            "model": settings.llm_model if settings.llm_url else "",
+        }
+    )
