@@ -61,6 +61,8 @@ NAMES = [
     "rest",
     "processor",
     "dashboard",
+    "questions",
+    "ask",
 ]
 
 
