@@ -16,7 +16,7 @@ from pathlib import Path
 from platform_assets.core.settings import LOOPBACK, Settings, get_settings
 from platform_assets.local import supervise
 
-PORTS = 14
+PORTS = 18
 STORES = ("postgres", "kafka", "registry")
 
 

@@ -184,7 +184,7 @@ def _materialise_everything(
         with progress:
             supervise.start(
                 settings,
-                (*servers.DEFAULT, *extra),
+                (*servers.default(settings), *extra),
                 progress.report,
                 progress.fetched,
                 beside=(Work((postgres.NAME,), hold), Work(servers.STORES, simulate)),

@@ -76,7 +76,7 @@ def up(
 
     check_formats(as_json, as_csv)
     settings = get_settings()
-    names = list(only or servers.DEFAULT) + list(with_ or ())
+    names = list(only or servers.default(settings)) + list(with_ or ())
     if no_dagster:
         names = [name for name in names if name not in servers.DAGSTER]
     show = Progress()

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from platform_assets.core.secrets import SecretError, read_secret_file
+from platform_assets.core.secrets import SecretError, find_secret, read_secret_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout: where dbt_project, workspace.yaml and dagster.yaml lie."""
@@ -174,6 +174,9 @@ class Settings(BaseSettings):
     text_secret_name: str = "WEIR_TEXT_KEY"
     text_sector: str = "retail"
     """What texts are classified by: a shipped sector's name, or the path of a YAML file."""
+    redis_url: str = ""
+    """Cache of the metrics API (``redis://host:port/0``; ``rediss`` for TLS); empty: none."""
+    redis_secret_name: str = "WEIR_REDIS_PASSWORD"
     mlflow_uri: str = ""
     """MLflow's server; empty: its tables in Weir's PostgreSQL (database ``mlflow``), no server."""
     models_root: str = ""
@@ -216,6 +219,7 @@ class Settings(BaseSettings):
             "webhook_port": base + 13,
             "outside_port": base + 14,
             "connect_url": f"http://{LOOPBACK}:{base + 11}",
+            "redis_url": f"redis://{LOOPBACK}:{base + 17}/0",
         }
         return {**derived, **{key: value for key, value in values.items() if value != ""}}
 
@@ -257,6 +261,21 @@ class Settings(BaseSettings):
             "set WEIR_POSTGRES_PASSWORD or WEIR_POSTGRES_PASSWORD_FILE "
             "(local profile: `weir up` writes it)",
         )
+
+    @property
+    def redis_password_file(self) -> Path:
+        """Where the local profile keeps the cache's password."""
+        return self.home / "secrets" / "redis_password"
+
+    def redis_password(self) -> str | None:
+        """The cache's password; None where it has none.
+
+        Raises:
+            SecretError: the file that should hold it cannot be read.
+        """
+        if self.profile is Profile.LOCAL and self.redis_password_file.exists():
+            return read_secret_file(self.redis_password_file, self.redis_secret_name)
+        return find_secret(self.redis_secret_name)
 
     def postgres_dsn(self, database: str, driver: str = "") -> str:
         """The URL of one of Weir's databases, its password included.

@@ -19,13 +19,14 @@ from platform_assets.local import (
     registry,
     spark,
     trino,
+    valkey,
 )
 from platform_assets.local.model import Server
 
 DAGSTER = (dagster.CODE, dagster.WEBSERVER, dagster.DAEMON)
 STORES = (postgres.NAME, kafka.NAME, registry.NAME)
 DEFAULT = (*STORES, trino.NAME, *DAGSTER, portal.NAME, models.NAME)
-OPTIONAL = (spark.NAME, connect.NAME, mosquitto.NAME, artemis.NAME, outside.NAME)
+OPTIONAL = (spark.NAME, connect.NAME, mosquitto.NAME, artemis.NAME, outside.NAME, valkey.NAME)
 
 
 def catalogue(settings: Settings) -> dict[str, Server]:
@@ -52,8 +53,14 @@ def catalogue(settings: Settings) -> dict[str, Server]:
         mosquitto.server(settings),
         artemis.server(settings),
         outside.server(settings),
+        valkey.server(settings),
     )
     return {server.name: server for server in every}
+
+
+def default(settings: Settings) -> tuple[str, ...]:
+    """What ``weir up`` starts: with the speed layer, its cache too."""
+    return (*DEFAULT, valkey.NAME) if settings.speed_layer else DEFAULT
 
 
 def mqtt_broker(settings: Settings) -> Server:

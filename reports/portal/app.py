@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -18,7 +18,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
-from reports.portal import charts, evidence, live, login, models, reading, sources
+from reports.portal import charts, evidence, live, login, metrics, models, reading, sources
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
@@ -68,12 +68,14 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         app.state.live.close()
+        await app.state.metrics.close()
         database.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.portal = portal
     app.state.live = live.Feed(settings)
-    for room in (login, reading, evidence, models, sources, live):
+    app.state.metrics = metrics.Metrics(settings)
+    for room in (login, reading, evidence, models, sources, live, metrics):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -113,7 +115,10 @@ def _errors(app: FastAPI) -> None:
         return _error(request, 503, "Something went wrong", "Please try again in a minute.")
 
     @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, _error: Exception) -> Response:
+    def malformed(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith("/api/") and isinstance(error, RequestValidationError):
+            wrong = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
+            return JSONResponse({"error": wrong}, 400)
         return _missing(request)
 
     @app.exception_handler(HTTPException)

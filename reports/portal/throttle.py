@@ -7,7 +7,7 @@ import time
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from platform_assets.core.errors import WeirError
 
@@ -19,6 +19,7 @@ _GUESSES_OF_USER = parse("30 per 15 minutes")
 _PAGES = parse("600 per minute")
 _ROWS = parse("60 per minute")
 _EXPORTS = parse("10 per minute")
+_METRICS = parse("1000 per second")
 
 
 class TooOftenError(WeirError):
@@ -38,6 +39,8 @@ class Throttle:
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        # Of a thousand moments a second, a moving window would remember each.
+        self._counter = FixedWindowRateLimiter(MemoryStorage())
 
     def guess(self, user: str, address: str) -> None:
         """Count an attempt to sign in, before the password is looked at.
@@ -78,6 +81,15 @@ class Throttle:
             TooOftenError: more than ten a minute.
         """
         self._hit(_EXPORTS, "export", user)
+
+    def metrics(self, user: str) -> None:
+        """Count a question to the metrics API.
+
+        Raises:
+            TooOftenError: more than a thousand a second.
+        """
+        if not self._counter.hit(_METRICS, "metrics", user):
+            raise TooOftenError(1)
 
     def _hit(self, item: RateLimitItem, *key: str) -> None:
         if not self._limiter.hit(item, *key):

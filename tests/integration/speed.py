@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,6 +32,7 @@ from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import REPOSITORY, Settings, get_settings
 from platform_assets.core.stopping import stopping
+from platform_assets.local.wait import wait_until
 from platform_assets.processors.hot.store import HotStore
 from platform_assets.processors.model import FEEDBACK, Definition, Input, TextFunctions
 from platform_assets.processors.run import ProcessorRun
@@ -36,6 +40,9 @@ from platform_assets.streaming.plan import Broker
 from tests.connectors.scene import _body, committed
 from tests.integration.lake import Lake
 from tests.text_functions import WordFunctions
+
+RATE = 400
+"""Records a second of :meth:`Speed.stream`."""
 
 
 def definition_of(name: str) -> Definition:
@@ -142,6 +149,54 @@ class Speed:
         finally:
             process.kill()
             process.wait(10)
+
+    def assert_exact(self, good: Sequence[str], bad: Sequence[str]) -> None:
+        """Wait for all that was sent, and see that each record has counted once.
+
+        Args:
+            good: event of each record that can be understood; some twice.
+            bad: of each that is garbage.
+        """
+        wanted = set(good)
+        with self.process() as process:
+            wait_until(lambda: self.stored() >= len(wanted), what="all rows", timeout=60)
+            wait_until(lambda: len(self.letters()) >= len(bad), what="all letters", timeout=20)
+            process.terminate()
+            assert process.wait(20) == 0  # drained
+        places = Counter((one["source_partition"], one["source_offset"]) for one in self.results())
+        assert len(places) == len(good)
+        assert set(places.values()) == {1}
+        assert len(self.letters()) == len({key for key, _ in self.letters()}) == len(bad)
+        assert [row[0] for row in self.rows()] == sorted(wanted)
+        assert self.summed() == len(wanted)
+
+    @contextmanager
+    def stream(self, count: int) -> Iterator[tuple[threading.Event, list[str], list[str]]]:
+        """Send records at a steady pace meanwhile, garbage and repetitions among them.
+
+        Gives an event that is set when all are sent, and the two lists of :meth:`assert_exact`.
+        """
+        good: list[str] = []
+        bad: list[str] = []
+        sent = threading.Event()
+
+        def send() -> None:
+            for number in range(count):
+                if number % 50 == 0:
+                    time.sleep(50 / RATE)  # the pace of a stream: there is nothing to wait for
+                event = f"e{number - 1 if number % 20 == 19 else number}"
+                garbage = number % 100 == 7
+                (bad if garbage else good).append(event)
+                record = self.garbage(f"g{number}") if garbage else self.review(event, "good")
+                producer.send(record)
+                producer.poll()
+            sent.set()
+
+        with LogProducer(self.settings, linger_ms=5) as producer:
+            sender = threading.Thread(target=send)
+            sender.start()
+            yield sent, good, bad
+            sender.join()
 
     def results(self) -> list[dict[str, Any]]:
         """What it wrote to the log, committed."""

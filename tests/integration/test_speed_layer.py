@@ -7,7 +7,6 @@ import random
 import signal
 import sys
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ import psycopg
 import pytest
 
 from ml.assets.processors import RUN, processor_feedback_job
-from platform_assets.connectors.produce import LogProducer
 from platform_assets.connectors.publish import ensure_topics
 from platform_assets.contracts.load import load_contracts
 from platform_assets.core.databases import Database
@@ -38,10 +36,8 @@ from platform_assets.processors.hot.store import (
 )
 from platform_assets.processors.model import FEEDBACK, ProcessorError
 from platform_assets.streaming.locks import request_stop
-from tests.integration.speed import Speed, hot_rows
+from tests.integration.speed import RATE, Speed, hot_rows
 from tests.text_functions import POISON, WordFunctions
-
-RATE = 400
 
 
 @pytest.fixture
@@ -96,49 +92,17 @@ def test_each_record_becomes_a_result_or_a_dead_letter(speed: Speed) -> None:
 
 @pytest.mark.parametrize("kills", [2, pytest.param(12, marks=pytest.mark.soak)])
 def test_a_kill_loses_nothing_and_doubles_nothing(speed: Speed, kills: int) -> None:
-    good, bad = [], []
-    stop = threading.Event()
-
-    def send() -> None:
-        for number in range(RATE * 3 * kills):
-            if number % 50 == 0:
-                time.sleep(50 / RATE)  # the pace of a stream: there is nothing to wait for
-            event = f"e{number - 1 if number % 20 == 19 else number}"
-            record = (
-                speed.garbage(f"g{number}") if number % 100 == 7 else speed.review(event, "good")
-            )
-            (bad if number % 100 == 7 else good).append(event)
-            producer.send(record)
-            producer.poll()
-        stop.set()
-
-    with LogProducer(speed.settings, linger_ms=5) as producer:
-        sender = threading.Thread(target=send)
-        sender.start()
-        dice = random.Random(7)
+    dice = random.Random(7)
+    with speed.stream(RATE * 3 * kills) as (sent, good, bad):
         for _ in range(kills):
             with speed.process() as process:
                 before = speed.stored()
                 wait_until(
                     lambda before=before: speed.stored() > before, what="more rows", timeout=40
                 )
-                stop.wait(dice.uniform(0.05, 0.4))
+                sent.wait(dice.uniform(0.05, 0.4))
                 os.kill(process.pid, signal.SIGKILL)
-        sender.join()
-
-    wanted = set(good)
-    with speed.process() as process:
-        wait_until(lambda: speed.stored() >= len(wanted), what="all rows", timeout=60)
-        wait_until(lambda: len(speed.letters()) >= len(bad), what="all letters", timeout=20)
-        process.terminate()
-        assert process.wait(20) == 0  # drained
-
-    places = Counter((one["source_partition"], one["source_offset"]) for one in speed.results())
-    assert len(places) == len(good)
-    assert set(places.values()) == {1}
-    assert len(speed.letters()) == len({key for key, _ in speed.letters()}) == len(bad)
-    assert [row[0] for row in speed.rows()] == sorted(wanted)
-    assert speed.summed() == len(wanted)
+    speed.assert_exact(good, bad)
 
 
 def test_functions_that_do_not_work_take_nothing(
@@ -245,10 +209,11 @@ def test_months_that_are_too_old_are_dropped(stack: Settings) -> None:
     store = HotStore(stack)
     store.database = Database(stack, name, REVISIONS)
     now = datetime(2026, 11, 29, tzinfo=UTC)
-    store._ensure_months([now.date() - timedelta(days=31 * n) for n in range(15)])
+    store.ensure_months([now.date() - timedelta(days=31 * n) for n in range(15)])
     assert store.forget(now) == [
-        "understood_2025_09", "understood_2025_10",
-        "understood_minute_2025_09", "understood_minute_2025_10",
+        f"{table}_2025_{month:02}"
+        for table in ("understood", "understood_day", "understood_hour", "understood_minute")
+        for month in (9, 10)
     ]  # fmt: skip
     assert store.forget(now) == []
     store.close()

@@ -8,7 +8,8 @@ from platform_assets.processors.hot.revisions import REVISIONS
 
 DATABASE = "live"
 CHANNEL = "understood"
-"""Of PostgreSQL's notifications: one a transaction that brought rows; the topic is its payload."""
+"""Of PostgreSQL's notifications: one a transaction that brought rows, with their topic as payload,
+and one where a processor's lag is another, with its name."""
 
 
 def hot_database(settings: Settings, patience: Patience = SHORT) -> Database:

@@ -8,6 +8,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from platform_assets.core.databases import Database, retry_connection
+from platform_assets.processors.hot.database import CHANNEL
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,16 @@ def note(database: Database, processor: str, done: Figures, seen: Seen, function
     """Add what was done, and keep what was seen.
 
     Noted now and then, not with each batch: a process that is killed leaves out its last second.
+    Who listens to the hot path hears of another lag, too.
 
     Raises:
         DatabaseError: PostgreSQL does not answer.
     """
     values = {**done.__dict__, **seen.__dict__, "processor": processor, "functions": functions}
     with database.borrow() as connection:
+        known = connection.execute(
+            "SELECT lag FROM processor_state WHERE processor = %s", (processor,)
+        ).fetchone()
         connection.execute(
             """INSERT INTO processor_state AS known (processor, taken, results, routed, rejected,
                  dead_letters, stored, busy_seconds, lag, rate, p50, p95, p99, functions)
@@ -91,10 +96,13 @@ def note(database: Database, processor: str, done: Figures, seen: Seen, function
                  dead_letters = known.dead_letters + excluded.dead_letters,
                  stored = known.stored + excluded.stored,
                  busy_seconds = known.busy_seconds + excluded.busy_seconds,
+                 lag_changes = known.lag_changes + (known.lag <> excluded.lag)::integer,
                  lag = excluded.lag, rate = excluded.rate, p50 = excluded.p50, p95 = excluded.p95,
                  p99 = excluded.p99, functions = excluded.functions, seen_at = now()""",
             values,
         )
+        if known != (seen.lag,):
+            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, processor))
 
 
 @retry_connection

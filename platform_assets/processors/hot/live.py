@@ -105,6 +105,36 @@ def newest_step(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
+@dataclass(frozen=True)
+class Newest:
+    """How far the hot path is.
+
+    Attributes:
+        version: another one after each transaction, and after each change of a processor's lag.
+        lag: offsets that wait for all processors.
+    """
+
+    version: str
+    lag: int
+
+
+@retry_connection
+def newest(database: Database) -> Newest:
+    """How far the hot path is.
+
+    Raises:
+        DatabaseError: PostgreSQL does not answer.
+    """
+    with database.borrow() as connection:
+        row = connection.execute(
+            """SELECT coalesce((SELECT step FROM hot_step), 0), coalesce(sum(lag_changes), 0),
+                 coalesce(sum(lag), 0) FROM processor_state"""
+        ).fetchone()
+    step, changes, lag = row or (0, 0, 0)
+    # Not the lag itself: one that comes back would bring old answers back.
+    return Newest(f"{step}-{changes}", int(lag))
+
+
 @retry_connection
 def arrivals(database: Database, step: int) -> Arrivals:
     """Rows after a step, at most :data:`MOST_ARRIVALS`.

@@ -1,4 +1,4 @@
-"""Results into PostgreSQL: rows, sums by minute and the position in the log, in one transaction."""
+"""Results into PostgreSQL: rows, their sums and the position in the log, in one transaction."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
-import psycopg
-from psycopg import sql
 
 from platform_assets.core.databases import SHORT, Connection, DatabaseError, Patience
 from platform_assets.core.settings import Settings
+from platform_assets.processors.hot import rollups
 from platform_assets.processors.hot.database import CHANNEL, hot_database
 
 KEPT_DAYS = 366
@@ -37,8 +36,17 @@ _COLUMNS = {
     "entities": "jsonb",
     "functions": "text",
 }
-_PARTITIONED = ("understood", "understood_minute")
 
+_SUMS = ",\n".join(
+    f"""{column}s AS (
+  INSERT INTO {table} AS known ({column}, source_topic, language, sentiment, texts, intensity)
+  SELECT date_trunc('{column}', occurred_at, 'UTC'), source_topic, language,
+    coalesce(sentiment, 'unknown'), count(*), coalesce(sum(intensity), 0)
+  FROM fresh GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+  ON CONFLICT ({column}, source_topic, language, sentiment) DO UPDATE
+    SET texts = known.texts + excluded.texts, intensity = known.intensity + excluded.intensity)"""  # noqa: S608 - our own
+    for column, table in rollups.ROLLUPS.items()
+)
 _ADD = f"""
 WITH given AS (
   SELECT * FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in _COLUMNS.items())})
@@ -48,14 +56,7 @@ fresh AS (
   SELECT {", ".join(_COLUMNS)}, %(step)s FROM given
   ON CONFLICT (day, event_id) DO NOTHING
   RETURNING occurred_at, source_topic, language, sentiment, intensity, event_id),
-sums AS (
-  INSERT INTO understood_minute AS known
-    (minute, source_topic, language, sentiment, texts, intensity)
-  SELECT date_trunc('minute', occurred_at, 'UTC'), source_topic, language,
-    coalesce(sentiment, 'unknown'), count(*), coalesce(sum(intensity), 0)
-  FROM fresh GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
-  ON CONFLICT (minute, source_topic, language, sentiment) DO UPDATE
-    SET texts = known.texts + excluded.texts, intensity = known.intensity + excluded.intensity)
+{_SUMS}
 SELECT event_id FROM fresh"""  # noqa: S608 - names and types of this module alone
 
 
@@ -115,7 +116,7 @@ class HotStore:
         """
         kept = rows.filter(pl.col("day").is_between(*kept_days(datetime.now(UTC))))
         once = kept.unique(["day", "event_id"], keep="first", maintain_order=True)
-        self._ensure_months(once["day"])
+        self.ensure_months(once["day"])
         given = {name: once[name].to_list() for name in _COLUMNS}
         with self.database.borrow() as connection, connection.transaction():
             step = self._move(connection, topic, before, after)
@@ -129,20 +130,7 @@ class HotStore:
 
     def forget(self, now: datetime) -> list[str]:
         """Drop the months that are wholly older than :data:`KEPT_DAYS`; says which."""
-        first = kept_days(now)[0].replace(day=1)
-        dropped = []
-        with self.database.borrow() as connection:
-            for table in _PARTITIONED:
-                rows = connection.execute(
-                    "SELECT inhrelid::regclass::text FROM pg_inherits"
-                    " WHERE inhparent = %s::regclass",
-                    (table,),
-                ).fetchall()
-                for (name,) in rows:
-                    if name < f"{table}_{first:%Y_%m}":
-                        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-                        dropped.append(name)
-        return sorted(dropped)
+        return rollups.forget_before(self.database, kept_days(now)[0].replace(day=1))
 
     @staticmethod
     def _move(
@@ -170,25 +158,11 @@ class HotStore:
             )
         return int(row[0]) if row else 0
 
-    def _ensure_months(self, days: Iterable[date]) -> None:
+    def ensure_months(self, days: Iterable[date]) -> None:
+        """Make the partitions of these days' months where they are missing."""
         missing = {day.replace(day=1) for day in days} - self._months
-        for month in sorted(missing):
-            end = (month + timedelta(days=32)).replace(day=1)
-            with self.database.borrow() as connection:
-                for table in _PARTITIONED:
-                    statement = sql.SQL(
-                        "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})"
-                    ).format(
-                        sql.Identifier(f"{table}_{month:%Y_%m}"),
-                        sql.Identifier(table),
-                        sql.Literal(f"{month} 00:00:00+00" if "minute" in table else str(month)),
-                        sql.Literal(f"{end} 00:00:00+00" if "minute" in table else str(end)),
-                    )
-                    try:
-                        connection.execute(statement)
-                    except (psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation):
-                        continue  # another process was quicker
-            self._months.add(month)
+        rollups.ensure_months(self.database, missing)
+        self._months |= missing
 
 
 def kept_days(now: datetime) -> tuple[date, date]:
