@@ -18,7 +18,7 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
-from reports.portal import charts, evidence, live, login, metrics, models, reading, sources
+from reports.portal import around, charts, evidence, live, login, metrics, models, reading, sources
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
@@ -75,7 +75,8 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     app.state.portal = portal
     app.state.live = live.Feed(settings)
     app.state.metrics = metrics.Metrics(settings)
-    for room in (login, reading, evidence, models, sources, live, metrics):
+    app.state.around = around.Around(settings)
+    for room in (login, reading, evidence, models, sources, live, around, metrics):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
