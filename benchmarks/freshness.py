@@ -18,8 +18,9 @@ say in which order purchases came; the n-th is visible in gold from the first an
 that counts at least n.
 
 The measured minutes begin when gold has followed silver for the first time, and a settling
-time after that. Memory is that of all servers, shared pages once, at the start and the end
-of the measured minutes; ``servers_cores`` is the CPU time that each took a second.
+time after that. ``merge_seconds`` are the medians of gold's MERGE statements, as Trino counts them:
+whole, planning, and commit. Memory is that of all servers, shared pages once, at the start and the
+end of the measured minutes; ``servers_cores`` is the CPU time that each took a second.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ import psutil
 
 from benchmarks import watch
 from benchmarks.figures import Figure, Options
+from benchmarks.merges import MergeWatch
 from benchmarks.process import in_fresh_process
 from benchmarks.stack import private_stack
 from platform_assets.cli.tour import wait_for_stream
@@ -70,6 +72,7 @@ class _Run:
     memory_end_mb: dict[str, int]
     cores: dict[str, float]
     by_topic: dict[str, list[float]] = field(default_factory=dict)
+    merges: dict[str, float] = field(default_factory=dict)
     sent: int = 0
 
 
@@ -111,7 +114,7 @@ def run(options: Options) -> list[Figure]:
                             "p50_p95_by_topic": seen.by_topic,
                         }
                         if name == "freshness_silver_p95"
-                        else {}
+                        else {"merge_seconds": seen.merges}
                     ),
                 },
             )
@@ -132,7 +135,8 @@ def _measure(options: Options, settings: Settings, seconds: float) -> _Run:
     silver = watch.SilverWatch(settings, append)
     stop = threading.Event()
     sender = _Sender(settings)
-    watchers = [threading.Thread(target=item.run, args=(stop,)) for item in (silver, gold)]
+    merges = MergeWatch(settings)
+    watchers = [threading.Thread(target=item.run, args=(stop,)) for item in (silver, gold, merges)]
     sender.start()
     for thread in watchers:
         thread.start()
@@ -171,6 +175,7 @@ def _measure(options: Options, settings: Settings, seconds: float) -> _Run:
             if name in start
         },
         by_topic=by_topic,
+        merges=merges.medians(),
         sent=sender.sent,
     )
 
