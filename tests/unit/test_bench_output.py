@@ -63,6 +63,8 @@ NAMES = [
     "dashboard",
     "questions",
     "ask",
+    "metrics_api",
+    "metrics_cache",
 ]
 
 
