@@ -37,6 +37,8 @@ MODELS = "models"
 """What the portal grants to readers of the models' pages, as it grants reports by name."""
 LIVE = "live"
 """The same for readers of the live page."""
+QUESTIONS = "questions"
+"""The same for those who ask in words."""
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 """Periods outside are a slip of the pen, and overflow Dagster's partitions."""
@@ -246,7 +248,7 @@ class Definition(_Strict):
     @field_validator("name")
     @classmethod
     def _is_not_taken(cls, value: str) -> str:
-        if value in (MODELS, LIVE):
+        if value in (MODELS, LIVE, QUESTIONS):
             raise ValueError(f"{value!r} is the portal's word for pages of its own")
         return value
 

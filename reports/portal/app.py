@@ -19,13 +19,14 @@ from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
 from reports.portal import around, charts, evidence, live, login, metrics, models, reading, sources
+from reports.portal import charts, evidence, live, login, models, questions, reading, sources
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
 from reports.portal.openid import OpenIdError, OpenIdProvider
 from reports.portal.render import page
 from reports.portal.rows import RowReader, TrinoRows
-from reports.portal.security import FORMS, Shield
+from reports.portal.security import BODIES, Shield
 from reports.portal.sessions import Sessions
 from reports.portal.shelf import Shelf
 from reports.portal.throttle import Throttle, TooOftenError
@@ -77,11 +78,13 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     app.state.metrics = metrics.Metrics(settings)
     app.state.around = around.Around(settings)
     for room in (login, reading, evidence, models, sources, live, around, metrics):
+    app.state.askers = questions.Askers(settings)
+    for room in (login, reading, evidence, models, sources, live, questions):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _errors(app)
-    app.add_middleware(Shield, gate=gate_of(settings.portal_url, FORMS), https=portal.https)
+    app.add_middleware(Shield, gate=gate_of(settings.portal_url, BODIES), https=portal.https)
     return app
 
 
@@ -93,6 +96,8 @@ def _vega(portal: CurrentPortal) -> FileResponse:
 def _errors(app: FastAPI) -> None:
     @app.exception_handler(SignInNeededError)
     def sign_in(request: Request, _error: Exception) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"outcome": "failed", "message": "sign in first"}, 401)
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         # A form that was sent is not sent again by itself.
         back = target if request.method == "GET" else "/"
@@ -120,6 +125,10 @@ def _errors(app: FastAPI) -> None:
         if request.url.path.startswith("/api/") and isinstance(error, RequestValidationError):
             wrong = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
             return JSONResponse({"error": wrong}, 400)
+            found = [
+                f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()
+            ]
+            return JSONResponse({"outcome": "failed", "message": "; ".join(found)}, 422)
         return _missing(request)
 
     @app.exception_handler(HTTPException)

@@ -22,6 +22,7 @@ class Action(StrEnum):
     EXPORT = "export"
     PDF = "pdf"
     SOURCE = "source"
+    ASK = "ask"
     REFUSED = "refused"
 
 

@@ -27,8 +27,8 @@ PAGE_WITH_FRAME_POLICY = f"{POLICY}; frame-src 'self'"
 STREAMING_POLICY = f"{POLICY}; connect-src 'self'"
 """Of a page whose script hears of news."""
 
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-"""Bodies that the portal takes."""
+BODIES = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
+"""Bodies that the portal takes: forms, and questions of programs."""
 _FOREIGN_FORM = "The form came from another site or is too old. Open the page again."
 _MAX_BODY = 16 * 1024
 """Bytes of the largest form."""

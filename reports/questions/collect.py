@@ -17,7 +17,7 @@ _BOUNDS = {Kind.MORE: ">", Kind.LESS: "<", Kind.AT_LEAST: ">=", Kind.AT_MOST: "<
 _RANKS = {Kind.MOST: "desc", Kind.LEAST: "asc", Kind.BEST: "best", Kind.WORST: "worst"}
 _QUIET = (
     Kind.FILLER, Kind.IS, Kind.WHERE, Kind.TOTAL, Kind.HOW_MUCH, Kind.AND, Kind.WHICH, Kind.AGAIN,
-    Kind.QUALIFIER, Kind.FOR,
+    Kind.QUALIFIER, Kind.FOR, Kind.SPLIT,
 )  # fmt: skip
 
 
@@ -82,6 +82,9 @@ class Collector:
             self._item(place, item, negated=bool(negated))
             taken = taken or len(self.found.names) + len(self.found.numbered) > before
             taken = taken and bool(negated)
+        split = next((item.text for item in self.items if item.is_a(Kind.SPLIT)), "")
+        if split and not (self.found.by or self.found.grains):
+            raise NotUnderstoodError(f"{split!r}: by what?", word=split)
         if negated and not taken:
             raise NotUnderstoodError(f"{negated!r} is not understood here", word=negated)
         return self.found
@@ -247,11 +250,15 @@ class Collector:
             return False
         joined = before is not None and before.is_a(Kind.AND) and bool(self.found.by)
         grouped = _groups(before, ranked=self.ranked) or joined
-        if grouped and before is not None and before.is_a(Kind.WHICH, *_RANKS):
-            one = before.key in _ONE or not _plural(item.key)
-            many = before.key in _MANY and item.key.endswith("er")
+        if self.ranked and not (joined or (before is not None and before.is_a(Kind.BY))):
+            key = before.key if before is not None else ""
+            one = key in _ONE or not _plural(item.key)
+            many = key in _MANY and item.key.endswith("er")
             self.found.singular = self.found.singular or (one and not many)
-        if bounded or grouped or _plural(item.key) or self.ranked:
+        split = any(one.is_a(Kind.SPLIT) for one in self.items)
+        # Of the meters: each of them, or all together? The asker is asked.
+        listed = _plural(item.key) and (split or (after is not None and after.is_a(Kind.BY)))
+        if bounded or grouped or listed or self.ranked:
             self.found.by.append(columns)
             return True
         return False

@@ -13,7 +13,7 @@ _UNIT = (
 )
 _LEAD = r"(?:in |the |im |der |dem |die |das |zum |zur )*"
 _ALWAYS = (
-    rf"{_LEAD}(?:one )?{_UNIT} (?:before|earlier|davor|zuvor|vorher)(?! last)",
+    rf"{_LEAD}(?:one )?{_UNIT} (?:before|earlier|davor|zuvor|vorher)(?! (?:last|yesterday))",
     r"(?:the )?one before(?: that)?",
 )
 _AFTER_VERSUS = (

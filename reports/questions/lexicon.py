@@ -32,9 +32,10 @@ FILLER = _words(
     "werden hat hatte hatten haben habe gab gibt sehen wissen mochte will kannst konnen "
     "konntest im in am an "
     "fur von vom bei beim auf aus wahrend innerhalb da dort "
-    "sich gesendet abgegeben geschickt geliefert gekauft betrug betragt lag liegt gemacht "
+    "sich gesendet abgegeben geschickt geliefert betrug betragt lag liegt gemacht "
     "erzielt erzielten machten machte verzeichnet erfasst hoch "
-    "ausgegeben eingegangen gezahlt eigentlich genau bekommen erhalten kam kamen gekommen "
+    "reingekommen hereingekommen eingegangen gezahlt eigentlich genau bekommen erhalten kam "
+    "kamen gekommen "
     "zahl zahlen wert werte daten aufgetreten angefallen eingenommen"
 )
 """Words that carry no meaning in a question."""
@@ -56,7 +57,8 @@ HOW_MANY = ("how many", "number of", "count of", "wie viele", "wieviele", "anzah
             "anzahl an", "zahl der", "die zahl der", "wie oft")  # fmt: skip
 HOW_MUCH = ("how much", "how high", "how large", "how big", "wie viel", "wieviel", "wie hoch",
             "wie gross", "how often")  # fmt: skip
-TOTAL = ("total", "overall", "altogether", "in total", "sum of", "combined", "gesamt", "gesamte",
+TOTAL = ("sum up", "add up", "total", "overall", "altogether", "in total", "sum of",
+         "combined", "gesamt", "gesamte",
          "gesamter", "gesamten", "insgesamt", "summe", "summe der", "in summe", "whole",
          "all in all", "entire")  # fmt: skip
 WHY = ("why", "what caused", "what is causing", "what explains", "explain", "reason for",
@@ -78,7 +80,9 @@ DOWN = ("drop", "dropped", "drops", "fall", "fell", "fallen", "falls", "decrease
         "nahm ab", "abnahme", "ruckgang", "zuruckgegangen", "ging zuruck", "eingebrochen",
         "einbruch", "brach ein", "abgefallen", "abfall", "runtergegangen", "gesunkenen",
         "eingeknickt")  # fmt: skip
-CHANGE = ("change", "changed", "changes", "change in", "difference in", "difference", "develop",
+CHANGE = ("go up or down", "rise or fall", "increase or decrease", "rise or drop",
+          "up or down", "gestiegen oder gefallen", "gefallen oder gestiegen", "hoch oder runter",
+          "change", "changed", "changes", "change in", "difference in", "difference", "develop",
           "developed", "development of", "evolve", "evolved", "growth", "growth of", "growth in",
           "higher", "lower", "verandert", "veranderung", "anderung", "geandert", "entwickelt",
           "entwicklung", "wachstum", "unterschied", "hoher", "niedriger")  # fmt: skip
@@ -105,6 +109,9 @@ LEAST = ("lowest", "smallest", "least", "fewest", "weakest", "bottom", "the leas
          "am niedrigsten", "am kleinsten", "minimale", "am geringsten")  # fmt: skip
 TO = ("to", "zu", "zum", "zur")
 """Joins what is compared; alone it has a meaning of its own (``from Germany to France``)."""
+SPLIT = ("distributed", "distribution of", "break down", "breakdown of", "verteilt", "verteilung",
+         "verteilen", "aufteilung", "split up", "divided")  # fmt: skip
+"""Asks for parts, so something to group by must follow."""
 BEST = ("best", "beste", "besten", "bester", "bestes")
 WORST = ("worst", "schlechteste", "schlechtesten")
 MORE = ("more than", "over", "above", "greater than", "higher than", "exceeding", "mehr als",

@@ -96,7 +96,7 @@ def statement(query: Query, clock: Clock) -> str:
         text += f"\nGROUP BY {', '.join(str(n) for n in range(1, len(keys) + 1))}"
     if query.having:
         text += f"\nHAVING {query.metrics[0].value} {query.having.op} {query.having.number}"
-    return text + _ordered(query, len(keys), len(keys) + 1) + _limited(query, grouped=bool(keys))
+    return text + _ordered(query, len(keys), len(keys) + 1)
 
 
 def rows_statement(query: Query) -> str:
@@ -154,9 +154,10 @@ def _compared(query: Query, clock: Clock) -> str:
         text += f'\nWHERE now."{metric.name}" {query.having.op} {query.having.number}'
     if names and (query.why or query.direction):
         text += f'\nORDER BY abs("{query.metrics[0].name}_change") DESC NULLS LAST, 1'
+        text += f"\nLIMIT {query.top or MOST_ROWS}"
     else:
         text += _ordered(replace(query, grain=""), len(names), len(names) + 1)
-    return text + _limited(query, grouped=bool(names))
+    return text
 
 
 def _listing(query: Query, clock: Clock) -> str:
@@ -224,14 +225,16 @@ def _in(model: SemanticModel, column: str, names: tuple[str, ...], op: str) -> s
 
 
 def _ordered(query: Query, keys: int, value: int) -> str:
-    """Time in order, members with the largest first, where the question asks for nothing else."""
+    """Time in order, members with the largest first, where the question asks for nothing else.
+
+    The first of an order are taken with those that have the same value as the last of them.
+    """
     if not keys:
         return ""
     names = ", ".join(str(number) for number in range(1, keys + 1))
+    order = (query.order or "desc").upper()
+    if query.top:
+        return f"\nORDER BY {value} {order} NULLS LAST\nFETCH FIRST {query.top} ROWS WITH TIES"
     if query.grain and not query.order:
-        return f"\nORDER BY {names}"
-    return f"\nORDER BY {value} {(query.order or 'desc').upper()} NULLS LAST, {names}"
-
-
-def _limited(query: Query, *, grouped: bool) -> str:
-    return f"\nLIMIT {query.top or MOST_ROWS}" if grouped else ""
+        return f"\nORDER BY {names}\nLIMIT {MOST_ROWS}"
+    return f"\nORDER BY {value} {order} NULLS LAST, {names}\nLIMIT {MOST_ROWS}"

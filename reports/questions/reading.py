@@ -53,6 +53,7 @@ class Kind(StrEnum):
     HOW_MUCH = "how_much"
     FOR = "for"
     TO = "to"
+    SPLIT = "split"
     NUMBER = "number"
     NAME = "name"
     FILLER = "filler"
@@ -122,6 +123,7 @@ _CLOSED: tuple[tuple[Kind, Iterable[str]], ...] = (
     (Kind.AGAIN, lexicon.AGAIN),
     (Kind.FOR, ("with", "mit", "bei", "since", "seit", "zwischen")),
     (Kind.TO, lexicon.TO),
+    (Kind.SPLIT, lexicon.SPLIT),
     (Kind.FILLER, lexicon.FILLER),
     (Kind.FILLER, lexicon.PHRASES),
 )

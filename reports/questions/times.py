@@ -108,6 +108,16 @@ def _relative(text: str, clock: Clock) -> tuple[int, Window] | None:
     add(r"(?:vormonate?s?)", "month", -1)
     add(r"(?:vorjahre?s?)", "year", -1)
     add(r"(?:vorquartale?s?)", "quarter", -1)
+    begun = (
+        r"(?:since (?:the )?(?:beginning|start) of (?:the |this )?|seit (?:dem )?(?:anfang|beginn) "
+        rf"(?:des |der |dieses |dieser )?)(?:{_ONE})(?: bisher)?"
+    )
+    if match := _match(begun, text) or _match(rf"(?:{_ONE}) to date", text):
+        found.append((match.end(), _to_date(_unit(match), clock)))
+    if match := _match(r"seit (?P<begun>jahres|monats|wochen|quartals)(?:beginn|anfang)", text):
+        found.append((match.end(), _to_date(_BEGUN[match["begun"]], clock)))
+    if match := _match(r"(?P<todate>ytd|mtd|wtd)", text):
+        found.append((match.end(), _to_date(_BEGUN[match["todate"]], clock)))
     if match := _match(rf"{_IN}{_LAST} (?:full |complete |whole |volle[nrs]? )?(?:{_ONE})", text):
         found.append((match.end(), units(clock, _unit(match), -1)))
     if match := _match(rf"{_IN}{_LAST} (?P<n>{COUNT}) (?:full )?(?:{_UNITS})", text):
@@ -123,6 +133,20 @@ def _relative(text: str, clock: Clock) -> tuple[int, Window] | None:
     if ago:
         found.append((ago.end(), units(clock, _unit(ago), -count_of(ago["n"]))))
     return max(found, key=lambda one: one[0], default=None)
+
+
+_BEGUN: Mapping[str, Unit] = {
+    "jahres": "year", "monats": "month", "wochen": "week", "quartals": "quarter",
+    "ytd": "year", "mtd": "month", "wtd": "week",
+}  # fmt: skip
+
+
+def _to_date(unit: Unit, clock: Clock) -> Window:
+    """From the beginning of the current unit to today."""
+    begun = units(clock, unit, 0)
+    if begun.first is None:
+        raise NotUnderstoodError("an hour to date is not understood")
+    return _days(begun.first, clock.today + timedelta(days=1), clock)
 
 
 def _unit(match: re.Match[str]) -> Unit:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
+from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from benchmarks.question_lake import AS_OF, question_lake
@@ -14,6 +17,9 @@ from platform_assets.cli.app import build
 from platform_assets.cli.ask import ASKED_BACK, NOT_UNDERSTOOD
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError, execute
+from reports.portal.app import create_app
+from reports.portal.database import portal_database
+from reports.portal.users import User, Users
 from reports.questions.ask import Asker, clock_of
 
 STEP = 20
@@ -105,3 +111,70 @@ def test_the_shell_answers_asks_back_and_refuses(lake: Settings) -> None:
     code, text = ask("sql select count(*) as n from gold.commerce.revenue_per_hour")
     assert code == 0
     assert "n" in text
+
+
+@pytest.fixture
+def portal(lake: Settings, quick_hashes: None) -> Iterator[TestClient]:
+    """Signed in as one who may ask; ``stranger`` may not."""
+    del quick_hashes
+    database = portal_database(lake)
+    with TestClient(
+        create_app(lake), base_url="http://127.0.0.1", follow_redirects=False
+    ) as client:
+        users = Users(database)
+        users.add(User("stranger"))
+        password = users.add(User("asker", reports=frozenset({"questions"})))
+        sign_in(client, "asker", password)
+        yield client
+        for name in ("asker", "stranger"):
+            users.remove(name)
+    database.close()
+
+
+def sign_in(client: TestClient, name: str, password: str) -> None:
+    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/login").text)
+    assert found
+    form = {"name": name, "password": password, "csrf": found[1], "next": "/"}
+    assert client.post("/login", data=form).status_code == 303
+
+
+def test_the_portal_answers_and_each_number_leads_to_its_rows(portal: TestClient) -> None:
+    page = portal.get("/ask", params={"question": "Net sales by country in February 2026"})
+    assert page.status_code == 200
+    assert "<meter" in page.text
+    links = re.findall(r'href="(/ask/rows[^"]+)"', page.text)
+    assert links
+    rows = portal.get(html.unescape(links[0]))
+    assert rows.status_code == 200
+    assert "Rows behind it" in rows.text
+    assert "gross_sales" in rows.text
+    assert "Which?" in portal.get("/ask", params={"question": "sales last week"}).text
+    refused = portal.get("/ask", params={"question": "<script>alert(1)</script> revenue"}).text
+    assert "<script>alert" not in refused
+
+
+def test_programs_ask_by_json(portal: TestClient) -> None:
+    body = {"question": "Net sales by country last week", "as_of": AS_OF.isoformat()}
+    found = portal.post("/api/ask", json=body).json()
+    assert found["outcome"] == "answered"
+    assert len(found["rows"]) == 7
+    follow = {**body, "question": "only in Germany", "earlier": found["earlier"]}
+    assert len(portal.post("/api/ask", json=follow).json()["rows"]) == 1
+    refused = portal.post("/api/ask", json={"question": "revnue"}).json()
+    assert (refused["outcome"], "revenue" in refused["hint"]) == ("refused", True)
+    assert portal.post("/api/ask", json={"question": ""}).status_code == 422
+    foreign = portal.post("/api/ask", json=body, headers={"Origin": "http://evil.example"})
+    assert foreign.status_code == 403
+    portal.cookies.clear()
+    assert portal.post("/api/ask", json=body).status_code == 401
+
+
+def test_who_was_not_given_questions_sees_none(portal: TestClient, lake: Settings) -> None:
+    database = portal_database(lake)
+    Users(database).remove("stranger")
+    password = Users(database).add(User("stranger"))
+    portal.cookies.clear()
+    sign_in(portal, "stranger", password)
+    assert portal.get("/ask").status_code == 404
+    assert portal.post("/api/ask", json={"question": "revenue"}).status_code == 404
+    database.close()
