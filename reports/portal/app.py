@@ -18,8 +18,18 @@ from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
-from reports.portal import around, charts, evidence, live, login, metrics, models, reading, sources
-from reports.portal import charts, evidence, live, login, models, questions, reading, sources
+from reports.portal import (
+    around,
+    charts,
+    evidence,
+    live,
+    login,
+    metrics,
+    models,
+    questions,
+    reading,
+    sources,
+)
 from reports.portal.access import CurrentPortal, Portal, SignInNeededError
 from reports.portal.audit import Audit
 from reports.portal.database import portal_database
@@ -77,9 +87,8 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     app.state.live = live.Feed(settings)
     app.state.metrics = metrics.Metrics(settings)
     app.state.around = around.Around(settings)
-    for room in (login, reading, evidence, models, sources, live, around, metrics):
     app.state.askers = questions.Askers(settings)
-    for room in (login, reading, evidence, models, sources, live, questions):
+    for room in (login, reading, evidence, models, sources, live, around, metrics, questions):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
