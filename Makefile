@@ -7,6 +7,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.weir-stamp
+FLINK := .venv-flink
+FLINK_STAMP := $(FLINK)/.weir-stamp
 ARGS ?=
 ONLY ?=
 UV_COMPILE := $(BIN)/uv pip compile --quiet --override requirements.overrides --generate-hashes \
@@ -19,7 +21,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help debian-run debian-test env run test soak test-unit test-graph test-integration test-e2e \
+.PHONY: help debian-run debian-test env flink-env run test soak test-unit test-graph test-integration test-e2e \
 	lint format types imports lock bench clean
 .NOTPARALLEL:
 
@@ -51,13 +53,22 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+flink-env: env $(FLINK_STAMP) ## Create .venv-flink, for processors on Flink (Flink's packages, ours behind them)
+
+$(FLINK_STAMP): requirements-flink.lock
+	@test -x $(FLINK)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(FLINK)
+	@VIRTUAL_ENV=$(CURDIR)/$(FLINK) $(BIN)/uv pip sync --require-hashes requirements-flink.lock
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(FLINK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/weir.pth
+	@touch $@
+
 run: debian-run env ## Everything on this machine: servers, live data, tables (ARGS="--once --json" ...)
 	@exec $(BIN)/weir run $(ARGS)
 
 test: debian-test env ## All tests but the soak: unit, graph, integration, browser
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-soak: debian-test env ## The long ones that make test has a sample of: kill matrices, Spark's variants
+soak: debian-test env flink-env ## The long ones that make test has a sample of: kill matrices, Spark's variants
 	$(BIN)/pytest $(PARALLEL) -m soak $(ARGS)
 
 test-unit: env ## Tests that start no server (a minute or two)
@@ -89,6 +100,7 @@ imports: env ## Package boundaries (import-linter)
 lock: env ## Resolve requirements.lock and requirements-dev.lock again
 	$(UV_COMPILE) requirements.in -o requirements.lock
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.lock
+	$(UV_COMPILE) requirements-flink.in -o requirements-flink.lock
 
 bench: env ## Measure (ONLY=name for one); medians of five
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)

@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     "platform_assets.cli.reports",
     "platform_assets.cli.deliveries",
     "platform_assets.cli.portal",
+    "platform_assets.cli.processors",
     "platform_assets.cli.models",
     "platform_assets.cli.alerts",
     "platform_assets.cli.text",

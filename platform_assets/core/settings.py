@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     """REST address of Kafka Connect, which sources of database changes need."""
     spark_remote: str = ""
     """Spark Connect address (``sc://host:port``) or master URL; empty: an in-process session."""
+    flink_python: str = ""
+    """The Python that has Flink; empty: that of ``make flink-env``."""
+    flink_master: str = ""
+    """``host:port`` of a Flink cluster's REST endpoint; empty: within the job's own process."""
     dagster_url: str = ""
 
     batch_max_records: int = Field(default=200_000, ge=1)
@@ -107,7 +111,7 @@ class Settings(BaseSettings):
     """Timeout of one external call."""
 
     source_networks: str = ""
-    """Internal networks that sources over HTTP and AMQP may be in, with commas between."""
+    """Internal networks that sources may be in, with commas between."""
     sources: str = ""
     """Further folders of source folders, as ``PATH`` lists them; read by :mod:`..sources`."""
     inbox: str = ""

@@ -7,21 +7,21 @@ missing, not late.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from platform_assets.connectors import kafka
 from platform_assets.contracts.model import Contract
 from platform_assets.core.databases import retry_connection
 from platform_assets.core.naming import TopicName
 from platform_assets.core.settings import Settings
-from platform_assets.processors.exchange import consumer_config, group_of
+from platform_assets.processors import positions
+from platform_assets.processors.exchange import group_of
 from platform_assets.processors.hot.store import HotStore
 from platform_assets.processors.model import Definition, Input, ProcessorError, TextFunctions
 from platform_assets.processors.silver import open_silver
@@ -174,19 +174,14 @@ def _taken(
         ProcessorError: not all that it made of them is stored yet.
     """
     topic, seconds = str(source.topic), min(10.0, settings.request_timeout_seconds)
-    consumer = Consumer(
-        {
-            **consumer_config(settings),
-            "group.id": group_of(definition.name),
-            "auto.offset.reset": "error",
-            "enable.partition.eof": True,
-        }
-    )
+    results = str(output.topic)
+    consumer = positions.asker(settings, group_of(definition.name))
     try:
-        numbers = consumer.list_topics(topic, timeout=seconds).topics[topic].partitions
-        places = [TopicPartition(topic, number) for number in numbers]
-        committed = consumer.committed(places, timeout=seconds)
-        waiting = _waits(consumer, str(output.topic), store.positions(str(output.topic)), seconds)
+        known = positions.ends(consumer, [topic], seconds)
+        taken = positions.committed(consumer, known, seconds)
+        stored = {(results, number): at for number, at in store.positions(results).items()}
+        end = positions.ends(consumer, [results], seconds)
+        waiting = positions.wait(consumer, end, stored, seconds)
     except KafkaException as error:
         if not kafka.may_pass(error):
             raise ProcessorError(
@@ -200,34 +195,7 @@ def _taken(
             f"processor {definition.name}: not all of its results are in the hot path yet",
             "compare again in a moment; is it running? See /live",
         )
-    return {place.partition: max(0, place.offset) for place in committed}
-
-
-def _waits(consumer: Consumer, topic: str, positions: Mapping[int, int], seconds: float) -> bool:
-    """Whether the log holds a result after the positions.
-
-    It is looked for: the ends alone count markers and what was aborted, too.
-    """
-    starts: dict[int, int] = {}
-    for number in consumer.list_topics(topic, timeout=seconds).topics[topic].partitions:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=seconds)
-        if (start := positions.get(number, low)) < high:
-            starts[number] = start
-    consumer.assign([TopicPartition(topic, one, start) for one, start in starts.items()])
-    left = set(starts)
-    end = time.monotonic() + seconds
-    while left and time.monotonic() < end:
-        message = consumer.poll(0.2)
-        if message is None:
-            continue
-        error = message.error()
-        if error is None:
-            return True
-        if error.code() == KafkaError._PARTITION_EOF:
-            left.discard(int(message.partition() or 0))
-        elif not kafka.may_pass(error):
-            raise KafkaException(error)
-    return bool(left)
+    return {number: at for (_, number), at in taken.items()}
 
 
 def _published(settings: Settings, source: Input) -> dict[int, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
-from confluent_kafka import Message
 
 from platform_assets.connectors.produce import DEAD_LETTER_BYTES, LONGEST_REASON, Record
 from platform_assets.contracts.model import Contract
@@ -15,6 +15,39 @@ from platform_assets.engines.decode import decode, polars_schema
 from platform_assets.engines.local.compiled import Compiled
 from platform_assets.engines.registry import Lookup
 from platform_assets.transform import rows as transform
+
+LETTER_HEADERS = (
+    "reason", "processor", "source_topic", "source_partition", "source_offset", "source_bytes",
+)  # fmt: skip
+"""Of a processor's dead letters, in this order."""
+
+
+class Taken(Protocol):
+    """A record of the log: a Kafka client's message, or what an engine gives instead."""
+
+    def topic(self) -> str | None:
+        """Its topic."""
+        ...
+
+    def partition(self) -> int | None:
+        """Its partition."""
+        ...
+
+    def offset(self) -> int | None:
+        """Its offset."""
+        ...
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind and milliseconds."""
+        ...
+
+    def key(self) -> bytes | None:
+        """Its key."""
+        ...
+
+    def value(self) -> bytes | None:
+        """Its value."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +79,7 @@ class Judge:
         self._schema = polars_schema(layout.RAW)
         self._judge = Compiled(lambda frame: transform.judge(contract, frame))
 
-    def __call__(self, messages: Sequence[Message]) -> Judged:
+    def __call__(self, messages: Sequence[Taken]) -> Judged:
         """Judge records, in order.
 
         Raises:
@@ -72,7 +105,7 @@ class Judge:
         return Judged(rows, unreadable, len(decoded) - len(rows))
 
 
-def dead_letter(topic: str, processor: str, message: Message, reason: str) -> Record:
+def dead_letter(topic: str, processor: str, message: Taken, reason: str) -> Record:
     """A record that cannot be processed, for a dead-letter topic; the same has the same key.
 
     Args:
@@ -83,17 +116,13 @@ def dead_letter(topic: str, processor: str, message: Message, reason: str) -> Re
     """
     value = message.value() or b""
     place = f"{message.topic()}/{message.partition()}-{message.offset()}"
-    headers = {
-        "reason": f"processor {processor}, {place}: {reason}"[:LONGEST_REASON],
-        "processor": processor,
-        "source_topic": str(message.topic()),
-        "source_partition": str(message.partition()),
-        "source_offset": str(message.offset()),
-        "source_bytes": str(len(value)),
-    }
+    texts = (
+        f"processor {processor}, {place}: {reason}"[:LONGEST_REASON], processor,
+        str(message.topic()), str(message.partition()), str(message.offset()), str(len(value)),
+    )  # fmt: skip
     return Record(
         topic,
         place.encode(),
         bytes(value)[:DEAD_LETTER_BYTES],
-        tuple((name, text.encode()) for name, text in headers.items()),
+        tuple((name, text.encode()) for name, text in zip(LETTER_HEADERS, texts, strict=True)),
     )

@@ -65,6 +65,7 @@ class ProcessorRun:
         contracts: of its topics, at least.
         member: number among the processes that run it; each has its own.
         most: records of one transaction.
+        only_stores: the results are made elsewhere (:mod:`.scaled`); this process stores them.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class ProcessorRun:
         *,
         member: int = 0,
         most: int = MOST_RECORDS,
+        only_stores: bool = False,
     ) -> None:
         self._settings, self._definition, self._functions = settings, definition, functions
-        self._member, self._most = member, most
+        self._member, self._most, self._only_stores = member, most, only_stores
         topics = (*(one.topic for one in definition.inputs), definition.output)
         self._contracts = {topic: contracts[topic] for topic in topics}
         self._store = HotStore(settings)
@@ -95,9 +97,10 @@ class ProcessorRun:
             FencedError: another process runs the same member.
             WeirError: something fails again and again that is no server's absence.
         """
+        works = [("transform", self._transform), ("store", self._store_results)]
         threads = [
             threading.Thread(target=self._guard, args=(work, name), name=f"processor {name}")
-            for name, work in (("transform", self._transform), ("store", self._store_results))
+            for name, work in works[1 if self._only_stores else 0 :]
         ]
         for thread in threads:
             thread.start()

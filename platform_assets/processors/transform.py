@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from confluent_kafka import Message
 
 from platform_assets.connectors.avro_codec import Columns, Encoder
 from platform_assets.connectors.envelope import event_id, now_micros
@@ -17,7 +16,7 @@ from platform_assets.contracts.model import Contract
 from platform_assets.core.naming import TopicName
 from platform_assets.engines.registry import Lookup
 from platform_assets.processors.model import Definition, Input, TextFunctions
-from platform_assets.processors.records import Judge, dead_letter
+from platform_assets.processors.records import Judge, Taken, dead_letter
 from platform_assets.processors.understand import (
     Text,
     Understood,
@@ -55,7 +54,7 @@ class Transformed:
 class _Row:
     """A text and the record that it is of."""
 
-    message: Message
+    message: Taken
     topic: str
     event_id: str
     occurred_at: int
@@ -88,7 +87,7 @@ class Transformer:
         self._output = contracts[definition.output]
         self._encoder = Encoder(self._output, schema_id, f"processor-{definition.name}")
 
-    def __call__(self, messages: Sequence[Message]) -> Transformed:
+    def __call__(self, messages: Sequence[Taken]) -> Transformed:
         """Make results.
 
         Raises:
@@ -127,10 +126,10 @@ class Transformer:
             functions_seconds=functions_seconds,
         )
 
-    def _letter(self, message: Message, reason: str) -> Record:
+    def _letter(self, message: Taken, reason: str) -> Record:
         return dead_letter(self._output.topic.dead_letters, self._definition.name, message, reason)
 
-    def _rows(self, name: str, messages: Sequence[Message], rows: pl.DataFrame) -> list[_Row]:
+    def _rows(self, name: str, messages: Sequence[Taken], rows: pl.DataFrame) -> list[_Row]:
         by_place = {(one.partition(), one.offset()): one for one in messages}
         event_time = self._contracts[name].event_time
         places = zip(rows["kafka_partition"], rows["kafka_offset"], strict=True)
