@@ -45,7 +45,8 @@ def run(options: Options) -> list[Figure]:
     for name, count in requests.items():
         options.say(
             f"{name}: {count} requests, {count * before:,} tokens of instructions, "
-            f"{empty[name]:,} tokens of room left empty, {sent[name]:,} sent"
+            f"{empty[name]:,} tokens of room left empty, {sent[name]:,} sent: "
+            f"{sent[name] / 1e6:.3f} EUR where a million cost 1 EUR"
         )
     return [
         Figure(

@@ -10,7 +10,7 @@ from pathlib import Path
 from dagster import AssetSelection, Definitions, define_asset_job, in_process_executor
 
 from ml.assets import build_model_definitions
-from platform_assets.contracts.load import load_contracts
+from platform_assets.contracts.load import derived_contracts, load_contracts
 from platform_assets.contracts.model import Contract
 from platform_assets.gold.project import FULL_GOLD_JOB
 from platform_assets.gold.review import review
@@ -81,7 +81,7 @@ def build_defs() -> Definitions:
         build_broken_definitions("contract", [*loaded.broken, *refused]),
         build_broken_definitions("bounds", [unbounded] if unbounded else []),
         build_broken_definitions("gold model", review(loaded.values())),
-        maintenance_definitions(contracts),
+        maintenance_definitions([*contracts, *derived_contracts()]),
         load_sources(),
         build_model_definitions(),
         build_insight_definitions(),
