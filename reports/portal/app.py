@@ -134,10 +134,6 @@ def _errors(app: FastAPI) -> None:
         if request.url.path.startswith("/api/") and isinstance(error, RequestValidationError):
             wrong = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
             return JSONResponse({"error": wrong}, 400)
-            found = [
-                f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()
-            ]
-            return JSONResponse({"outcome": "failed", "message": "; ".join(found)}, 422)
         return _missing(request)
 
     @app.exception_handler(HTTPException)

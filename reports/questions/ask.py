@@ -14,6 +14,7 @@ from reports.questions.answer import Answer, answer
 from reports.questions.grammar import Grammar
 from reports.questions.lexicon import ENGLISH, GERMAN
 from reports.questions.members import MOST
+from reports.questions.outcomes import NotUnderstoodError
 from reports.questions.query import Query, statement
 from reports.questions.reading import Phrases
 from reports.questions.sentences import interpretation
@@ -64,8 +65,30 @@ class Asker:
             TrinoQueryError: Trino refuses the statement.
             TrinoUnreachableError: Trino does not answer.
         """
-        query = self.understand(text, clock, context)
-        return answer(text, language_of(text), query, self.layer, clock, self.run)
+        language = language_of(text)
+        try:
+            query = self.understand(text, clock, context)
+        except NotUnderstoodError as error:
+            if not self._settings.llm_url:
+                raise
+            return self._by_model(text[:LONGEST], language, clock, error)
+        return answer(text, language, query, self.layer, clock, self.run)
+
+    def _by_model(
+        self, text: str, language: str, clock: Clock, error: NotUnderstoodError
+    ) -> Answer:
+        """By SQL of the model that the settings name; its failure is told beside the first one."""
+        from reports.questions.generated import by_model
+
+        try:
+            return by_model(self._settings, text, language, self.layer, clock, self.run)
+        except NotUnderstoodError as failure:
+            raise NotUnderstoodError(
+                f"{error.message}; {failure.message}",
+                error.hint,
+                word=error.word,
+                nearest=error.nearest,
+            ) from failure
 
     def explain(self, text: str, clock: Clock, context: Query | None = None) -> Answer:
         """The statement and what it was read as; nothing of it is run."""

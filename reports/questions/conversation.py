@@ -38,8 +38,10 @@ class Turn:
 def turn(asker: Asker, earlier: Sequence[str], text: str, clock: Clock) -> Turn:
     """Where a question stands after those before it; what those meant is worked out again.
 
+    One that is understood neither alone nor after the others stands alone.
+
     Raises:
-        AmbiguousError, NotUnderstoodError: neither alone nor after the others is it understood.
+        AmbiguousError: it means two things.
     """
     context = _context(asker, earlier, clock)
     if context is None:
@@ -47,7 +49,10 @@ def turn(asker: Asker, earlier: Sequence[str], text: str, clock: Clock) -> Turn:
     alone: Query | None = None
     with suppress(AmbiguousError, NotUnderstoodError):
         alone = asker.understand(text, clock)
-    follows = asker.understand(text, clock, context)
+    try:
+        follows = asker.understand(text, clock, context)
+    except NotUnderstoodError:
+        return Turn(None, (text,))
     if alone == follows:
         return Turn(None, (text,))
     return Turn(context, (*earlier, text)[-LONGEST:])

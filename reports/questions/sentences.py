@@ -93,12 +93,18 @@ def told(
     query: Query, facts: Sequence[Fact], language: str
 ) -> tuple[tuple[Sentence, ...], tuple[str, ...]]:
     """Sentences on an answer's facts, and the reasons against those that the guard refused."""
-    passed, refused = [], []
     context = guard.Context(
-        values=tuple(_value(query, fact) for fact in facts if fact.value is not None),
+        values=tuple(_value(query.by, fact) for fact in facts if fact.value is not None),
         known=tuple(window.key for window in (query.window, query.other) if window and window.key),
     )
-    for text, cites in _drafts(query, facts, language):
+    return _passed(_drafts(query, facts, language), context, language)
+
+
+def _passed(
+    drafts: Sequence[tuple[str, tuple[str, ...]]], context: guard.Context, language: str
+) -> tuple[tuple[Sentence, ...], tuple[str, ...]]:
+    passed, refused = [], []
+    for text, cites in drafts:
         verdict = guard.check(guard.Paragraph(text, cites), context, language)
         if verdict.ok:
             links = tuple(Link(one.start, one.end, one.ids) for one in verdict.links)
@@ -106,6 +112,12 @@ def told(
         else:
             refused += [f"{one.rule}: {one.message} ({text})" for one in verdict.refusals]
     return tuple(passed), tuple(refused)
+
+
+def checked_sentence(fact: Fact, language: str) -> tuple[tuple[Sentence, ...], tuple[str, ...]]:
+    """The sentence on one fact of no metric, and the guard's reasons against it."""
+    context = guard.Context(values=(_value((), fact),))
+    return _passed([_said(fact, None, None, language)], context, language)
 
 
 def _drafts(
@@ -172,7 +184,7 @@ def _contributed(
     return drafts
 
 
-def _value(query: Query, fact: Fact) -> guard.Value:
+def _value(by: Sequence[str], fact: Fact) -> guard.Value:
     good = {"up": 1, "down": -1, "none": 0}[fact.good]
     value: Decimal | date | None = fact.value
     assert value is not None  # noqa: S101 (the caller looked)
@@ -185,6 +197,6 @@ def _value(query: Query, fact: Fact) -> guard.Value:
         period=fact.period,
         signed=fact.kind.signed,
         compared_to=fact.compared_to,
-        group=", ".join(query.by),
+        group=", ".join(by),
         good=good,
     )

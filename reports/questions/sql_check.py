@@ -40,9 +40,11 @@ def checked(sql: str, tables: Collection[str]) -> str:
     if len(sql) > LONGEST:
         raise ForbiddenSqlError(f"the statement has more than {LONGEST} characters")
     try:
-        statements = [one for one in parse(sql, dialect=_DIALECT) if one is not None]
+        parsed = parse(sql, dialect=_DIALECT)
     except (SqlglotError, RecursionError) as error:
         raise ForbiddenSqlError(f"it is not SQL: {' '.join(str(error).split())[:200]}") from error
+    # A comment behind the last semicolon is parsed as a statement of its own.
+    statements = [one for one in parsed if one is not None and not isinstance(one, exp.Semicolon)]
     if len(statements) != 1:
         raise ForbiddenSqlError(f"expected one statement, found {len(statements)}")
     [query] = statements

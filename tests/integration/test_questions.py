@@ -21,6 +21,8 @@ from reports.portal.app import create_app
 from reports.portal.database import portal_database
 from reports.portal.users import User, Users
 from reports.questions.ask import Asker, clock_of
+from reports.questions.outcomes import NotUnderstoodError
+from tests.model_peer import Model, Reply
 
 STEP = 20
 """Of the questions one in so many is asked here; the bench asks all."""
@@ -162,7 +164,7 @@ def test_programs_ask_by_json(portal: TestClient) -> None:
     assert len(portal.post("/api/ask", json=follow).json()["rows"]) == 1
     refused = portal.post("/api/ask", json={"question": "revnue"}).json()
     assert (refused["outcome"], "revenue" in refused["hint"]) == ("refused", True)
-    assert portal.post("/api/ask", json={"question": ""}).status_code == 422
+    assert portal.post("/api/ask", json={"question": ""}).status_code == 400
     foreign = portal.post("/api/ask", json=body, headers={"Origin": "http://evil.example"})
     assert foreign.status_code == 403
     portal.cookies.clear()
@@ -178,3 +180,74 @@ def test_who_was_not_given_questions_sees_none(portal: TestClient, lake: Setting
     assert portal.get("/ask").status_code == 404
     assert portal.post("/api/ask", json={"question": "revenue"}).status_code == 404
     database.close()
+
+
+SPENT = "Which customers spent the most?"
+GOOD = "select country, count(*) as n from gold.retail.sales_per_hour group by country"
+
+
+def wrote(sql: str, reading: str = "rows of each country") -> Reply:
+    return {"sql": sql, "reading": reading}
+
+
+def by_model(lake: Settings, *answers: Reply) -> tuple[Asker, Model]:
+    model = Model(*answers)
+    settings = lake.model_copy(update={"llm_url": model.url, "llm_model": "small-model"})
+    return Asker(settings), model
+
+
+def test_what_is_not_understood_is_answered_by_sql_of_a_model(lake: Settings) -> None:
+    asker, model = by_model(lake, wrote(f"{GOOD}; -- done"))
+    with model.serving():
+        answer = asker.answer("sales rows per nation and customer", CLOCK)
+    assert len(answer.result.rows) == 7
+    assert answer.sql.endswith("LIMIT 1000")
+    assert "small-model" in answer.interpretation
+    assert "model wrote" in answer.notes[0]
+    told = model.data(0)
+    assert "gold.retail.sales_per_hour" in {one["name"] for one in told["tables"]}
+    assert not any("email" in one["columns"] for one in told["tables"])
+
+
+def test_sql_is_repaired_at_most_twice(lake: Settings) -> None:
+    bad = wrote("select nothing_such from gold.retail.sales_per_hour")
+    asker, model = by_model(lake, bad, wrote("drop table gold.retail.sales_per_hour"), wrote(GOOD))
+    with model.serving():
+        assert len(asker.answer(SPENT, CLOCK).result.rows) == 7
+    assert "nothing_such" in model.data(1)["wrong"]
+    assert "DROP" in model.data(2)["wrong"]
+    asker, model = by_model(lake, bad)
+    with model.serving(), pytest.raises(NotUnderstoodError, match="refused 3 times"):
+        asker.answer(SPENT, CLOCK)
+    assert len(model.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "drop table gold.retail.sales_per_hour",
+        "select 1 from gold.retail.sales_per_hour; delete from gold.retail.sales_per_hour",
+        "select email from silver.commerce.customers",
+        "select * from table(system.query(query => 'select 1'))",
+        'select 1 /* */ as x from gold.retail."sales_per_hour$snapshots"',
+        "with x as (select * from bronze.commerce.customers) select * from x",
+        "select 42 as revenue",
+    ],
+)
+def test_attacks_are_refused(lake: Settings, sql: str) -> None:
+    asker, model = by_model(lake, wrote(sql))
+    with model.serving(), pytest.raises(NotUnderstoodError, match="refused 3 times"):
+        asker.answer(SPENT, CLOCK)
+    assert execute(lake, "select count(*) from gold.retail.sales_per_hour").rows[0][0] > 0
+
+
+def test_a_reading_with_a_number_of_no_row_is_not_shown(lake: Settings) -> None:
+    asker, model = by_model(lake, wrote(GOOD, "Sales rose by 4711 percent"))
+    with model.serving():
+        assert "4711" not in asker.answer(SPENT, CLOCK).interpretation
+
+
+def test_an_endpoint_that_fails_leaves_the_grammars_refusal(lake: Settings) -> None:
+    asker, model = by_model(lake, "no json")
+    with model.serving(), pytest.raises(NotUnderstoodError, match="'customers' is not understood"):
+        asker.answer(SPENT, CLOCK)
