@@ -39,6 +39,8 @@ LIVE = "live"
 """The same for readers of the live page."""
 QUESTIONS = "questions"
 """The same for those who ask in words."""
+ALERTS = "alerts"
+"""The same for those who look after alerts."""
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 """Periods outside are a slip of the pen, and overflow Dagster's partitions."""
@@ -248,7 +250,7 @@ class Definition(_Strict):
     @field_validator("name")
     @classmethod
     def _is_not_taken(cls, value: str) -> str:
-        if value in (MODELS, LIVE, QUESTIONS):
+        if value in (MODELS, LIVE, QUESTIONS, ALERTS):
             raise ValueError(f"{value!r} is the portal's word for pages of its own")
         return value
 

@@ -177,6 +177,7 @@ def build_anomaly_sensor(
             told = tell(outbox, desk, streams, found.dagster_url, chart_from(store, streams))
             # After the messages: people do not wait for the broker.
             published = publisher.publish()
+            desk.forget()
         except WeirError as error:
             return SkipReason(str(error))
         finally:

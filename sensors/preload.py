@@ -36,6 +36,7 @@ MODULES = (
     "altair",
     "vl_convert",
     "platform_assets.alerts.desk",
+    "platform_assets.alerts.model",
     "platform_assets.alerts.publish",
     "platform_assets.core.settings",
     "platform_assets.streaming.locks",

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from platform_assets.alerts.board import Due
@@ -26,6 +27,14 @@ from platform_assets.messaging import Event, Notification, Router, Severity
 ATTEMPTS = 6
 """Then a message is given up; the pauses between add up to half an hour."""
 AT_ONCE = 20
+KEEP_DAYS = 366
+"""After its end; as long as the hot path keeps its rows."""
+_OF_INCIDENT = (
+    ("alert_messages", "incident"),
+    ("alert_events", "incident"),
+    ("alerts", "incident"),
+    ("alert_incidents", "id"),
+)
 
 Draw = Callable[[Alert], bytes | None]
 """Makes the chart (PNG) of an alert's signal; None: there is nothing to draw."""
@@ -107,6 +116,27 @@ class Desk:
                     self._sent(seq, chart)
                     sent += 1
         return Sent(sent, failed, given_up)
+
+    @retry_connection
+    def forget(self, days: int = KEEP_DAYS) -> int:
+        """Delete what belongs to incidents that ended so long ago; returns how many did.
+
+        The topic and silver keep their events. Events that are not published yet stay.
+        """
+        with self._database.borrow() as connection, connection.transaction():
+            old = [
+                row[0]
+                for row in connection.execute(
+                    """SELECT id FROM alert_incidents WHERE ended_at < now() - %s
+                       ORDER BY ended_at LIMIT 100""",
+                    (timedelta(days=days),),
+                ).fetchall()
+            ]
+            for table, column in _OF_INCIDENT if old else ():
+                unsent = " AND published_at IS NOT NULL" if table == "alert_events" else ""
+                query = f"DELETE FROM {table} WHERE {column} = ANY(%s){unsent}"  # noqa: S608
+                connection.execute(query.encode(), (old,))
+        return len(old)
 
     def _enqueue(self, connection: Connection, due: Sequence[Due]) -> None:
         bodies: dict[str, str] = dict(

@@ -35,9 +35,10 @@ def listed(database: Database, *, past: bool = False, limit: int = 100) -> list[
                  (array_agg(a.title ORDER BY a.peak DESC, a.id))[1],
                  CASE max(CASE a.severity WHEN 'error' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END)
                    WHEN 2 THEN 'error' WHEN 1 THEN 'warning' ELSE 'info' END
-               FROM alert_incidents AS i JOIN alerts AS a ON a.incident = i.id
-               WHERE %s OR i.ended_at IS NULL
-               GROUP BY i.id, i.opened_at ORDER BY i.opened_at DESC LIMIT %s""",
+               FROM (SELECT id, opened_at FROM alert_incidents
+                     WHERE %s OR ended_at IS NULL ORDER BY opened_at DESC LIMIT %s) AS i
+                 JOIN alerts AS a ON a.incident = i.id
+               GROUP BY i.id, i.opened_at ORDER BY i.opened_at DESC""",
             (past, limit),
         ).fetchall()
         known = {

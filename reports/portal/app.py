@@ -14,11 +14,13 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from platform_assets.alerts.store import alerts_database
 from platform_assets.core.errors import WeirError
 from platform_assets.core.gate import gate_of
 from platform_assets.core.settings import Settings
 from platform_assets.core.trino import TrinoQueryError
 from reports.portal import (
+    alerts,
     around,
     charts,
     evidence,
@@ -80,6 +82,7 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
         yield
         app.state.live.close()
         await app.state.metrics.close()
+        app.state.alerts.close()
         database.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -88,7 +91,19 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     app.state.metrics = metrics.Metrics(settings)
     app.state.around = around.Around(settings)
     app.state.askers = questions.Askers(settings)
-    for room in (login, reading, evidence, models, sources, live, around, metrics, questions):
+    app.state.alerts = alerts_database(settings)
+    for room in (
+        login,
+        reading,
+        evidence,
+        models,
+        sources,
+        live,
+        around,
+        metrics,
+        questions,
+        alerts,
+    ):
         app.include_router(room.router)
     app.get("/static/vega.js")(_vega)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

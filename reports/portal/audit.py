@@ -23,6 +23,7 @@ class Action(StrEnum):
     PDF = "pdf"
     SOURCE = "source"
     ASK = "ask"
+    ALERT = "alert"
     REFUSED = "refused"
 
 

@@ -38,6 +38,7 @@ from platform_assets.messaging.grouping import duration
 from platform_assets.messaging.matchers import Matcher
 from platform_assets.processors.records import Judge
 from sensors.anomalies import take_in
+from tests.alerts_tables import empty_alerts
 from tests.integration.test_anomaly_watch import definition
 from tests.peer import Answer, Peer, scripted
 
@@ -130,13 +131,7 @@ class Scene:
 
 @pytest.fixture
 def scene(stack: Settings, tmp_path: Path) -> Iterator[Scene]:
-    with closing(Outbox(stack)) as box:
-        box.due(1)  # makes the tables
-    with closing(alerts_database(stack)) as database, database.borrow() as connection:
-        connection.execute(
-            """TRUNCATE incident_events, alert_incidents, alerts, alert_events, alert_silences,
-               alert_messages"""
-        )
+    empty_alerts(stack)
     with scripted(Answer()) as one, scripted(Answer()) as head:
         yield Scene(stack, tmp_path, one, head)
 

@@ -27,6 +27,7 @@ from platform_assets.messaging.notifiers import webhook_notifier
 from platform_assets.messaging.transport import RetryPolicy
 from platform_assets.messaging.webhook import WebhookTransport
 from sensors.anomalies import build_anomaly_sensor, take_in
+from tests.alerts_tables import empty_alerts
 from tests.anomaly_lake import daily, plain_rows, seconds
 from tests.integration.test_anomaly_watch import (  # noqa: F401 - fixtures
     DAYS,
@@ -103,12 +104,7 @@ def peers() -> Iterator[tuple[Peer, Peer]]:
 
 @pytest.fixture
 def outbox(place: Place) -> Iterator[Outbox]:  # noqa: F811
-    place.store.cursor("none")  # makes the tables
-    with alerts_database(place.settings).borrow() as connection:
-        connection.execute(
-            """TRUNCATE incident_events, alert_incidents, alerts, alert_events, alert_silences,
-               alert_messages"""
-        )
+    empty_alerts(place.settings)
     box = Outbox(place.settings)
     yield box
     box.close()

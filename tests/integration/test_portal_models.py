@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from platform_assets.alerts.desk import Desk
 from platform_assets.core.settings import Settings
+from platform_assets.messaging import notifier_from_environment
 from reports.portal.app import create_app
 from reports.portal.users import User, Users
-from tests.integration.test_portal_http import login
+from tests.alerts_tables import empty_alerts
+from tests.integration.test_portal_http import login, token_of
+from tests.unit.test_alerts_board import raised
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 
@@ -126,3 +131,34 @@ def test_the_live_page_is_for_those_who_may_read_it(open_as) -> None:  # type: i
     assert shown.status_code == 200
     assert "connect-src 'self'" in shown.headers["content-security-policy"]
     assert "unsafe" not in shown.headers["content-security-policy"]
+
+
+def test_an_alert_is_seen_and_looked_after_by_those_who_may(open_as, settings: Settings) -> None:  # type: ignore[no-untyped-def]
+    empty_alerts(settings)
+    name = f"shop/<b>{uuid.uuid4().hex}"
+    desk = Desk(settings, notifier_from_environment(settings, {"WEIR_NOTIFY": "log"}))
+    desk.take([raised(name, title=name)])
+    desk.look()
+    assert desk.send(lambda _: b"\x89PNG", time.monotonic() + 20).failed == 0
+    desk.close()
+    assert open_as.anonymous.get("/alerts").status_code == 303
+    board = open_as("weekly-commerce")
+    assert board.get("/alerts").status_code == 404
+    client = open_as("alerts")
+    page = client.get("/alerts").text
+    assert "<b>" not in page
+    incident = page.split('href="/alerts/')[1].split('"')[0]
+    shown = client.get(f"/alerts/{incident}")
+    assert name.replace("<b>", "&lt;b&gt;") in shown.text
+    assert client.get(f"/alerts/{incident}/chart.png").content == b"\x89PNG"
+    path = f"/alerts/{incident}/acknowledge"
+    assert client.post(path, data={"csrf": "wrong"}).status_code == 403
+    form = {"csrf": token_of(shown), "comment": "pump 7"}
+    assert client.post(path, data=form).status_code == 303
+    after = client.get(f"/alerts/{incident}").text
+    assert "pump 7" in after
+    assert "I look after it" not in after
+    other = open_as("alerts")
+    late = {"csrf": token_of(other.get(f"/alerts/{incident}")), "comment": "me too"}
+    assert "is acknowledged by portal:" in other.post(path, data=late).text
+    assert other.get("/alerts/ffff").status_code == 404

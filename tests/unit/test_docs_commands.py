@@ -77,7 +77,7 @@ def known_names() -> dict[tuple[str, str], frozenset[str]]:
         ("contracts", "topic"): topics,
         ("report", "name"): reports,
         ("deliveries", "report"): reports,
-        ("portal", "report"): reports | {"models", "live", "questions"},
+        ("portal", "report"): reports | {"models", "live", "alerts", "questions"},
     }
 
 
