@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ _LOCK = 0x616C657274  # any number of our own: "alert"
 _OPEN = "incident IN (SELECT id FROM alert_incidents WHERE ended_at IS NULL)"
 _ALERT = tuple(Alert.__dataclass_fields__)
 _INCIDENT = tuple(Incident.__dataclass_fields__)
+_EVENT = tuple(Happened.__dataclass_fields__)
 _TIMES = frozenset(
     {"opened_at", "changed_at", "joined_at", "ended_at", "first_told_at", "told_at", "acked_at"}
 )
@@ -113,20 +114,15 @@ def silences(connection: Connection, *, active: bool) -> list[Silence]:
 
 def record(connection: Connection, happened: Iterable[Happened]) -> None:
     """Put events on record; one that is there stays as it is."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """INSERT INTO alert_events (id, scope, kind, incident, alert, at, actor, comment,
-                 details, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-               ON CONFLICT (id) DO NOTHING""",
-            [
-                (
-                    one.id, one.scope.value, one.kind.value, one.incident, one.alert,
-                    moment(one.at), one.actor, one.comment, json.dumps(one.details),
-                    moment(one.recorded_at),
-                )
-                for one in happened
-            ],
-        )  # fmt: skip
+    rows = [
+        {
+            **{name: getattr(one, name) for name in _EVENT},
+            "at": _iso(one.at),
+            "recorded_at": _iso(one.recorded_at),
+        }
+        for one in happened
+    ]
+    _put(connection, "alert_events", _EVENT, rows, "DO NOTHING")
 
 
 def known(connection: Connection, ids: Sequence[str]) -> set[str]:
@@ -148,28 +144,42 @@ def _read(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 
 def _write(connection: Connection, board: Board) -> None:
-    rooms: tuple[tuple[str, tuple[str, ...], list[Any]], ...] = (
-        ("alert_incidents", _INCIDENT, [board.incidents.get(name) for name in board.changed]),
-        ("alerts", _ALERT, [board.alerts.get(name) for name in board.changed]),
-    )
-    for table, names, found in rooms:
-        rows = [[_cell(name, getattr(one, name)) for name in names] for one in found if one]
-        # What is said where an alert stands alone is kept apart: the board does not need it.
-        more = (("body",), ("''",)) if table == "alerts" else ((), ())
-        columns, places = (*names, *more[0]), (*("%s" for _ in names), *more[1])
-        kept = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(places)}) ON CONFLICT (id) DO UPDATE SET {kept}"  # noqa: E501, S608 - our own words
-        with connection.cursor() as cursor:
-            cursor.executemany(statement.encode(), rows)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE alerts SET body = %s WHERE id = %s",
-            [(body, name) for name, body in board.bodies.items()],
-        )
+    incidents = [board.incidents[name] for name in board.changed if name in board.incidents]
+    _put(connection, "alert_incidents", _INCIDENT, [_row(_INCIDENT, one) for one in incidents])
+    changed = [board.alerts[name] for name in board.changed if name in board.alerts]
+    # The board does not read what is said where an alert stands alone: it is long.
+    rows = [{**_row(_ALERT, one), "body": board.bodies.get(one.id, "")} for one in changed]
+    kept = _kept(_ALERT) + ", body = coalesce(nullif(excluded.body, ''), alerts.body)"
+    _put(connection, "alerts", (*_ALERT, "body"), rows, f"DO UPDATE SET {kept}")
     record(connection, board.happened)
 
 
-def _cell(name: str, value: Any) -> Any:
-    if name in _TIMES and value is not None:
-        return moment(value)
-    return json.dumps(value) if name in ("places", "escalate") else value
+def _put(
+    connection: Connection,
+    table: str,
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    known: str = "",
+) -> None:
+    """Insert rows in one statement; what becomes of known ones is updated by default."""
+    if not rows:
+        return
+    columns, known = ", ".join(names), known or f"DO UPDATE SET {_kept(names)}"
+    statement = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s) ON CONFLICT (id) {known}"  # noqa: E501, S608 - our own words
+    connection.execute(statement.encode(), (json.dumps(rows),))
+
+
+def _kept(names: Sequence[str]) -> str:
+    return ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
+
+
+def _row(names: Sequence[str], one: Alert | Incident) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in names}
+    return {
+        name: _iso(value) if name in _TIMES and value is not None else value
+        for name, value in values.items()
+    }
+
+
+def _iso(seconds: float) -> str:
+    return moment(seconds).isoformat()
