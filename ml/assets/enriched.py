@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from platform_assets.contracts.load import derived_contracts
+from platform_assets.contracts.load import derived_contract
 from platform_assets.contracts.model import Contract
 from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
 from platform_assets.graph.retries import backing_off
@@ -21,14 +21,9 @@ _RETRY = backing_off(2)
 _NEEDS = [dg.AssetKey(one.topic.silver.asset_key) for one in FEEDBACK.inputs]
 
 
-def contract() -> Contract:
-    """The contract of the derived table."""
-    return next(one for one in derived_contracts() if one.topic == FEEDBACK.derived)
-
-
 def build_enriched_definitions() -> dg.Definitions:
     """The asset, its job and its schedule."""
-    table = contract()
+    table = derived_contract(FEEDBACK.derived)
     with warnings.catch_warnings():
         # Dagster calls one of the options beta, at every load of the definitions.
         warnings.simplefilter("ignore", dg.BetaWarning)
@@ -66,7 +61,11 @@ def _enrich(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     from platform_assets.processors.enrich import enrich_day
     from platform_assets.streaming.whole import require_published
 
-    settings, contracts, table = get_settings(), load_contracts(), contract()
+    settings, contracts, table = (
+        get_settings(),
+        load_contracts(),
+        derived_contract(FEEDBACK.derived),
+    )
     require_published(settings, [contracts[one.topic] for one in FEEDBACK.inputs])
     functions, studies = text_functions(settings), study_functions(settings)
     rows = unreadable = version = 0

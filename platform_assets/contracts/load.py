@@ -33,8 +33,8 @@ from platform_assets.core.broken import Loaded, load_each
 from platform_assets.core.naming import OWNER_RULE, TopicName, is_owner
 
 __all__ = [
-    "CONTRACTS", "ContractError", "contract_files", "derived_contracts", "load_contract",
-    "load_contracts",
+    "CONTRACTS", "ContractError", "contract_files", "derived_contract", "derived_contracts",
+    "load_contract", "load_contracts",
 ]  # fmt: skip
 
 CONTRACTS = Path(__file__).parent
@@ -89,6 +89,15 @@ def derived_contracts() -> tuple[Contract, ...]:
         ContractError: one cannot be used.
     """
     return tuple(load_contract(path) for path in sorted(DERIVED.glob("*.yaml")))
+
+
+def derived_contract(topic: TopicName) -> Contract:
+    """The contract of one such table.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return {one.topic: one for one in derived_contracts()}[topic]
 
 
 def read_contracts(folder: Path) -> Loaded[TopicName, Contract]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import dagster as dg
 
+from platform_assets.contracts.load import derived_contract
 from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
 from platform_assets.graph.retries import backing_off
-from reports.enrichment.day import INSIGHTS, TEXTS, contract
+from reports.enrichment.tables import INSIGHTS, TEXTS
 
 KEY = dg.AssetKey(INSIGHTS.silver.asset_key)
 JOB = "insights_feedback"
@@ -22,7 +23,7 @@ _RETRY = backing_off(2)
 
 def build_insight_definitions() -> dg.Definitions:
     """The asset, its job and its schedule."""
-    table = contract(INSIGHTS)
+    table = derived_contract(INSIGHTS)
     with warnings.catch_warnings():
         # Dagster calls one of the options beta, at every load of the definitions.
         warnings.simplefilter("ignore", dg.BetaWarning)

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from platform_assets.contracts.load import derived_contracts
-from platform_assets.contracts.model import Contract
-from platform_assets.core.naming import TopicName
+from platform_assets.contracts.load import derived_contract
 from platform_assets.core.settings import Settings
 from reports.enrichment.enrich import Retrieve, enrich
 from reports.enrichment.model import PROMPT, Cost, EnrichmentError, Insight, Source
+from reports.enrichment.tables import INSIGHTS, TEXTS
 from reports.make import knowledge_folder
 
 if TYPE_CHECKING:
@@ -21,14 +20,8 @@ if TYPE_CHECKING:
 
     from reports.document import Passage
 
-TEXTS, INSIGHTS = TopicName("feedback", "enriched"), TopicName("feedback", "insights")
 PASSAGES = 3
 """Of a category."""
-
-
-def contract(topic: TopicName) -> Contract:
-    """The contract of a derived table."""
-    return next(one for one in derived_contracts() if one.topic == topic)
 
 
 def enrich_day(
@@ -51,7 +44,7 @@ def enrich_day(
     from platform_assets.engines import derived
 
     insights, cost = enrich(settings, read(settings, day), retriever(settings), breaker)
-    table = contract(INSIGHTS)
+    table = derived_contract(INSIGHTS)
     rows = [_row(day, place, one) for place, one in enumerate(insights)]
     shape = pl.DataFrame(derived.layout(table).schema.empty_table()).drop(derived.DATE)
     derived.replace_day(settings, table, day, pl.DataFrame(rows, schema=shape.schema))

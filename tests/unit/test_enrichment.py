@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
+from platform_assets.contracts.load import derived_contract
 from platform_assets.core.settings import Settings
+from platform_assets.engines import derived
 from reports.document import Passage
 from reports.enrichment import enrich as room
+from reports.enrichment.day import enrich_day, read
 from reports.enrichment.enrich import NO_ENDPOINT, NO_PASSAGES, NO_ROUTE, enrich, new_breaker
 from reports.enrichment.judge import judge
 from reports.enrichment.keep import Answers, Budget
-from reports.enrichment.model import Cost, Insight, Part, Source
+from reports.enrichment.model import Cost, EnrichmentError, Insight, Part, Source
 from reports.enrichment.pack import first_fit, lower_bound, pack
 from reports.enrichment.prompt import Flag, PartAnswer, Statement
+from reports.enrichment.tables import TEXTS as TEXTS_TABLE
 from tests.model_peer import KEY, Model, Reply
 
 RULE = Passage(
@@ -291,3 +298,55 @@ def test_where_greedy_wastes_a_request_the_optimum_is_found_and_time_is_bounded(
     assert sum(len(some) for some in stopped.bins) == 9
     with pytest.raises(ValueError, match="does not fit"):
         pack([11], 10)
+
+
+def test_a_day_goes_from_table_to_table_with_passages_of_the_folder(
+    tmp_path: Path,
+) -> None:
+    documents = tmp_path / "knowledge" / "documents" / "sector"
+    documents.mkdir(parents=True)
+    (documents / "law.md").write_text(f"# Consumer law\n\n{RULE.text}\n")
+    table, moment = derived_contract(TEXTS_TABLE), datetime(2026, 4, 2, 9, tzinfo=UTC)
+    columns = {one.name: None for one in table.columns} | {
+        "source_topic": "feedback.reviews", "characters": 1, "language_confidence": 1.0,
+        "functions": "f", "study": "s", "missing": "[]", "entities": "[]", "timestamp": moment,
+    }  # fmt: skip
+    rows = [
+        columns | {
+            "event_id": one.id, "source_event_id": one.id, "category": one.category,
+            "language": one.language, "summary": one.text, "sentiment": one.sentiment,
+            "route": one.route, "key_phrases": json.dumps(one.phrases),
+            "duplicate_of": "a" if one.id == "b" else None,
+        }
+        for one in TEXTS
+    ]  # fmt: skip
+    schema = pl.DataFrame(derived.layout(table).schema.empty_table()).drop(derived.DATE).schema
+
+    def cite(data: dict[str, Any]) -> dict[str, Any]:
+        made = answer(data)
+        for part, asked in zip(made["parts"], data["parts"], strict=True):
+            part["notes"][0]["passages"] = [asked["passages"][0]["id"]]
+        return made
+
+    peer = Model(cite)
+    settings = Settings(
+        home=tmp_path, llm_url=peer.url, llm_model="small-model", text_collection="sector"
+    )
+    with pytest.raises(EnrichmentError, match="silver/feedback/enriched"):
+        read(settings, moment.date())
+    derived.replace_day(settings, table, moment.date(), pl.DataFrame(rows, schema=schema))
+    with peer.serving():
+        count, cost = enrich_day(settings, moment.date())
+        again, _ = enrich_day(settings, moment.date())
+    # The repeat of another text is neither counted nor sent.
+    assert {one["id"] for part in peer.data(0)["parts"] for one in part["texts"]} == {"a", "c"}
+    assert (cost.refused, cost.failed, count) == (0, {}, 9)
+    assert (again, len(peer.requests)) == (9, 1)
+    found = pl.read_delta(str(tmp_path / "lake/silver/feedback/insights"))
+    assert found.height == 9
+    (note,) = found.filter(
+        (pl.col("kind") == "note") & (pl.col("category") == "returns")
+    ).to_dicts()
+    (passage,) = json.loads(note["passages"])
+    assert (passage["document"], passage["title"]) == ("law.md", "Consumer law")
+    assert note["event_date"] == moment.date()
