@@ -29,7 +29,8 @@ from reports.questions.outcomes import AmbiguousError, NotUnderstoodError
 ROOM = Path(__file__).resolve().parent
 SEEN = ROOM / "questions.yaml"
 LATER = ROOM / "questions_later.yaml"
-"""Paraphrases that were written after the grammar was fixed."""
+THIRD = ROOM / "questions_third.yaml"
+"""Questions that were written after the grammar was fixed, and again after that."""
 
 GOAL = 2.0
 _PLACES = Decimal("0.0001")
@@ -102,7 +103,9 @@ def run(options: Options) -> list[Figure]:
         options.say("once, so that Trino is warm")
         for _ in ask_all(settings, SEEN, AS_OF, 4 * step):
             pass
-        found = {path.stem: list(ask_all(settings, path, AS_OF, step)) for path in (SEEN, LATER)}
+        found = {
+            path.stem: list(ask_all(settings, path, AS_OF, step)) for path in (SEEN, LATER, THIRD)
+        }
     counts = {name: Counter(one.outcome for one in asked) for name, asked in found.items()}
     for asked in found.values():
         for one in asked:

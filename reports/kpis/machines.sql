@@ -8,6 +8,8 @@ select
     max_temperature_c,
     average_vibration_mm_s,
     max_vibration_mm_s,
+    average_pressure_bar,
+    min_pressure_bar,
     faults,
     bearing_wear,
     overheating,

@@ -6,5 +6,7 @@ select
     cast(returns as decimal(18, 4)) as returns,
     cast(net_sales as decimal(18, 4)) as net_sales,
     orders,
-    units_sold
+    cancellations,
+    units_sold,
+    units_returned
 from {{ table('gold.retail.sales_per_hour') }}

@@ -89,6 +89,8 @@ def answer(
     parts: list[Part] = []
     if query.listing is not None:
         facts = maker.listed(sql, result)
+    elif query.mean:
+        facts = []  # a mean is the number of no one period, which a sentence would name
     elif query.by or query.grain:
         facts = maker.grouped(result)
     else:
@@ -284,7 +286,7 @@ def _units(query: Query) -> dict[str, str]:
 
 def _chart(query: Query, result: Result) -> str:
     """The column that bars help to read: members or times of one metric."""
-    if query.listing or not (query.by or query.grain) or len(result.rows) < 2:
+    if query.listing or query.mean or not (query.by or query.grain) or len(result.rows) < 2:
         return ""
     return query.metrics[0].name
 

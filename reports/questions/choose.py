@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 
+from reports.questions.lexicon import UNIT_WORDS
 from reports.questions.outcomes import AmbiguousError, NotUnderstoodError
 from reports.questions.reading import Strength
 from reports.questions.words import Token, ngrams
@@ -47,6 +48,10 @@ def choose(
         if (hours or grain == "hour") and model.finest == "day":
             return "by hour"
         for dims, words in named:
+            if (unit := unit_named(words)) is not None:
+                if unit != metric.unit:
+                    return f"in {words[0].text}"
+                continue
             if not _covered(model.name, dims, words, members):
                 return f"for {' '.join(token.text for token in words)}"
         return ""
@@ -72,6 +77,11 @@ def choose(
             f"{text}: these are of different tables", "ask for one of them at a time"
         )
     return chosen[0]
+
+
+def unit_named(words: Sequence[Token]) -> str | None:
+    """The unit that a run of words is; None where it is none."""
+    return UNIT_WORDS.get(words[0].key) if len(words) == 1 else None
 
 
 def _without_parts(layer: Layer, names: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from reports.questions import lexicon
 from reports.questions.outcomes import NotUnderstoodError
 from reports.questions.query import Having
 from reports.questions.reading import Item, Kind, Strength
@@ -25,7 +26,7 @@ _MEMBERS = (
     Kind.UNKNOWN, Kind.NAME, Kind.DIMENSION, Kind.NUMBER, Kind.AND, Kind.FILLER,
 )  # fmt: skip
 """What may stand between the members that do not count."""
-_FLAGS = (Kind.WHY, Kind.UP, Kind.DOWN, Kind.CHANGE, Kind.HOW_MANY)
+_FLAGS = (Kind.WHY, Kind.UP, Kind.DOWN, Kind.CHANGE, Kind.HOW_MANY, Kind.AVERAGE)
 TREND = "trend"
 """A grain that the length of the period decides."""
 
@@ -61,6 +62,7 @@ class Collector:
         self.items, self.tokens, self.found = items, found_tokens, Found()
         self.done: set[int] = set()
         self.stated = any(item.is_a(Kind.STATE) for item in items)
+        self.sorted = any(one.is_a(*_RANKS, Kind.DIMENSION, Kind.WHICH) for one in items)
         self.ranked = any(item.is_a(*_RANKS) for item in items)
 
     def collect(self) -> Found:
@@ -130,23 +132,19 @@ class Collector:
         self.found.metrics.append((item, item.meanings[Kind.METRIC]))
         return True
 
-    def _bare(self, _place: int, item: Item, *, negated: bool) -> bool:
-        del negated
+    def _bare(self, _place: int, item: Item, **_: bool) -> bool:
         self.found.bare.append(item)
         return True
 
-    def _grain(self, _place: int, item: Item, *, negated: bool) -> bool:
-        del negated
+    def _grain(self, _place: int, item: Item, **_: bool) -> bool:
         self.found.grains.append(item.meanings[Kind.GRAIN] or TREND)
         return True
 
-    def _versus(self, _place: int, _item: Item, *, negated: bool) -> bool:
-        del negated
+    def _versus(self, _place: int, _item: Item, **_: bool) -> bool:
         self.found.versus = True
         return True
 
-    def _rank(self, place: int, item: Item, *, negated: bool) -> bool:
-        del negated
+    def _rank(self, place: int, item: Item, **_: bool) -> bool:
         self._order(place, next(_RANKS[kind] for kind in _RANKS if item.is_a(kind)))
         return True
 
@@ -156,8 +154,7 @@ class Collector:
         self.found.qualifiers.append(item.meanings[Kind.QUALIFIER])
         return True
 
-    def _flag(self, _place: int, item: Item, *, negated: bool) -> bool:
-        del negated
+    def _flag(self, _place: int, item: Item, **_: bool) -> bool:
         self.found.flags |= set(item.meanings) & set(_FLAGS)
         return True
 
@@ -252,8 +249,8 @@ class Collector:
         grouped = _groups(before, ranked=self.ranked) or joined
         if self.ranked and not (joined or (before is not None and before.is_a(Kind.BY))):
             key = before.key if before is not None else ""
-            one = key in _ONE or not _plural(item.key)
-            many = key in _MANY and item.key.endswith("er")
+            one = key in lexicon.ONE or not _plural(item.key)
+            many = key in lexicon.MANY and item.key.endswith("er")
             self.found.singular = self.found.singular or (one and not many)
         split = any(one.is_a(Kind.SPLIT) for one in self.items)
         # Of the meters: each of them, or all together? The asker is asked.
@@ -287,15 +284,17 @@ class Collector:
                 break
         self.found.names.append((columns, run, negated))
 
-    def _by(self, place: int, item: Item, *, negated: bool) -> bool:
-        del negated
+    def _by(self, place: int, item: Item, **_: bool) -> bool:
         later, after = self._next(place)
         if after is None:
             raise NotUnderstoodError(f"{item.text!r}: by what?", word=item.text)
         if after.is_a(Kind.UNIT):
             self.done.add(later)
             self.found.grains.append(after.meanings[Kind.UNIT])
-        elif not after.is_a(Kind.DIMENSION, Kind.METRIC):
+        elif not after.is_a(Kind.DIMENSION) and not (
+            # The top countries by revenue; but revenue per order is another number.
+            after.is_a(Kind.METRIC) and item.key in lexicon.ORDERS and self.sorted
+        ):
             raise NotUnderstoodError(f"by {after.text!r} is not understood", word=after.text)
         return True
 
@@ -312,9 +311,13 @@ class Collector:
         self.found.singular = not _plural(item.key)
         return True
 
-    def _bound(self, place: int, item: Item, *, negated: bool) -> bool:
-        del negated
+    def _bound(self, place: int, item: Item, **_: bool) -> bool:
         later, after = self._next(place)
+        if after is not None and after.is_a(Kind.TIME, Kind.EARLIER) and item.key in lexicon.THAN:
+            # Lower than last week: two periods are compared.
+            self.found.versus = True
+            self.found.flags.add(Kind.CHANGE)
+            return True
         if after is None or not after.is_a(Kind.NUMBER):
             raise NotUnderstoodError(f"{item.text!r}: than what?", word=item.text)
         self.done.add(later)
@@ -354,12 +357,6 @@ class Collector:
         if not text.isdigit() or not 1 <= int(text) <= 1000 or self.found.top:
             raise NotUnderstoodError(f"{text} is no number of rows, expected 1 to 1000", word=text)
         self.found.top = int(text)
-
-
-_ONE = ("welcher", "welches", "welchem", "in welchem", "in welcher")
-"""Of one, whatever the noun's form."""
-_MANY = ("welche", "welchen")
-"""Of several, where the noun is the same."""
 
 
 def _groups(before: Item | None, *, ranked: bool) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from platform_assets.gold.units import is_measure
-from reports.questions.choose import choose, described
+from reports.questions.choose import choose, described, unit_named
 from reports.questions.collect import TREND, Collector, Found
 from reports.questions.members import Members, match, member_of_number
 from reports.questions.nearest import nearest, nearest_metrics
@@ -54,7 +54,7 @@ class Grammar:
         items = read(found_tokens, self.phrases, clock)
         found = Collector(items, found_tokens).collect()
         if found.states:
-            return self._listing(found, clock)
+            return self._listing(found)
         if not found.metrics:
             if context is None or context.listing is not None:
                 raise self._without_metric(found)
@@ -67,7 +67,7 @@ class Grammar:
         """The query that a question with a metric goes on from: one that begins with ``and``."""
         return context if items and items[0].is_a(Kind.AGAIN) and items[0].key != "same" else None
 
-    def _listing(self, found: Found, clock: Clock) -> Query:
+    def _listing(self, found: Found) -> Query:
         names = found.states & found.subjects
         if not names:
             hint = ", ".join(
@@ -85,7 +85,7 @@ class Grammar:
         )
         days = found.days or listing.days
         for window in found.windows:
-            if window.first is None or window.after is None or window.after > clock.today:
+            if window.first is None or window.after is None or window.unit != "day":
                 raise NotUnderstoodError("say for how many days, e.g. inactive for 30 days")
             days = (window.after - window.first).days
         if found.names or found.numbered or found.by or found.grains or found.having:
@@ -149,6 +149,27 @@ class Grammar:
                 )
             order = "desc" if (order == "best") == (good == "up") else "asc"
         grouped = bool(query.by or query.grain)
+        if Kind.AVERAGE in found.flags:
+            query = _mean(query, found)
+            grouped = bool(query.by)
+        by_change = bool(found.order and query.other) and bool(
+            found.flags & {Kind.UP, Kind.DOWN, Kind.CHANGE}
+        )
+        if by_change and Kind.CHANGE in found.flags:
+            raise AmbiguousError(
+                "the largest change, as an amount or in percent?",
+                ("which rose the most", "which fell the most"),
+            )
+        if by_change and Kind.DOWN in found.flags:
+            order = {"desc": "asc", "asc": "desc"}.get(order, order)
+        if order and query.by and query.grain:
+            raise AmbiguousError(
+                "the first of each, or of all?",
+                [
+                    f"by {query.grain} alone",
+                    f"by {query.model.dimensions[query.by[0]].label} alone",
+                ],
+            )
         if found.order and not grouped:
             dims = [d.label for d in query.model.dimensions.values()]
             raise AmbiguousError(
@@ -167,6 +188,7 @@ class Grammar:
             order=order,  # type: ignore[arg-type]
             top=top or query.top,
             having=having if grouped else None,
+            by_change=by_change,
         )
 
     def _filtered(self, query: Query, found: Found) -> Query:
@@ -181,6 +203,10 @@ class Grammar:
                 member_of_number(dimension, number) for number in numbers
             )
         for named, words, negated in found.names:
+            if unit_named(words) is not None:
+                if unit_named(words) != query.metrics[0].unit or negated:
+                    raise self._unknown(words[0].text, query.model.name)
+                continue
             for column, name in self._named(query, named, words):
                 fresh.setdefault((column, negated), []).append(name)
         for (column, negated), names in fresh.items():
@@ -288,6 +314,26 @@ class Grammar:
             word=word,
             nearest=metrics,
         )
+
+
+def _mean(query: Query, found: Found) -> Query:
+    """The query for a mean of hours, days, weeks or months.
+
+    Raises:
+        NotUnderstoodError: of what the mean is wanted is not said, or it has no meaning.
+    """
+    if not query.grain:
+        raise NotUnderstoodError(
+            "the average of what is not understood",
+            "write: per day, daily, per week",
+            word="average",
+        )
+    metric = query.metrics[0]
+    if len(query.metrics) > 1 or not metric.additive:
+        raise NotUnderstoodError(f"an average of {metric.label} is not understood", word="average")
+    if query.other or query.window is None or found.having:
+        raise NotUnderstoodError("an average of one period alone is understood", word="average")
+    return replace(query, mean=True)
 
 
 def _one_of(dims: set[str], query: Query) -> str:

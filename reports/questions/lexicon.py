@@ -56,7 +56,7 @@ PHRASES = (
 HOW_MANY = ("how many", "number of", "count of", "wie viele", "wieviele", "anzahl", "anzahl der",
             "anzahl an", "zahl der", "die zahl der", "wie oft")  # fmt: skip
 HOW_MUCH = ("how much", "how high", "how large", "how big", "wie viel", "wieviel", "wie hoch",
-            "wie gross", "how often")  # fmt: skip
+            "wie gross", "how often", "how many times")  # fmt: skip
 TOTAL = ("sum up", "add up", "total", "overall", "altogether", "in total", "sum of",
          "combined", "gesamt", "gesamte",
          "gesamter", "gesamten", "insgesamt", "summe", "summe der", "in summe", "whole",
@@ -109,6 +109,22 @@ LEAST = ("lowest", "smallest", "least", "fewest", "weakest", "bottom", "the leas
          "am niedrigsten", "am kleinsten", "minimale", "am geringsten")  # fmt: skip
 TO = ("to", "zu", "zum", "zur")
 """Joins what is compared; alone it has a meaning of its own (``from Germany to France``)."""
+AVERAGE = ("average", "mean", "on average", "in average", "avg", "durchschnittlich", "mittlere",
+           "im schnitt", "im durchschnitt", "durchschnitt", "durchschnitt des",
+           "mittelwert")  # fmt: skip
+"""With hours, days, weeks or months to take the mean of; else it is not understood."""
+ONE = ("welcher", "welches", "welchem", "in welchem", "in welcher")
+"""Of one, whatever the noun's form."""
+THAN = ("higher than", "lower than", "more than", "less than", "hoher als", "niedriger als",
+         "mehr als", "weniger als", "grosser als", "kleiner als")  # fmt: skip
+ORDERS = ("by", "according to", "nach", "sortiert nach")
+MANY = ("welche", "welchen")
+"""Of several, where the noun is the same."""
+UNIT_WORDS = {
+    "eur": "EUR", "euro": "EUR", "euros": "EUR", "gbp": "GBP", "pound": "GBP", "pounds": "GBP",
+    "pfund": "GBP", "kwh": "kWh", "percent": "%", "prozent": "%", "%": "%", "€": "EUR", "£": "GBP",
+}  # fmt: skip
+"""Units that a question may name; another one than the metric's refuses it."""
 SPLIT = ("distributed", "distribution of", "break down", "breakdown of", "verteilt", "verteilung",
          "verteilen", "aufteilung", "split up", "divided")  # fmt: skip
 """Asks for parts, so something to group by must follow."""

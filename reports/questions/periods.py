@@ -29,6 +29,11 @@ def timed(query: Query, found: Found) -> Query:
         other, comparison = windows[1], "window"
         _check_alike(window, other)
     changing = found.flags & {Kind.WHY, Kind.UP, Kind.DOWN, Kind.CHANGE}
+    if changing and not found.earlier and not other and window is not None and not window.unit:
+        # From January to February: the change between them, or of both against what was before?
+        raise AmbiguousError(
+            "the change against which period?", ("against the period before", "versus and a period")
+        )
     if found.earlier or (changing and not other):
         if window is None:
             raise AmbiguousError("in which period?", ("yesterday", "last week", "last month"))

@@ -44,6 +44,8 @@ class Query:
         top: rows wanted; 0: all.
         order: ``desc``, ``asc``, or empty: by name, or largest first.
         having: a bound on the first metric.
+        mean: the mean of the grain's values, not each of them.
+        by_change: the order is that of the changes, not of the values.
         why: contributions to the change are wanted.
         direction: the direction that the question takes for granted.
         listing: members in a state instead of metrics.
@@ -62,6 +64,8 @@ class Query:
     top: int = 0
     order: Literal["", "desc", "asc"] = ""
     having: Having | None = None
+    mean: bool = False
+    by_change: bool = False
     why: bool = False
     direction: Direction = ""
     listing: Listing | None = None
@@ -87,6 +91,8 @@ def statement(query: Query, clock: Clock) -> str:
         return _listing(query, clock)
     if query.other is not None:
         return _compared(query, clock)
+    if query.mean:
+        return _meant(query, clock)
     keys = _keys(query, clock)
     values = [f'{metric.value} AS "{metric.name}"' for metric in query.metrics]
     columns = ",\n  ".join([*(f'{sql} AS "{name}"' for name, sql in keys), *values])
@@ -124,6 +130,27 @@ def value_statement(
     return f"SELECT {metric.value} AS value\n{source}{where}", f"SELECT *\n{source}{where}"
 
 
+def _meant(query: Query, clock: Clock) -> str:
+    """The mean of the values of each hour, day, week or month that has rows."""
+    keys = _keys(query, clock)
+    metric = query.metrics[0]
+    columns = ", ".join(
+        [*(f'{sql} AS "{name}"' for name, sql in keys), f'{metric.value} AS "{metric.name}"']
+    )
+    groups = ", ".join(str(number) for number in range(1, len(keys) + 1))
+    source = _from(query.model) + _where(query, query.window)
+    names = ", ".join(f'"{name}"' for name, _ in keys[1:])
+    shown = f"{names}, " if names else ""
+    text = (
+        f'SELECT\n  {shown}avg(CAST("{metric.name}" AS double)) AS "{metric.name}"\n'
+        f"FROM (\nSELECT {columns}\n{source}\nGROUP BY {groups}\n)"
+    )
+    if names:
+        text += f"\nGROUP BY {names}"
+        text += _ordered(replace(query, grain=""), len(keys) - 1, len(keys))
+    return text
+
+
 def _compared(query: Query, clock: Clock) -> str:
     keys = _keys(replace(query, grain=""), clock)
     parts = []
@@ -152,7 +179,9 @@ def _compared(query: Query, clock: Clock) -> str:
     if query.having:
         metric = query.metrics[0]
         text += f'\nWHERE now."{metric.name}" {query.having.op} {query.having.number}'
-    if names and (query.why or query.direction):
+    if names and query.by_change:
+        text += _ordered(replace(query, grain=""), len(names), len(names) + 3)
+    elif names and (query.why or query.direction):
         text += f'\nORDER BY abs("{query.metrics[0].name}_change") DESC NULLS LAST, 1'
         text += f"\nLIMIT {query.top or MOST_ROWS}"
     else:

@@ -54,6 +54,7 @@ class Kind(StrEnum):
     FOR = "for"
     TO = "to"
     SPLIT = "split"
+    AVERAGE = "average"
     NUMBER = "number"
     NAME = "name"
     FILLER = "filler"
@@ -124,10 +125,11 @@ _CLOSED: tuple[tuple[Kind, Iterable[str]], ...] = (
     (Kind.FOR, ("with", "mit", "bei", "since", "seit", "zwischen")),
     (Kind.TO, lexicon.TO),
     (Kind.SPLIT, lexicon.SPLIT),
+    (Kind.AVERAGE, lexicon.AVERAGE),
     (Kind.FILLER, lexicon.FILLER),
     (Kind.FILLER, lexicon.PHRASES),
 )
-_ADJECTIVES = (Kind.MOST, Kind.LEAST, Kind.GRAIN)
+_ADJECTIVES = (Kind.MOST, Kind.LEAST, Kind.GRAIN, Kind.AVERAGE)
 _ENDINGS = ("e", "n", "r", "s", "m", "en", "er", "es", "em")
 _LONG = 4
 _GRAINS = (
@@ -289,7 +291,7 @@ def _longest(
         # `US` and `IT` are countries, `us` and `it` are not.
         return 1, {Kind.NAME if token.quoted else Kind.UNKNOWN: token.text}
     length, meanings = phrases.at(rest)
-    versus = any(item.is_a(Kind.VERSUS, Kind.CHANGE) for item in before)
+    versus = any(item.is_a(Kind.VERSUS, Kind.CHANGE, Kind.MORE, Kind.LESS) for item in before)
     if (earlier := read_earlier(rest, after_versus=versus)) and earlier[0] >= max(length, 1):
         return earlier[0], {Kind.EARLIER: earlier[1]}
     time = read_time(rest, clock)

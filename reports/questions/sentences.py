@@ -62,14 +62,7 @@ def interpretation(query: Query, language: str) -> str:
     for column, names in query.without.items():
         label = dimensions[column].labels.get(language, dimensions[column].label)
         parts.append(f"{'ohne' if german else 'without'} {label} {', '.join(names)}")
-    by = [dimensions[column].labels.get(language, dimensions[column].label) for column in query.by]
-    if query.grain:
-        by.append(_GRAINS[query.grain] if german else query.grain)
-    if by:
-        parts.append(f"{'nach' if german else 'by'} {', '.join(by)}")
-    if query.having:
-        bound = _BOUND[language][query.having.op]
-        parts.append(f"{bound} {query.having.number}")
+    parts += _groups(query, language)
     if query.window is None:
         parts.append("alle Daten" if german else "all data")
     else:
@@ -87,6 +80,27 @@ def interpretation(query: Query, language: str) -> str:
     if query.why:
         parts.append("was zur Änderung beitrug" if german else "what contributed to the change")
     return "; ".join(parts)
+
+
+def _groups(query: Query, language: str) -> list[str]:
+    """By what, in which order, within which bound."""
+    german, dimensions, parts = language == "de", query.model.dimensions, []
+    by = [dimensions[column].labels.get(language, dimensions[column].label) for column in query.by]
+    if query.grain and not query.mean:
+        by.append(_GRAINS[query.grain] if german else query.grain)
+    if by:
+        parts.append(f"{'nach' if german else 'by'} {', '.join(by)}")
+    if query.mean:
+        grain = _GRAINS[query.grain] if german else query.grain
+        parts.append(
+            f"Mittel je {grain} mit Zeilen" if german else f"mean of each {grain} that has rows"
+        )
+    if query.by_change:
+        parts.append("geordnet nach der Änderung" if german else "in the order of the changes")
+    if query.having:
+        bound = _BOUND[language][query.having.op]
+        parts.append(f"{bound} {query.having.number}")
+    return parts
 
 
 def told(

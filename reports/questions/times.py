@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from reports.questions.dates import COUNT, MONTH, MONTH_NUMBER, NTH, OF, POINTS, YEAR, count_of
-from reports.questions.outcomes import NotUnderstoodError
+from reports.questions.outcomes import AmbiguousError, NotUnderstoodError
 from reports.questions.windows import Clock, Unit, Window, units
 from reports.questions.words import Token, fold
 
@@ -131,8 +131,25 @@ def _relative(text: str, clock: Clock) -> tuple[int, Window] | None:
         rf"{_IN}vor (?P<n>{COUNT}) (?:{_UNITS})", text
     )
     if ago:
-        found.append((ago.end(), units(clock, _unit(ago), -count_of(ago["n"]))))
+        found.append((ago.end(), _ago(_unit(ago), count_of(ago["n"]), clock)))
     return max(found, key=lambda one: one[0], default=None)
+
+
+def _ago(unit: Unit, count: int, clock: Clock) -> Window:
+    """So many hours or days before now.
+
+    Raises:
+        AmbiguousError: two weeks ago is a week, or the day two weeks before today.
+    """
+    found = units(clock, unit, -count)
+    if unit in ("hour", "day"):
+        return found
+    days = count * 7 if unit == "week" else 0
+    day = clock.today - timedelta(days=days) if days else None
+    choices = [found.words("en").removesuffix(f" ({clock.zone})")]
+    raise AmbiguousError(
+        f"{count} {unit}s ago is a {unit} or a day", [*choices, *([str(day)] if day else [])]
+    )
 
 
 _BEGUN: Mapping[str, Unit] = {
@@ -229,7 +246,7 @@ def _open(text: str, clock: Clock) -> tuple[int, Window] | None:
         if match is None:
             continue
         point = _point(text[match.end() :], clock, "")
-        if point is None and kind == "since":
+        if point is None and kind in ("since", "until"):
             point = _relative(text[match.end() :], clock)
         if point is None or (kind == "since" and match[0].split()[0] in _NEED_ONWARDS):
             if point is None:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from benchmarks.question_lake import AS_OF, question_lake
-from benchmarks.questions import LATER, SEEN, ask_all
+from benchmarks.questions import LATER, SEEN, THIRD, ask_all
 from platform_assets.cli.app import build
 from platform_assets.cli.ask import ASKED_BACK, NOT_UNDERSTOOD
 from platform_assets.core.settings import Settings
@@ -41,11 +41,12 @@ def asker(lake: Settings) -> Asker:
 
 
 def test_answers_are_those_of_sql(lake: Settings) -> None:
-    asked = [*ask_all(lake, SEEN, AS_OF, STEP), *ask_all(lake, LATER, AS_OF, STEP)]
-    assert len(asked) >= 10
+    files = (SEEN, LATER, THIRD)
+    asked = [one for path in files for one in ask_all(lake, path, AS_OF, STEP)]
+    assert len(asked) >= 15
     assert [(one.text, one.detail) for one in asked if one.outcome == "wrong"] == []
     right = [one for one in asked if one.outcome == "right"]
-    assert len(right) >= 0.7 * len(asked)
+    assert len(right) >= 0.6 * len(asked)
 
 
 def test_a_fall_is_explained_by_what_fell(asker: Asker) -> None:

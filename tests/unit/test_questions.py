@@ -45,7 +45,9 @@ def ask(text: str, context: Query | None = None) -> Query:
         ("between 1 and 7 February", "2026-02-01 to 2026-02-07 (UTC)"),
         ("from 1 Dec to 7 Dec 2025", "2025-12-01 to 2025-12-07 (UTC)"),
         ("since Monday", "2026-03-16 to 2026-03-18 (UTC)"),
-        ("two weeks ago", "2026-03-02 to 2026-03-08 (UTC)"),
+        ("3 days ago", "2026-03-15 (UTC)"),
+        ("the week before last", "2026-03-02 to 2026-03-08 (UTC)"),
+        ("year to date", "2026-01-01 to 2026-03-18 (UTC)"),
         ("in week 10", "2026-03-02 to 2026-03-08 (UTC)"),
         ("in Q4", "2025-10-01 to 2025-12-31 (UTC)"),
         ("vorgestern", "2026-03-16 (UTC)"),
@@ -93,6 +95,10 @@ def test_days_are_those_of_a_zone() -> None:
         ("delete revenue", "delete"),
         ("May I see revenue", "May"),
         ("net sales in IT last week", "IT"),
+        ("revenue per order last week", "order"),
+        ("revenue in GBP last week by product", "GBP"),
+        ("inactive users last month", "how many days"),
+        ("Which users are not inactive?", "not"),
     ],
 )
 def test_a_word_that_is_not_understood_refuses_the_question(text: str, word: str) -> None:
@@ -111,6 +117,11 @@ def test_a_word_that_is_not_understood_refuses_the_question(text: str, word: str
         ("Why did conversion drop yesterday?", "View-to-cart rate"),
         ("yesterday's net sales against the week before", "the period before"),
         ("lowest temperature yesterday", "by machine"),
+        ("revenue two weeks ago", "2026-03-04"),
+        ("top 3 products by revenue growth last week", "which rose the most"),
+        ("top 2 sites by energy per day last week", "by site alone"),
+        ("energy of the meters yesterday", "by meter"),
+        ("how did orders change from January to February", "against the period before"),
     ],
 )
 def test_what_means_two_things_is_asked_back(text: str, choice: str) -> None:
