@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 
 from platform_assets.contracts.load import derived_contract
-from platform_assets.contracts.model import Contract
 from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
 from platform_assets.graph.retries import backing_off
+from platform_assets.graph.specs import contract_columns
 from platform_assets.processors.model import FEEDBACK
 
 KEY = dg.AssetKey(FEEDBACK.derived.silver.asset_key)
@@ -38,19 +38,13 @@ def build_enriched_definitions() -> dg.Definitions:
             kinds={"delta", "polars"},
             code_version="1",
             retry_policy=_RETRY,
-            metadata={"dagster/column_schema": _columns(table)},
+            metadata={"dagster/column_schema": dg.TableSchema(contract_columns(table))},
             description=table.description,
         )(_enrich)
     job = dg.define_asset_job(
         JOB, dg.AssetSelection.assets(asset), description="What is understood of a day's texts."
     )
     return dg.Definitions(assets=[asset], jobs=[job], schedules=[nightly(job, CRON, KEY, _NEEDS)])
-
-
-def _columns(table: Contract) -> dg.TableSchema:
-    return dg.TableSchema(
-        [dg.TableColumn(one.name, one.type, description=one.description) for one in table.columns]
-    )
 
 
 def _enrich(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:

@@ -81,7 +81,7 @@ def bronze_spec(contract: Contract) -> AssetSpec:
         TableColumn("schema_id", "int", description="Writer's schema in the registry."),
         TableColumn("decode_error", "string", description="Why it cannot be decoded, or null."),
         TableColumn("type_errors", "string", description="Values that do not fit the contract."),
-        *_contract_columns(contract),
+        *contract_columns(contract),
     )
     return _spec(
         contract, contract.topic.bronze, "Every record as it came.", columns, [topic_key(contract)]
@@ -91,7 +91,7 @@ def bronze_spec(contract: Contract) -> AssetSpec:
 def silver_specs(contract: Contract) -> list[AssetSpec]:
     """Silver and quarantine; of a change topic also the history."""
     bronze = AssetKey(contract.topic.bronze.asset_key)
-    columns = _contract_columns(contract)
+    columns = contract_columns(contract)
     specs = []
     if contract.kind is TopicKind.CHANGE:
         valid = (TableColumn("valid_from", "timestamp", description="From when it holds (UTC)."),)
@@ -177,7 +177,8 @@ def data_links(settings: Settings, table: TableName) -> dict[str, Any]:
     }
 
 
-def _contract_columns(contract: Contract) -> tuple[TableColumn, ...]:
+def contract_columns(contract: Contract) -> tuple[TableColumn, ...]:
+    """The contract's columns as Dagster shows them."""
     required = {rule.column for rule in contract.rules if rule.check == "not_null"}
     return tuple(
         TableColumn(

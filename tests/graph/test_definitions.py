@@ -9,6 +9,8 @@ from functools import cache
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster_shared.serdes import deserialize_value, serialize_value
 
 from platform_assets.contracts.load import load_contracts
 from platform_assets.contracts.model import Contract, TopicKind
@@ -36,6 +38,13 @@ def keys(contract: Contract) -> dict[str, dg.AssetKey]:
 
 def test_definitions_load() -> None:
     dg.Definitions.validate_loadable(definitions())
+
+
+def test_the_graph_reaches_the_daemon_and_the_web_server() -> None:
+    # The code server hands them the repository as text; what cannot be written stops every run.
+    snapshot = RepositorySnap.from_def(definitions().get_repository_def(), defer_snapshots=True)
+    arrived = deserialize_value(serialize_value(snapshot), RepositorySnap)
+    assert {one.asset_key for one in arrived.asset_nodes} >= set(specs())
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: str(contract.topic))
