@@ -11,6 +11,7 @@ import dagster as dg
 from platform_assets.contracts.load import derived_contract
 from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
 from platform_assets.graph.retries import backing_off
+from platform_assets.graph.specs import contract_columns
 from reports.enrichment.tables import INSIGHTS, TEXTS
 
 KEY = dg.AssetKey(INSIGHTS.silver.asset_key)
@@ -38,14 +39,7 @@ def build_insight_definitions() -> dg.Definitions:
             kinds={"delta"},
             code_version="1",
             retry_policy=_RETRY,
-            metadata={
-                "dagster/column_schema": dg.TableSchema(
-                    [
-                        dg.TableColumn(one.name, one.type, description=one.description)
-                        for one in table.columns
-                    ]
-                )
-            },
+            metadata={"dagster/column_schema": dg.TableSchema(contract_columns(table))},
             description=table.description,
         )(_insights)
     job = dg.define_asset_job(
