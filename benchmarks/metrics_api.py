@@ -138,6 +138,7 @@ def _write(store: HotStore, stop: threading.Event) -> None:
             "source_offset": done, "arrived_at": now, "characters": 4, "language": "en",
             "language_confidence": 1.0, "sentiment": "neutral", "intensity": 0.5,
             "route": "quick", "entities": "[]", "functions": "bench",
+            "log_partition": 0, "log_offset": done,
         }  # fmt: skip
         before = {0: done} if done else {}
         store.add(topic, before, {0: done + 1}, pl.DataFrame([row]))

@@ -23,6 +23,7 @@ from platform_assets.core.retry import Retry
 from platform_assets.core.settings import Profile, Settings
 from platform_assets.core.trino import TrinoQueryError, execute
 from platform_assets.gold.columns import STAGING, GoldModel, leaf_of, read_models
+from platform_assets.gold.live import MODEL, VIEW
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -141,6 +142,9 @@ def hidden_columns(
                 for name, definition in model.columns.items()
                 if personal_leaves(definition, personal)
             )
+        if model.table == MODEL:
+            # Sums of the same kind; the rows of the hot path behind them are not shown.
+            hidden[VIEW] = hidden[model.table]
     return hidden
 
 

@@ -27,6 +27,8 @@ EITHER = "either"
 STAGING = "staging"
 _DIALECT = "trino"
 _VALID = ("valid_from", "valid_to")
+_PLACE = dict.fromkeys(("_kafka_partition", "_kafka_offset"), LogicalType.INTEGER)
+"""Of a row's record in the log."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def silver_columns(contract: Contract) -> dict[TableName, dict[str, LogicalType]
     columns = {column.name: column.type for column in contract.columns}
     valid = dict.fromkeys(_VALID, LogicalType.TIMESTAMP)
     if contract.kind is TopicKind.APPEND:
-        return {contract.topic.silver: {**columns, "event_date": LogicalType.DATE}}
+        return {contract.topic.silver: {**columns, **_PLACE, "event_date": LogicalType.DATE}}
     return {
         contract.topic.silver: {**columns, "valid_from": LogicalType.TIMESTAMP},
         contract.topic.history: {**columns, "op": LogicalType.STRING, **valid},

@@ -80,7 +80,13 @@ def catalogs(settings: Settings) -> dict[str, dict[str, str]]:
         "iceberg.remove-orphan-files.min-retention": "1h",
         **local,
     }
-    return {**delta, "gold": gold}
+    hot = {
+        "connector.name": "postgresql",
+        "connection-url": f"jdbc:postgresql://{address}/live",
+        "connection-user": settings.postgres_user,
+        "connection-password": f"${{ENV:{PASSWORD_VARIABLE}}}",
+    }
+    return {**delta, "gold": gold, "hot": hot}
 
 
 def write(

@@ -22,6 +22,7 @@ MARTS = {
     "gold/commerce/sessions",
     "gold/energy/meter_rollup",
     "gold/feedback/feedback_daily",
+    "gold/feedback/sentiment_per_hour",
     "gold/industry/machine_rollup",
     "gold/retail/sales_per_hour",
     "gold/retail/wholesale_rfm",

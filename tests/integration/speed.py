@@ -266,6 +266,7 @@ def hot_rows(topic: str, **changes: Any) -> pl.DataFrame:
         "source_event_id": "e", "source_partition": 0, "source_offset": 0, "arrived_at": now,
         "characters": 4, "language": "en", "language_confidence": 1.0, "sentiment": "neutral",
         "intensity": 0.5, "route": "quick", "entities": "[]", "functions": "words-1",
+        "log_partition": 0, "log_offset": 0,
     }  # fmt: skip
     return pl.DataFrame([{**row, **changes}])
 

@@ -56,7 +56,7 @@ def test_marts_equal_polars(lake, gold) -> None:
     _assert_marts(lake, ALL)
     counts = row_counts(lake.settings)
     assert set(counts) >= {f"commerce.{name}" for name in ALL}
-    assert len(counts) == 11
+    assert len(counts) == 12
     assert all(counts.values())
 
 

@@ -56,6 +56,7 @@ def run_fresh_gold(
     from platform_assets.gold.follow import Follower
     from platform_assets.gold.fresh import FreshGold
     from platform_assets.gold.held import HeldModels
+    from platform_assets.gold.live import LiveView
     from platform_assets.streaming.ledger import Ledger
     from platform_assets.streaming.whole import WholeTopics
 
@@ -69,7 +70,7 @@ def run_fresh_gold(
         show=lambda: bootstrap(settings),
         short=WholeTopics(settings, contracts).short,
     )
-    log = _Log()
+    log, live = _Log(), LiveView(settings)
     failures = 0
     with hosted(context, settings, RUN) as host:
         gold.warm()
@@ -90,6 +91,10 @@ def run_fresh_gold(
                 continue
             if turn.trouble:
                 context.log.warning(turn.trouble)
+            try:
+                live.follow(turn.rows)
+            except WeirError as error:
+                context.log.warning(f"the live view waits: {error}")
             yield from kept_fresh(turn)
             log.add(turn.rows, turn.dates, turn.seconds)
             yield from log.due()

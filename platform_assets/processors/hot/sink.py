@@ -149,4 +149,6 @@ def hot_rows(contract: Contract, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         pl.col(contract.event_time).dt.date().alias("day"),
         pl.col(contract.event_time).alias("occurred_at"),
+        pl.col("kafka_partition").alias("log_partition"),
+        pl.col("kafka_offset").alias("log_offset"),
     )

@@ -35,6 +35,8 @@ _COLUMNS = {
     "route": "text",
     "entities": "jsonb",
     "functions": "text",
+    "log_partition": "integer",
+    "log_offset": "bigint",
 }
 
 _SUMS = ",\n".join(
@@ -55,7 +57,11 @@ fresh AS (
   INSERT INTO understood ({", ".join(_COLUMNS)}, step)
   SELECT {", ".join(_COLUMNS)}, %(step)s FROM given
   ON CONFLICT (day, event_id) DO NOTHING
-  RETURNING occurred_at, source_topic, language, sentiment, intensity, event_id),
+  RETURNING occurred_at, source_topic, language, sentiment, intensity, event_id, day,
+    log_partition),
+places AS (
+  INSERT INTO understood_taken (day, log_partition) SELECT DISTINCT day, log_partition FROM fresh
+  ON CONFLICT DO NOTHING),
 {_SUMS}
 SELECT event_id FROM fresh"""  # noqa: S608 - names and types of this module alone
 
@@ -130,7 +136,31 @@ class HotStore:
 
     def forget(self, now: datetime) -> list[str]:
         """Drop the months that are wholly older than :data:`KEPT_DAYS`; says which."""
-        return rollups.forget_before(self.database, kept_days(now)[0].replace(day=1))
+        first = kept_days(now)[0].replace(day=1)
+        with self.database.borrow() as connection:
+            connection.execute("DELETE FROM understood_taken WHERE day < %s", (first,))
+        return rollups.forget_before(self.database, first)
+
+    def note_in_gold(self, taken: Mapping[tuple[date, int], int]) -> None:
+        """Keep what gold has of the log, so that it is not offered to it any more.
+
+        Args:
+            taken: (event day, partition) -> last offset in gold.
+        """
+        days, partitions, offsets = [], [], []
+        for (day, partition), offset in taken.items():
+            days.append(day)
+            partitions.append(partition)
+            offsets.append(offset)
+        with self.database.borrow() as connection:
+            connection.execute(
+                """UPDATE understood_taken AS known SET gold_offset = one.gold_offset
+                   FROM unnest(%s::date[], %s::integer[], %s::bigint[])
+                     AS one (day, log_partition, gold_offset)
+                   WHERE known.day = one.day AND known.log_partition = one.log_partition
+                     AND known.gold_offset < one.gold_offset""",
+                (days, partitions, offsets),
+            )
 
     @staticmethod
     def _move(
