@@ -51,7 +51,7 @@ group by 1, 2, 3, 4, 5"""  # noqa: S608 - names of this module alone
 
 _SURE = f"""
 select event_date, log_partition, max(last_offset) from {MODEL.sql}
-for timestamp as of current_timestamp - interval '{SURE_MINUTES}' minute
+for timestamp as of current_timestamp - interval '%d' minute
 group by 1, 2"""  # noqa: S608 - names of this module alone
 
 
@@ -95,11 +95,14 @@ class LiveView:
         database.close()
         execute(self._settings, _VIEW)
 
-    def note_taken(self) -> int:
+    def note_taken(self, minutes: int = SURE_MINUTES) -> int:
         """Tell the hot path what gold surely has; returns of how many dates and partitions.
 
         It only spares the view reading rows that gold has: where it is not called, the view is
         right and reads more.
+
+        Args:
+            minutes: age of the snapshot of gold that is asked.
 
         Raises:
             As :meth:`follow`.
@@ -107,7 +110,7 @@ class LiveView:
         from platform_assets.processors.hot.store import HotStore
 
         try:
-            found = execute(self._settings, _SURE).rows
+            found = execute(self._settings, _SURE % minutes).rows
         except TrinoQueryError as error:
             if error.name == _NO_SNAPSHOT:
                 return 0  # gold is younger than that

@@ -92,7 +92,9 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
     app.state.around = around.Around(settings)
     app.state.askers = questions.Askers(settings)
     app.state.alerts = alerts_database(settings)
+    # Routes are tried in order: what is asked most often comes first.
     for room in (
+        metrics,
         login,
         reading,
         evidence,
@@ -100,7 +102,6 @@ def create_app(settings: Settings, *, rows: RowReader | None = None) -> FastAPI:
         sources,
         live,
         around,
-        metrics,
         questions,
         alerts,
     ):

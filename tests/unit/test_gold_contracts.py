@@ -218,7 +218,7 @@ def test_config_files_hold_no_password(tmp_path, monkeypatch) -> None:
     trino_config.write(_settings(tmp_path), etc)
     written = {path.name: path.read_text() for path in etc.rglob("*") if path.is_file()}
     assert set(written) == {
-        "bronze.properties", "silver.properties", "gold.properties",
+        "bronze.properties", "silver.properties", "gold.properties", "hot.properties",
         "access-control.properties", "access-rules.json",
     }  # fmt: skip
     assert "very-secret" not in "".join(written.values())
