@@ -65,6 +65,7 @@ def page(settings: Settings, complaints: list[str]) -> Iterator[Page]:
 def test_a_source_is_tried_and_saved_from_its_form(
     page: Page, complaints: list[str], settings: Settings, shop: str, folder: Path
 ) -> None:
+    _require_bar_within_a_phone(page)
     page.get_by_role("link", name="sql", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("New source: sql")
     # Drawn from the type's models: an explained field each, a choice where there is one.
@@ -95,3 +96,18 @@ def test_a_source_is_tried_and_saved_from_its_form(
     page.get_by_role("link", name="Sources", exact=True).first.click()
     expect(page.get_by_role("row", name=shop)).to_contain_text("new")
     assert [one for one in complaints if "status of 400" not in one] == []
+
+
+def _require_bar_within_a_phone(page: Page) -> None:
+    """An administrator has the longest bar of all."""
+    before = page.viewport_size
+    assert before is not None
+    page.set_viewport_size({"width": 360, "height": 700})
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport()
+    bar = page.get_by_role("banner").bounding_box()
+    last = page.get_by_role("button", name="Sign out").bounding_box()
+    page.set_viewport_size(before)
+    assert bar is not None
+    assert last is not None
+    assert bar["width"] <= 360
+    assert last["x"] + last["width"] <= 360
