@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 
+from platform_assets.gold.units import is_measure
 from reports.questions.lexicon import UNIT_WORDS
 from reports.questions.outcomes import AmbiguousError, NotUnderstoodError
 from reports.questions.reading import Strength
@@ -25,6 +26,7 @@ def choose(
     named: Sequence[tuple[set[str] | None, list[Token]]],
     members: Matching,
     text: str,
+    counted: bool = False,
 ) -> list[str]:
     """Names of the metrics meant, all of one semantic model.
 
@@ -38,24 +40,32 @@ def choose(
 
     def able(metric: Metric) -> str:
         """Why a metric cannot answer; empty where it can."""
-        model = metric.model
-        for wanted in dimensions:
-            if not wanted & set(model.dimensions):
-                return f"by {' or '.join(sorted(wanted))}"
-        for models in qualifiers:
-            if model.name not in models:
-                return "in that business"
+        model, reasons = metric.model, []
+        if counted and countable and not _is_count(metric):
+            reasons.append("as a number of things")
+        reasons += [
+            f"by {' or '.join(sorted(wanted))}"
+            for wanted in dimensions
+            if not wanted & set(model.dimensions)
+        ]
+        if any(model.name not in models for models in qualifiers):
+            reasons.append("in that business")
         if (hours or grain == "hour") and model.finest == "day":
-            return "by hour"
-        for dims, words in named:
-            if (unit := unit_named(words)) is not None:
-                if unit != metric.unit:
-                    return f"in {words[0].text}"
-                continue
-            if not _covered(model.name, dims, words, members):
-                return f"for {' '.join(token.text for token in words)}"
-        return ""
+            reasons.append("by hour")
+        if not reasons:
+            reasons += [reason for dims, words in named if (reason := unknown(metric, dims, words))]
+        return reasons[0] if reasons else ""
 
+    def unknown(metric: Metric, dims: set[str] | None, words: list[Token]) -> str:
+        unit = unit_named(words)
+        if unit is not None:
+            return "" if unit == metric.unit else f"in {words[0].text}"
+        if _covered(metric.model.name, dims, words, members):
+            return ""
+        return f"for {' '.join(token.text for token in words)}"
+
+    named_first = [name for phrase in phrases for name in (*phrase.named, *phrase.also)]
+    countable = any(_is_count(layer.metrics[name]) for name in named_first)
     levels: list[list[list[str]]] = []
     why: dict[str, str] = {}
     for phrase in phrases:
@@ -77,6 +87,11 @@ def choose(
             f"{text}: these are of different tables", "ask for one of them at a time"
         )
     return chosen[0]
+
+
+def _is_count(metric: Metric) -> bool:
+    """Whether it counts things, and is no amount, share or mean."""
+    return bool(metric.unit) and metric.unit != "%" and not is_measure(metric.unit)
 
 
 def unit_named(words: Sequence[Token]) -> str | None:
@@ -109,6 +124,10 @@ def _agreed(
             models = {layer.metrics[name].model.name for name in names}
             if len(models) == 1 and names not in agreed:
                 agreed.append(names)
+        fewest = min((len(names) for names in agreed), default=0)
+        short = [names for names in agreed if len(names) == fewest]
+        if len(short) == 1 and len(levels) > fewest:
+            return short  # the rating of the ratings: two words for one metric
         if agreed:
             return agreed
     return []

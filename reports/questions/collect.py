@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from reports.questions import lexicon
+from reports.questions.forms import RANKS, groups, plain_number, plural, rank_of
 from reports.questions.outcomes import NotUnderstoodError
 from reports.questions.query import Having
 from reports.questions.reading import Item, Kind, Strength
@@ -15,7 +15,6 @@ from reports.questions.windows import Window
 from reports.questions.words import Token
 
 _BOUNDS = {Kind.MORE: ">", Kind.LESS: "<", Kind.AT_LEAST: ">=", Kind.AT_MOST: "<="}
-_RANKS = {Kind.MOST: "desc", Kind.LEAST: "asc", Kind.BEST: "best", Kind.WORST: "worst"}
 _QUIET = (
     Kind.FILLER, Kind.IS, Kind.WHERE, Kind.TOTAL, Kind.HOW_MUCH, Kind.AND, Kind.WHICH, Kind.AGAIN,
     Kind.QUALIFIER, Kind.FOR, Kind.SPLIT,
@@ -62,8 +61,11 @@ class Collector:
         self.items, self.tokens, self.found = items, found_tokens, Found()
         self.done: set[int] = set()
         self.stated = any(item.is_a(Kind.STATE) for item in items)
-        self.sorted = any(one.is_a(*_RANKS, Kind.DIMENSION, Kind.WHICH) for one in items)
-        self.ranked = any(item.is_a(*_RANKS) for item in items)
+        self.sorted = any(one.is_a(*RANKS, Kind.DIMENSION, Kind.WHICH) for one in items)
+        # Which machine had the highest temperature: the metric's own name asks for an order too.
+        asks = any(item.is_a(Kind.WHICH) and not item.is_a(Kind.FILLER) for item in items)
+        self.implied = next((rank for item in items if (rank := rank_of(item))), "") if asks else ""
+        self.ranked = any(item.is_a(*RANKS) for item in items) or bool(self.implied)
 
     def collect(self) -> Found:
         """What they say.
@@ -87,6 +89,8 @@ class Collector:
         split = next((item.text for item in self.items if item.is_a(Kind.SPLIT)), "")
         if split and not (self.found.by or self.found.grains):
             raise NotUnderstoodError(f"{split!r}: by what?", word=split)
+        if self.implied and not self.found.order and (self.found.by or self.found.grains):
+            self.found.order = self.implied
         if negated and not taken:
             raise NotUnderstoodError(f"{negated!r} is not understood here", word=negated)
         return self.found
@@ -145,7 +149,7 @@ class Collector:
         return True
 
     def _rank(self, place: int, item: Item, **_: bool) -> bool:
-        self._order(place, next(_RANKS[kind] for kind in _RANKS if item.is_a(kind)))
+        self._order(place, next(RANKS[kind] for kind in RANKS if item.is_a(kind)))
         return True
 
     def _qualifier(self, _place: int, item: Item, *, negated: bool) -> bool:
@@ -159,9 +163,12 @@ class Collector:
         return True
 
     def _joins(self, place: int, _item: Item, *, negated: bool) -> bool:
-        """Whether a ``to`` joins what is compared."""
+        """Whether a ``to`` joins what is compared, or leads to the one name there is."""
         del negated
         _, after = self._next(place)
+        names = [item for item in self.items if item.is_a(Kind.UNKNOWN, Kind.NAME)]
+        if after in names and len(names) == 1:
+            return True
         joins = after is not None and after.is_a(Kind.TIME, Kind.EARLIER)
         return joins and any(item.is_a(Kind.VERSUS) for item in self.items[:place])
 
@@ -216,7 +223,7 @@ class Collector:
     def _filtered(self, place: int, item: Item, columns: set[str], *, negated: bool) -> bool:
         """``country = Germany``, ``the Lyon site``."""
         later, after = self._next(place, Kind.IS)
-        grouped = _groups(self._before(place), ranked=self.ranked)
+        grouped = groups(self._before(place), ranked=self.ranked)
         equals = self._near(place, later) and later > place + 1
         if (
             after is not None
@@ -237,24 +244,25 @@ class Collector:
         _, after = self._next(place)
         before = self._before(place)
         bounded = after is not None and (
-            after.is_a(Kind.FOR, *_BOUNDS) and any(one.is_a(*_BOUNDS) for one in self.items)
+            after.is_a(Kind.FOR, Kind.WHERE, *_BOUNDS)
+            and any(one.is_a(*_BOUNDS) for one in self.items)
         )
-        asked = before is not None and before.is_a(Kind.BY, Kind.WHICH, *_RANKS, Kind.NUMBER)
+        asked = before is not None and before.is_a(Kind.BY, Kind.WHICH, *RANKS, Kind.NUMBER)
         counts = Kind.METRIC in item.meanings and not (
             asked and before is not None and not before.is_a(Kind.HOW_MANY)
         )
         if counts and not bounded:
             return False
         joined = before is not None and before.is_a(Kind.AND) and bool(self.found.by)
-        grouped = _groups(before, ranked=self.ranked) or joined
+        grouped = groups(before, ranked=self.ranked) or joined
         if self.ranked and not (joined or (before is not None and before.is_a(Kind.BY))):
             key = before.key if before is not None else ""
-            one = key in lexicon.ONE or not _plural(item.key)
+            one = key in lexicon.ONE or not plural(item.key)
             many = key in lexicon.MANY and item.key.endswith("er")
             self.found.singular = self.found.singular or (one and not many)
         split = any(one.is_a(Kind.SPLIT) for one in self.items)
         # Of the meters: each of them, or all together? The asker is asked.
-        listed = _plural(item.key) and (split or (after is not None and after.is_a(Kind.BY)))
+        listed = plural(item.key) and (split or (after is not None and after.is_a(Kind.BY)))
         if bounded or grouped or listed or self.ranked:
             self.found.by.append(columns)
             return True
@@ -263,7 +271,7 @@ class Collector:
     def _named_before(self, place: int, item: Item, columns: set[str]) -> bool:
         """``the Lyon site``: the name stands before its dimension."""
         last = self.items[place - 1]
-        if not last.is_a(Kind.UNKNOWN, Kind.NAME) or _plural(item.key) or not self.found.names:
+        if not last.is_a(Kind.UNKNOWN, Kind.NAME) or plural(item.key) or not self.found.names:
             return False
         dims, run, negated = self.found.names[-1]
         if dims is not None:
@@ -285,7 +293,7 @@ class Collector:
         self.found.names.append((columns, run, negated))
 
     def _by(self, place: int, item: Item, **_: bool) -> bool:
-        later, after = self._next(place)
+        later, after = self._next(place, Kind.HOW_MANY, Kind.TOTAL)
         if after is None:
             raise NotUnderstoodError(f"{item.text!r}: by what?", word=item.text)
         if after.is_a(Kind.UNIT):
@@ -301,14 +309,14 @@ class Collector:
     def _unit(self, place: int, item: Item, *, negated: bool) -> bool:
         """An hour, a day, a week: of which something is asked, or more of what to group by."""
         del negated
-        before = self._before(place, *_RANKS)
+        before = self._before(place, *RANKS)
         grouped = before is not None and (
             before.is_a(Kind.WHICH, Kind.NUMBER) or (before.is_a(Kind.AND) and self.found.grains)
         )
-        if not grouped or not (self.ranked or (before is not None and before.is_a(Kind.WHICH))):
+        if not self.ranked and not (grouped and before is not None and before.is_a(Kind.WHICH)):
             raise NotUnderstoodError(f"{item.text!r} is not understood here", word=item.text)
         self.found.grains.append(item.meanings[Kind.UNIT])
-        self.found.singular = not _plural(item.key)
+        self.found.singular = not plural(item.key)
         return True
 
     def _bound(self, place: int, item: Item, **_: bool) -> bool:
@@ -322,7 +330,7 @@ class Collector:
             raise NotUnderstoodError(f"{item.text!r}: than what?", word=item.text)
         self.done.add(later)
         kind = next(kind for kind in _BOUNDS if item.is_a(kind))
-        number = Decimal(_plain_number(str(after.meanings[Kind.NUMBER])))
+        number = Decimal(plain_number(str(after.meanings[Kind.NUMBER])))
         if self.found.having:
             raise NotUnderstoodError("two bounds at once are not understood")
         self.found.having = Having(_BOUNDS[kind], number)
@@ -344,10 +352,10 @@ class Collector:
         later, after = self._next(place)
         if self.stated and after is not None and after.meanings.get(Kind.UNIT) == "day":
             self.done.add(later)
-            self.found.days = int(_plain_number(str(item.meanings[Kind.NUMBER])))
+            self.found.days = int(plain_number(str(item.meanings[Kind.NUMBER])))
             return True
         if self.ranked and after is not None and after.is_a(
-            *_RANKS, Kind.DIMENSION, Kind.UNIT
+            *RANKS, Kind.DIMENSION, Kind.UNIT
         ):  # fmt: skip
             self._top(str(item.meanings[Kind.NUMBER]))
             return True
@@ -357,23 +365,6 @@ class Collector:
         if not text.isdigit() or not 1 <= int(text) <= 1000 or self.found.top:
             raise NotUnderstoodError(f"{text} is no number of rows, expected 1 to 1000", word=text)
         self.found.top = int(text)
-
-
-def _groups(before: Item | None, *, ranked: bool) -> bool:
-    return before is not None and (
-        before.is_a(Kind.BY, Kind.WHICH) or (ranked and before.is_a(*_RANKS, Kind.NUMBER))
-    )
-
-
-def _plural(key: str) -> bool:
-    return key.endswith(("s", "en", "ern", "kte", "orte", "lander"))
-
-
-def _plain_number(text: str) -> str:
-    """``1,000`` and ``1.000`` are a thousand; ``1.5`` and ``1,5`` one and a half."""
-    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", text):
-        return re.sub(r"[.,]", "", text)
-    return text.replace(",", ".")
 
 
 _TAKERS: tuple[tuple[Kind, Callable[..., bool]], ...] = (
@@ -390,7 +381,7 @@ _TAKERS: tuple[tuple[Kind, Callable[..., bool]], ...] = (
     (Kind.GRAIN, Collector._grain),
     (Kind.VERSUS, Collector._versus),
     *((kind, Collector._bound) for kind in _BOUNDS),
-    *((kind, Collector._rank) for kind in _RANKS),
+    *((kind, Collector._rank) for kind in RANKS),
     (Kind.NUMBER, Collector._number),
     (Kind.UNIT, Collector._unit),
     (Kind.QUALIFIER, Collector._qualifier),

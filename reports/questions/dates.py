@@ -30,6 +30,10 @@ WEEKDAY = "|".join(sorted(DAY_NUMBER, key=len, reverse=True))
 YEAR = r"(?:19|20)\d\d"
 NTH = r"\d{1,2}(?:st|nd|rd|th)?"
 COUNT = r"\d{1,4}|" + "|".join(NUMBERS)
+LAST = (
+    r" (?P<ly>(?:of |in )?(?:the )?(?:last|previous) year"
+    r"|(?:des )?(?:letzten|vorigen) jahres|(?:im )?vorjahre?s?)"
+)
 OF = r"(?:(?:of|im|in|the|des|vom|jahr|jahre|jahres|year) )*"
 
 Reader = Callable[[re.Match[str], Clock], Window]
@@ -105,6 +109,8 @@ def _named_day(match: re.Match[str], clock: Clock) -> Window:
 
 def _named_month(match: re.Match[str], clock: Clock) -> Window:
     month, year = MONTH_NUMBER[match["m3"]], match["y3"]
+    if match["ly"]:
+        return month_of(clock.today.year - 1, month, clock)
     if year:
         return month_of(int(year), month, clock)
     # The newest one that has begun.
@@ -187,7 +193,7 @@ POINTS: tuple[tuple[str, Reader], ...] = (
         ),
         _named_day,
     ),
-    (rf"(?:(?:month of|monat) )?(?P<m3>{MONTH})(?: {OF}(?P<y3>{YEAR}))?", _named_month),
+    (rf"(?:(?:month of|monat) )?(?P<m3>{MONTH})(?: {OF}(?P<y3>{YEAR})|{LAST})?", _named_month),
     (
         rf"(?:(?:calendar )?week|kw|kalenderwoche|woche) ?(?P<week>\d\d?)(?: {OF}(?P<y4>{YEAR}))?",
         _named_week,

@@ -38,6 +38,11 @@ _YEAR = (
     r"(?:a|one|ein|einem|einen) (?:year|jahr) (?:before|ago|earlier|zuvor|davor|vorher)",
     r"vor einem jahr",
 )
+_WEEKDAY = (
+    rf"{_LEAD}(?:same |gleiche[nrsm]? |selbe[nrsm]? )(?:day|weekday|tag|wochentag) "
+    r"(?:of |in |der |the |in der |of the )*(?:last week|previous week|week before"
+    r"|a week (?:ago|before|earlier)|letzte[nr] woche|vorwoche|vergangene[nr] woche)"
+)
 _OVER = r"(?P<unit>week|month|day|hour|quarter) (?:over|on) (?P=unit)"
 _COMPOUND = {"vorw": "week", "vorm": "month", "vort": "day", "vorj": "year", "vorq": "quarter",
              "vors": "hour", "vorp": "period", "vorz": "period"}  # fmt: skip
@@ -70,4 +75,5 @@ def read_earlier(rest: Sequence[Token], *, after_versus: bool) -> tuple[int, str
     for pattern in _YEAR:
         found(pattern, "year")
     found(_OVER)
+    found(_WEEKDAY, "weekday")
     return best

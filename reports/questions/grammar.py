@@ -110,6 +110,7 @@ class Grammar:
             named=[(dims, words) for dims, words in names],
             members=self._matching,
             text=" ".join(item.text for item, _ in found.metrics),
+            counted=Kind.HOW_MANY in found.flags,
         )
         query = Query(metrics=tuple(self.layer.metrics[name] for name in chosen))
         if context is not None:

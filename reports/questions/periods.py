@@ -38,7 +38,7 @@ def timed(query: Query, found: Found) -> Query:
         if window is None:
             raise AmbiguousError("in which period?", ("yesterday", "last week", "last month"))
         comparison = _comparison(found.earlier, window)
-        other = window.year_before if comparison == "year" else window.before
+        other = _earlier(window, comparison)
     elif windows and other and len(windows) == 1:
         # Another period, compared as the one before was.
         assert window is not None  # noqa: S101
@@ -46,7 +46,7 @@ def timed(query: Query, found: Found) -> Query:
             raise AmbiguousError(
                 "compared with which period?", ("the week before", "a year before")
             )
-        other = window.year_before if comparison == "year" else window.before
+        other = _earlier(window, comparison)
     if other and query.grain:
         raise NotUnderstoodError(
             f"a comparison by {query.grain} is not understood", "leave one of them out"
@@ -67,6 +67,12 @@ def timed(query: Query, found: Found) -> Query:
     )
 
 
+def _earlier(window: Window, comparison: Comparison) -> Window:
+    if comparison == "weekday":
+        return window.shift(-7)
+    return window.year_before if comparison == "year" else window.before
+
+
 def _check(found: Found) -> None:
     """Refuse what has no one meaning, whatever it is asked of."""
     if len(found.windows) > 2:
@@ -81,6 +87,8 @@ def _check(found: Found) -> None:
 
 
 def _comparison(unit: str, window: Window) -> Comparison:
+    if unit == "weekday" and (window.unit, window.count) == ("day", 1):
+        return "weekday"
     if unit in ("", "period", window.unit):
         return "before"
     if unit == "year" and window.unit:

@@ -16,7 +16,7 @@ from reports.semantics.model import Listing, Metric, SemanticModel
 MOST_ROWS = 1000
 """Rows of an answer; it says where there are more."""
 
-Comparison = Literal["", "before", "year", "window"]
+Comparison = Literal["", "before", "weekday", "year", "window"]
 Direction = Literal["", "up", "down"]
 
 
@@ -40,7 +40,8 @@ class Query:
         only: column -> members that count.
         without: column -> members that do not.
         other: the period compared with.
-        comparison: what that period is: the one before, a year before, or one that was named.
+        comparison: what that is: the one before, that day a week before, a year before, or
+            one that was named.
         top: rows wanted; 0: all.
         order: ``desc``, ``asc``, or empty: by name, or largest first.
         having: a bound on the first metric.
