@@ -133,6 +133,10 @@ class Collector:
     def _metric(self, _place: int, item: Item, *, negated: bool) -> bool:
         if negated:
             raise NotUnderstoodError(f"without {item.text!r} is not understood", word=item.text)
+        if self.found.metrics and self.found.metrics[-1][0].end == item.start:
+            # Of "cart conversion" neither the carts are meant nor every conversion.
+            both = f"{self.found.metrics[-1][0].text} {item.text}"
+            raise NotUnderstoodError(f"{both!r} is not understood", "write: … and …", word=both)
         self.found.metrics.append((item, item.meanings[Kind.METRIC]))
         return True
 

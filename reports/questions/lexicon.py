@@ -21,7 +21,7 @@ FILLER = _words(
     "could can "
     "please hi hello thanks thank let is are was were be been did do does done had has have having "
     "much made make makes making come came in on at for from during within figure figures "
-    "value values data look looks looked wanted about so exactly actually "
+    "data look looks looked wanted about so exactly actually "
     "earn earned take took generate generated happened happen occur occurred occurs that "
     "get got gotten receive received send sent recorded record counted count placed place our "
     "register registered bring brought sell "
@@ -36,7 +36,7 @@ FILLER = _words(
     "erzielt erzielten machten machte verzeichnet erfasst hoch "
     "reingekommen hereingekommen eingegangen gezahlt eigentlich genau bekommen erhalten kam "
     "kamen gekommen "
-    "zahl zahlen wert werte daten aufgetreten angefallen eingenommen"
+    "zahl zahlen daten aufgetreten angefallen eingenommen"
 )
 """Words that carry no meaning in a question."""
 

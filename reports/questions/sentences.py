@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from platform_assets.gold.units import is_measure
 from reports import guard
 from reports.facts.model import Fact, Kind
 from reports.questions.query import Query
@@ -144,6 +145,8 @@ def _drafts(
             continue
         if fact.kpi not in {m.name for m in query.metrics} and query.listing is None:
             continue
+        if query.why and fact.entity:
+            continue  # what it added is told below
         change = by_id.get(f"{fact.id}.difference")
         growth = by_id.get(f"{fact.id}.growth")
         drafts.append(_said(fact, change, growth, language))
@@ -158,6 +161,10 @@ def _said(
     fact: Fact, change: Fact | None, growth: Fact | None, language: str
 ) -> tuple[str, tuple[str, ...]]:
     german = language == "de"
+    if german and fact.unit not in ("%", "pp") and not is_measure(fact.unit):
+        # Nouns of what is counted are English; the label says it in German.
+        fact = fact.model_copy(update={"unit": ""})
+        change = change and change.model_copy(update={"unit": ""})
     who = f", {fact.entity}" if fact.entity else ""
     value = format_fact(fact, language)
     if change is None or change.value is None:
@@ -174,7 +181,9 @@ def _said(
         ratio = f" ({share})"
     if german:
         verb = "stieg" if rose else "fiel"
-        return f"{fact.label}{who} {verb} um {size}{ratio} auf {value}.", cites
+        # The share first: "504 € (42 %)" would read as an amount in euros behind its sign.
+        by = f"{ratio.strip(' ()')} ({size})" if ratio else size
+        return f"{fact.label}{who} {verb} um {by} auf {value}.", cites
     verb = "rose" if rose else "fell"
     return f"{fact.label}{who} {verb} by {size}{ratio} to {value}.", cites
 

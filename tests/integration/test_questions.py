@@ -60,6 +60,9 @@ def test_a_fall_is_explained_by_what_fell(asker: Asker) -> None:
     assert answer.sentences, answer.refused
     assert any("fell" in sentence.text for sentence in answer.sentences)
     assert answer.refused == ()
+    german = asker.answer("Warum ist der Umsatz in der letzten Stunde gefallen?", CLOCK)
+    assert (german.result.rows, german.refused) == (answer.result.rows, ())
+    assert any(" fiel um " in sentence.text for sentence in german.sentences)
 
 
 def test_every_number_of_the_prose_leads_to_its_rows(asker: Asker) -> None:
