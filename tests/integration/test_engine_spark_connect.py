@@ -57,8 +57,8 @@ def _changes() -> rows.Log:
     ("make", "small"),
     [
         pytest.param(_clicks, SMALL, id="append-small", marks=pytest.mark.soak),
-        pytest.param(_changes, SMALL, id="change-small", marks=pytest.mark.soak),
-        pytest.param(_changes, 0, id="change-large"),
+        pytest.param(_changes, SMALL, id="change-small"),
+        pytest.param(_changes, 0, id="change-large", marks=pytest.mark.soak),
         pytest.param(_clicks, 0, id="append-large", marks=pytest.mark.soak),
     ],
 )
