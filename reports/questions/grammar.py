@@ -149,6 +149,10 @@ class Grammar:
                     f"{query.metrics[0].label} has no good side", ("highest", "lowest")
                 )
             order = "desc" if (order == "best") == (good == "up") else "asc"
+        if (found.order or found.having) and len(query.metrics) > 1:
+            raise AmbiguousError(
+                "the order or the bound of which?", [metric.label for metric in query.metrics]
+            )
         grouped = bool(query.by or query.grain)
         if Kind.AVERAGE in found.flags:
             query = _mean(query, found)
@@ -257,10 +261,8 @@ class Grammar:
             raise NotUnderstoodError(
                 f"by {' and by '.join(found.grains)} at once is not understood"
             )
-        if grain in ("quarter", "year") or (grain == "hour" and query.model.finest == "day"):
-            if grain == "hour":
-                raise NotUnderstoodError(f"{query.metrics[0].label} is known by day, not by hour")
-            grain = grain or "day"
+        if grain == "hour" and query.model.finest == "day":
+            raise NotUnderstoodError(f"{query.metrics[0].label} is known by day, not by hour")
         for item in found.bare:
             dims = item.meanings[Kind.DIMENSION] & set(query.model.dimensions)
             if not dims:

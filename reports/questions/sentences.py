@@ -16,7 +16,8 @@ from reports.wording import format_fact, format_value
 _BOUND = {"en": {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"},
           "de": {">": "mehr als", ">=": "mindestens", "<": "weniger als",
                  "<=": "höchstens"}}  # fmt: skip
-_GRAINS = {"hour": "Stunde", "day": "Tag", "week": "Woche", "month": "Monat"}
+_GRAINS = {"hour": "Stunde", "day": "Tag", "week": "Woche", "month": "Monat",
+           "quarter": "Quartal", "year": "Jahr"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from reports.questions.grammar import Grammar
 from reports.questions.outcomes import AmbiguousError, NotUnderstoodError
 from reports.questions.query import Query, statement
 from reports.questions.reading import Phrases
+from reports.questions.sentences import interpretation
 from reports.questions.windows import Clock
 from reports.questions.words import same
 from reports.semantics.load import load_layer
@@ -124,6 +125,7 @@ def test_a_word_that_is_not_understood_refuses_the_question(text: str, word: str
         ("top 3 products by revenue growth last week", "which rose the most"),
         ("top 2 sites by energy per day last week", "by site alone"),
         ("energy of the meters yesterday", "by meter"),
+        ("net sales by country with more than 100 orders last week", "Wholesale net sales"),
         ("how did orders change from January to February", "against the period before"),
     ],
 )
@@ -131,6 +133,15 @@ def test_what_means_two_things_is_asked_back(text: str, choice: str) -> None:
     with pytest.raises(AmbiguousError) as asked:
         ask(text)
     assert choice in asked.value.choices
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("grain", ["hour", "day", "week", "month", "quarter", "year"])
+def test_every_grain_has_its_words(grain: str, language: str) -> None:
+    query = ask(f"revenue by {grain} last year")
+    assert query.grain == grain
+    assert interpretation(query, language)
+    assert f"date_trunc('{grain}'" in statement(query, CLOCK)
 
 
 def test_amounts_are_not_counted() -> None:
