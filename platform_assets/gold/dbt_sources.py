@@ -24,6 +24,9 @@ _TRINO = {
     LogicalType.DATE: "date",
     LogicalType.TIMESTAMP: "timestamp(6) with time zone",
 }
+_LAST_OF_DATE = (
+    "with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')"
+)
 _VALID = (
     Column("valid_from", LogicalType.TIMESTAMP, "When this version began (UTC)."),
     Column("valid_to", LogicalType.TIMESTAMP, "When the next version began; null: current."),
@@ -149,18 +152,28 @@ def _staging_name(contract: Contract) -> str:
 
 def _view(contract: Contract) -> str:
     topic = contract.topic
-    lines = [
-        f"cast({column.name} as {_TRINO[column.type]}) as {column.name}"
-        if column.type is LogicalType.TIMESTAMP
-        else column.name
-        for column in _columns(contract)
-    ]
+    lines = [_staged(contract, column) for column in _columns(contract)]
     listed = ",\n    ".join(lines)
     return (
         f"{{#- {_NOTICE} -#}}\n"
         f"select\n    {listed}\n"
         f"from {{{{ source('silver_{topic.domain}', '{topic.entity}') }}}}\n"
     )
+
+
+def _staged(contract: Contract, column: Column) -> str:
+    """A column of a staging view.
+
+    Trino reads Delta's microseconds as milliseconds, rounded. So an event of the last half
+    millisecond of a day would be the next day's first, beside an ``event_date`` that says
+    otherwise, and its hour would be there under two dates. It stays within its date.
+    """
+    if column.type is not LogicalType.TIMESTAMP:
+        return column.name
+    read = f"cast({column.name} as {_TRINO[column.type]})"
+    if contract.kind is TopicKind.APPEND and column.name == contract.event_time:
+        read = f"least({read}, {_LAST_OF_DATE})"
+    return f"{read} as {column.name}"
 
 
 def _yaml(content: dict[str, Any]) -> str:

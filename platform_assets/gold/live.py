@@ -51,7 +51,7 @@ group by 1, 2, 3, 4, 5"""  # noqa: S608 - names of this module alone
 
 _SURE = f"""
 select event_date, log_partition, max(last_offset) from {MODEL.sql}
-for timestamp as of current_timestamp - interval '%d' minute
+for timestamp as of current_timestamp - interval '%d' minute - interval '0.01' second
 group by 1, 2"""  # noqa: S608 - names of this module alone
 
 

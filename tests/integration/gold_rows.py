@@ -23,6 +23,9 @@ TYPES = {
     LogicalType.TIMESTAMP: pl.Datetime("us", "UTC"),
 }
 
+LAST_OF_DAY = 5
+"""Number of the row whose event is in the last microsecond of its date."""
+
 
 def rows(contract: Contract, count: int, seed: int = 1) -> list[dict[str, object]]:
     """Rows of a topic, with values that reach every branch of the models."""
@@ -34,6 +37,9 @@ def _row(contract: Contract, rng: random.Random, number: int, seed: int) -> dict
     topic = str(contract.topic)
     # Milliseconds: Trino reads Delta's times as such.
     time = FIRST + timedelta(milliseconds=rng.randrange(DAYS * 86_400_000))
+    if number == LAST_OF_DAY:
+        # Rounded to milliseconds it would be of the next day.
+        time = time.replace(hour=23, minute=59, second=59, microsecond=999_999)
     kind = rng.choices(["view", "cart", "purchase"], [6, 3, 2])[0]
     value: dict[str, dict[str, object]] = {
         "commerce.clickstream": {
@@ -143,7 +149,8 @@ def write(lake: Path, table: TableName, data: pl.DataFrame) -> None:
 
 
 def expected(clicks: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """What the clickstream's marts must hold."""
+    """What the clickstream's marts must hold; times in milliseconds, as Trino reads them."""
+    clicks = clicks.with_columns(pl.col("timestamp").dt.truncate("1ms"))
     hour = pl.col("timestamp").dt.truncate("1h").alias("hour")
     bought = pl.col("event_type") == "purchase"
     revenue = pl.col("price").sum().round(4)

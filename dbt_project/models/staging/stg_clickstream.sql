@@ -5,6 +5,6 @@ select
     product_id,
     event_type,
     price,
-    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    least(cast(timestamp as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as timestamp,
     event_date
 from {{ source('silver_commerce', 'clickstream') }}

@@ -10,7 +10,7 @@ select
     intensity,
     route,
     entities,
-    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    least(cast(timestamp as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as timestamp,
     functions,
     category,
     category_confidence,

@@ -23,6 +23,6 @@ select
     actor,
     comment,
     cast(observed_at as timestamp(6) with time zone) as observed_at,
-    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    least(cast(timestamp as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as timestamp,
     event_date
 from {{ source('silver_alerts', 'events') }}

@@ -14,6 +14,6 @@ select
     route,
     entities,
     functions,
-    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    least(cast(timestamp as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as timestamp,
     event_date
 from {{ source('silver_processed', 'feedback') }}

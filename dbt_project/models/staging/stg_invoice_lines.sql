@@ -7,7 +7,7 @@ select
     description,
     quantity,
     unit_price,
-    cast(invoice_date as timestamp(6) with time zone) as invoice_date,
+    least(cast(invoice_date as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as invoice_date,
     customer_id,
     country,
     event_date

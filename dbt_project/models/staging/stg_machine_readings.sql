@@ -7,6 +7,6 @@ select
     vibration_mm_s,
     pressure_bar,
     fault,
-    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    least(cast(timestamp as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as timestamp,
     event_date
 from {{ source('silver_industry', 'machine_readings') }}

@@ -7,6 +7,6 @@ select
     rating,
     language,
     text,
-    cast(timestamp as timestamp(6) with time zone) as timestamp,
+    least(cast(timestamp as timestamp(6) with time zone), with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')) as timestamp,
     event_date
 from {{ source('silver_feedback', 'reviews') }}

@@ -3,10 +3,14 @@
     topics=['processed_feedback'], tags=['fresh'],
     partitioning=['month(event_date)']
 ) }}
+-- Trino rounds to milliseconds: the last half of one of a day stays within its date.
 -- Silver takes each partition of the log in order. So last_offset says what of a date is in here:
 -- all up to it, and nothing after it. gold.feedback.sentiment_live adds what comes after.
 select
-    date_trunc('hour', cast(timestamp as timestamp(6) with time zone)) as hour,
+    date_trunc('hour', least(
+        cast(timestamp as timestamp(6) with time zone),
+        with_timezone(cast(event_date as timestamp(6)) + interval '86399.999' second, 'UTC')
+    )) as hour,
     event_date,
     source_topic,
     language,
