@@ -115,8 +115,13 @@ def _evidence(
     cited = [v for v in cited if not v.signed
              or evidence.counted_from(reading, v.period, v.compared_to)]  # fmt: skip
     derived = evidence.of_derived(reading, derived)
-    if not any(m.entities for m in (*reading.sentence.labels, *reading.members)):
+    members = {i for m in (*reading.sentence.labels, *reading.members) for i in m.entities}
+    if not members:
         cited = [v for v in cited if not v.entity] or cited
+    else:
+        # A paragraph cites what its other sentences say of other members, too.
+        named = [v for v in cited if not v.entity or v.id in members]
+        cited = named if any(v.signed for v in named) else cited
     signs = [
         _sign(v.exact) for v in cited
         if v.signed and isinstance(v.value, Decimal) and (not ids or _shares(reading, v, ids))

@@ -179,3 +179,27 @@ def test_a_member_named_like_a_direction_hides_no_claim(member: str, text: str, 
     cites = tuple(value.id for value in context.values)
     verdict = check(Paragraph(text, cites, ()), context, "en")
     assert verdict.ok == true, verdict.refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("Zum Anstieg bei Nettoumsatz trugen vor allem bei: France.", True),
+        ("Zum Rückgang bei Nettoumsatz trugen vor allem bei: Germany.", True),
+        ("Zum Rückgang bei Nettoumsatz trugen vor allem bei: France.", False),
+        ("Zum Anstieg bei Nettoumsatz trugen vor allem bei: Germany.", False),
+    ],
+)
+def test_a_direction_is_that_of_who_is_named_whoever_else_is_cited(text: str, passes: bool) -> None:
+    about: dict[str, object] = {
+        "unit": "GBP", "names": ("Nettoumsatz",), "signed": True, "compared_to": "2010-W49",
+    }  # fmt: skip
+    context = Context(
+        (
+            _value("fr", "500", "2010-W50", entity="France", **about),
+            _value("de", "-500", "2010-W50", entity="Germany", **about),
+        ),
+        ("2010-W50", "2010-W49"),
+    )
+    verdict = check(Paragraph(text, ("fr", "de")), context, "de")
+    assert verdict.ok is passes, verdict.refusals
