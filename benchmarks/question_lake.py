@@ -143,13 +143,14 @@ def question_lake(settings: Settings) -> Iterator[Settings]:
     """Gold with these tables, readable by the analyst; dropped at the end.
 
     Args:
-        settings: of a running Trino whose gold has none of them.
+        settings: of a running Trino that nobody needs the gold of: tables of their names go.
     """
     bootstrap(settings)
     try:
         for name, rows in _TABLES.items():
             schema = name.split(".")[0]
             execute(settings, f"CREATE SCHEMA IF NOT EXISTS gold.{schema}")
+            execute(settings, f"DROP TABLE IF EXISTS gold.{name}")
             execute(settings, f"CREATE TABLE gold.{name} AS {rows}")
         yield settings
     finally:

@@ -78,7 +78,7 @@ TOGETHER = {
     "test_portal_trino.py": "Trino",
     "test_report_facts.py": "Trino",
     "test_report_make.py": "Trino",
-    "test_questions.py": "Trino",
+    "test_weir_ask.py": "Trino",
     "test_cdc_postgresql.py": "Connect",
     "test_cdc_mariadb.py": "Connect",
     "test_docs_database_changes.py": "Connect",

@@ -58,7 +58,8 @@ class ModelServer:
         return f"http://127.0.0.1:{self.port}"
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.address + path, timeout=10)
+        # Figures of the lake are waited for where PostgreSQL is away; on a busy machine for long.
+        return httpx.get(self.address + path, timeout=30)
 
     def post(self, path: str, document: Any) -> httpx.Response:
         return httpx.post(self.address + path, json=document, timeout=30)

@@ -3,6 +3,8 @@
     topics=['processed_feedback'], tags=['fresh'],
     partitioning=['month(event_date)']
 ) }}
+-- depends_on: {{ ref('stg_feedback') }}
+-- Without the view, which has no offsets, Dagster would build this one before there is data.
 -- Trino rounds to milliseconds: the last half of one of a day stays within its date.
 -- Silver takes each partition of the log in order. So last_offset says what of a date is in here:
 -- all up to it, and nothing after it. gold.feedback.sentiment_live adds what comes after.
