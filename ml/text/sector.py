@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from platform_assets.core import yaml_lines
 from platform_assets.core.errors import WeirError
 
 SHIPPED = Path(__file__).parent / "sectors"
@@ -53,14 +52,13 @@ def load_sector(name: str) -> Sector:
         SectorError: there is no such sector, or it lacks something.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else SHIPPED / f"{name}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    if not path.exists():
         known = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.yaml")))
         raise SectorError(
-            f"sector {path}: {' '.join(str(error).split())[:200]}",
+            f"sector {path}: there is no such file",
             f"set WEIR_TEXT_SECTOR to a YAML file or to one of {known}",
-        ) from error
+        )
+    content = yaml_lines.read(path, SectorError, "sector").data
     labels = content.get("labels") if isinstance(content, dict) else None
     if not isinstance(labels, dict) or len(labels) < 2:
         raise SectorError(f"sector {path}: expected two or more `labels`", "each with its examples")

@@ -121,7 +121,7 @@ def test_labelled_rows_teach_a_sector_and_two_labels_are_enough(tmp_path: Path) 
         ("labels: {a: [x, y, z], b: nothing}", "'b'"),
         ("labels: {a: [x, y, z], b: [p, q, r]}\nthreshold: high", "threshold"),
         ("labels: {a: [x, y, z], b: [p, q, r]}\nrows: gone.csv", "gone.csv"),
-        ("- : [", "WEIR_TEXT_SECTOR"),
+        ("- : [", "not YAML"),
     ],
 )
 def test_a_sector_that_cannot_be_used_names_its_file(
