@@ -1,6 +1,7 @@
 """The other side of a language model's endpoint: a strict OpenAI-compatible server.
 
-Belongs here: that server. Does not belong here: what is asked of it, any test.
+Belongs here: that server, and a client that does not wait for it. Does not belong here: what is
+asked of it, any test.
 """
 
 from __future__ import annotations
@@ -10,12 +11,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.peer import Answer, Peer, Request
 
 KEY = "sk-very-secret"
 
 Reply = dict[str, Any] | str | int | bytes
 """An answer's JSON, its text, a status, or a whole body."""
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the key, and the client's pauses between tries to none."""
+    monkeypatch.setenv("WEIR_LLM_KEY", KEY)
+    monkeypatch.setattr(
+        "openai._base_client.BaseClient._calculate_retry_timeout", lambda *_, **__: 0.0
+    )
 
 
 class Model:

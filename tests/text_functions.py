@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from platform_assets.core.settings import Settings
 from platform_assets.processors.model import Entity, Reading
 
 POISON = "unspeakable"
@@ -38,3 +39,8 @@ class WordFunctions:
         score = text.count("good") - text.count("bad")
         feeling = "neutral" if not score else "positive" if score > 0 else "negative"
         return Reading("en" if text else "und", 1.0, feeling, min(1.0, abs(score) / 4))
+
+
+def word_functions(_: Settings) -> WordFunctions:
+    """The same by name, for processes that import them themselves."""
+    return WordFunctions()

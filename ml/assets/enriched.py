@@ -1,15 +1,13 @@
 """What is understood of texts, over history: a partition a day, many days in one run."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-import warnings
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from platform_assets.contracts.load import derived_contract
-from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
-from platform_assets.graph.retries import backing_off
+from platform_assets.graph.days import daily_asset, nightly
 from platform_assets.graph.specs import contract_columns
 from platform_assets.processors.model import FEEDBACK
 
@@ -17,30 +15,21 @@ KEY = dg.AssetKey(FEEDBACK.derived.silver.asset_key)
 JOB = "enriched_feedback"
 CRON = "15 2 * * *"
 """In UTC: after midnight, the lateness of the inputs' contracts, and the features of users."""
-_RETRY = backing_off(2)
 _NEEDS = [dg.AssetKey(one.topic.silver.asset_key) for one in FEEDBACK.inputs]
 
 
 def build_enriched_definitions() -> dg.Definitions:
     """The asset, its job and its schedule."""
     table = derived_contract(FEEDBACK.derived)
-    with warnings.catch_warnings():
-        # Dagster calls one of the options beta, at every load of the definitions.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        asset = dg.asset(
-            key=KEY,
-            deps=[dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in _NEEDS],
-            partitions_def=DAYS,
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            group_name=FEEDBACK.derived.domain,
-            owners=[table.owner],
-            freshness_policy=EVERY_DAY,
-            kinds={"delta", "polars"},
-            code_version="1",
-            retry_policy=_RETRY,
-            metadata={"dagster/column_schema": dg.TableSchema(contract_columns(table))},
-            description=table.description,
-        )(_enrich)
+    asset = daily_asset(
+        key=KEY,
+        deps=[dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in _NEEDS],
+        group_name=FEEDBACK.derived.domain,
+        owners=[table.owner],
+        kinds={"delta", "polars"},
+        metadata={"dagster/column_schema": dg.TableSchema(contract_columns(table))},
+        description=table.description,
+    )(_enrich)
     job = dg.define_asset_job(
         JOB, dg.AssetSelection.assets(asset), description="What is understood of a day's texts."
     )

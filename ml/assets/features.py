@@ -1,8 +1,6 @@
 """The user features as an asset: a partition a day, many days in one run."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-import warnings
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -12,8 +10,7 @@ from pydantic import Field
 from ml.assets.keys import OWNER
 from ml.features.user import USER_FEATURES
 from platform_assets.core.naming import TopicName
-from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
-from platform_assets.graph.retries import backing_off
+from platform_assets.graph.days import daily_asset, nightly
 
 GROUP = "features"
 USER_FEATURES_KEY = dg.AssetKey(["features", "commerce", "user_features"])
@@ -23,7 +20,6 @@ CRON = "30 1 * * *"
 """In UTC: after midnight and the lateness that the contract of the clickstream allows."""
 
 _TYPES = {"long": "bigint", "double": "double"}
-_RETRY = backing_off(2)
 
 
 class FeaturesConfig(dg.Config):
@@ -63,25 +59,12 @@ def column_schema() -> dg.TableSchema:
     return dg.TableSchema(columns)
 
 
-def _daily(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """A decorator; Dagster calls one of its options beta, at every load of the definitions."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(**options)
-    return decorator
-
-
-@_daily(
+@daily_asset(
     key=USER_FEATURES_KEY,
     deps=[dg.AssetDep(SILVER_KEY, partition_mapping=dg.AllPartitionMapping())],
-    partitions_def=DAYS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
     group_name=GROUP,
     owners=[OWNER],
-    freshness_policy=EVERY_DAY,
     kinds={"delta", "polars"},
-    code_version="1",
-    retry_policy=_RETRY,
     metadata={"dagster/column_schema": column_schema()},
     description="What is known of each active user at the end of a day, from events before it.",
 )

@@ -1,11 +1,14 @@
 """How daily assets are cut in time, days in UTC: when a day is made, and when it is late."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
+
+from platform_assets.graph.retries import backing_off
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="UTC", end_offset=0)
 """A day's partition covers [midnight, next midnight) and exists once that day is over."""
@@ -17,6 +20,26 @@ EVERY_DAY = dg.FreshnessPolicy.time_window(
 
 CATCH_UP_DAYS = 7
 """Days back that a tick looks for missing partitions: the machine may have been off."""
+
+
+def daily_asset(**options: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """A decorator: an asset with a partition a day, whose missing days are one run.
+
+    Args:
+        options: of ``dg.asset``, beside those that all such assets have.
+    """
+    with warnings.catch_warnings():
+        # Dagster calls one of the options beta, at every load of the definitions.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            freshness_policy=EVERY_DAY,
+            code_version="1",
+            retry_policy=backing_off(2),
+            **options,
+        )
+    return decorator
 
 
 def missing_days(last: date, done: Iterable[str]) -> list[str]:

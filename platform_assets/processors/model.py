@@ -133,6 +133,11 @@ class Definition:
     owner: str
     derived: TopicName
 
+    @property
+    def topics(self) -> tuple[TopicName, ...]:
+        """What it reads, then what it writes."""
+        return (*(one.topic for one in self.inputs), self.output)
+
     def input_of(self, topic: str) -> Input:
         """The input of a topic."""
         return next(one for one in self.inputs if str(one.topic) == topic)

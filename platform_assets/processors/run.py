@@ -81,8 +81,7 @@ class ProcessorRun:
     ) -> None:
         self._settings, self._definition, self._functions = settings, definition, functions
         self._member, self._most, self._only_stores = member, most, only_stores
-        topics = (*(one.topic for one in definition.inputs), definition.output)
-        self._contracts = {topic: contracts[topic] for topic in topics}
+        self._contracts = {topic: contracts[topic] for topic in definition.topics}
         self._store = HotStore(settings)
         self._stop = threading.Event()
         self._tally = _Tally()

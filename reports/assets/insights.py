@@ -1,7 +1,6 @@
 """Insights into texts as an asset: a partition a day, many days in one run."""
 
 # No `from __future__ import annotations`: Dagster reads the parameters' classes.
-import warnings
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -9,8 +8,7 @@ from typing import Any
 import dagster as dg
 
 from platform_assets.contracts.load import derived_contract
-from platform_assets.graph.days import DAYS, EVERY_DAY, nightly
-from platform_assets.graph.retries import backing_off
+from platform_assets.graph.days import daily_asset, nightly
 from platform_assets.graph.specs import contract_columns
 from reports.enrichment.tables import INSIGHTS, TEXTS
 
@@ -19,29 +17,20 @@ JOB = "insights_feedback"
 CRON = "45 2 * * *"
 """In UTC: after the texts of the day."""
 _TEXTS = dg.AssetKey(TEXTS.silver.asset_key)
-_RETRY = backing_off(2)
 
 
 def build_insight_definitions() -> dg.Definitions:
     """The asset, its job and its schedule."""
     table = derived_contract(INSIGHTS)
-    with warnings.catch_warnings():
-        # Dagster calls one of the options beta, at every load of the definitions.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        asset = dg.asset(
-            key=KEY,
-            deps=[_TEXTS],
-            partitions_def=DAYS,
-            backfill_policy=dg.BackfillPolicy.single_run(),
-            group_name=INSIGHTS.domain,
-            owners=[table.owner],
-            freshness_policy=EVERY_DAY,
-            kinds={"delta"},
-            code_version="1",
-            retry_policy=_RETRY,
-            metadata={"dagster/column_schema": dg.TableSchema(contract_columns(table))},
-            description=table.description,
-        )(_insights)
+    asset = daily_asset(
+        key=KEY,
+        deps=[_TEXTS],
+        group_name=INSIGHTS.domain,
+        owners=[table.owner],
+        kinds={"delta"},
+        metadata={"dagster/column_schema": dg.TableSchema(contract_columns(table))},
+        description=table.description,
+    )(_insights)
     job = dg.define_asset_job(
         JOB, dg.AssetSelection.assets(asset), description="What a day's texts say by category."
     )

@@ -35,7 +35,7 @@ from tests.connectors.scene import committed
 from tests.integration.speed import Speed
 from tests.text_functions import POISON
 
-_WORDS = "tests.scaled_functions:word_functions"
+_WORDS = "tests.text_functions:word_functions"
 
 soak = pytest.mark.soak
 needs_spark = pytest.mark.skipif(spark_java_home() is None, reason="no JDK 17 or 21")
@@ -111,7 +111,7 @@ def test_a_program_in_another_process_makes_what_the_loop_makes(speed: Speed) ->
 
 
 def test_functions_that_are_not_there_are_named(speed: Speed) -> None:
-    for wrong in ("tests.scaled_functions", "tests.no_such:thing", ":x"):
+    for wrong in ("tests.text_functions", "tests.no_such:thing", ":x"):
         with pytest.raises(ProcessorError, match="no text functions"):
             program(speed.settings, speed.definition, speed.contracts, wrong)
 

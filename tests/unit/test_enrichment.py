@@ -27,7 +27,7 @@ from reports.enrichment.model import Cost, EnrichmentError, Insight, Part, Sourc
 from reports.enrichment.pack import first_fit, lower_bound, pack
 from reports.enrichment.prompt import Flag, PartAnswer, Statement
 from reports.enrichment.tables import TEXTS as TEXTS_TABLE
-from tests.model_peer import KEY, Model, Reply
+from tests.model_peer import Model, Reply, at_once
 
 RULE = Passage(
     id="p1", document="law.md", title="Consumer law",
@@ -46,11 +46,7 @@ TEXTS = [
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key is set, and the client's pauses between tries are none."""
-    monkeypatch.setenv("WEIR_LLM_KEY", KEY)
-    monkeypatch.setattr(
-        "openai._base_client.BaseClient._calculate_retry_timeout", lambda *_, **__: 0.0
-    )
+    at_once(monkeypatch)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from platform_assets.core.settings import Settings
 from reports.document import Passage
 from reports.narrative.brief import Brief, BriefSection
 from reports.narrative.write import Written, write
-from tests.model_peer import KEY, Model, Reply
+from tests.model_peer import KEY, Model, Reply, at_once
 from tests.unit.test_narrative_template import brief, sales
 
 EVIL = (
@@ -43,11 +43,7 @@ def revised(new: dict[str, Any], index: int = 0) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key is set, and the client's pauses between tries are none."""
-    monkeypatch.setenv("WEIR_LLM_KEY", KEY)
-    monkeypatch.setattr(
-        "openai._base_client.BaseClient._calculate_retry_timeout", lambda *_, **__: 0.0
-    )
+    at_once(monkeypatch)
 
 
 @pytest.fixture

@@ -129,8 +129,7 @@ def program(
         WeirError: broker or registry do not answer.
     """
     found(functions)
-    topics = (*(one.topic for one in definition.inputs), definition.output)
-    mine = {topic: contracts[topic] for topic in topics}
+    mine = {topic: contracts[topic] for topic in definition.topics}
     ids = ensure_topics(settings, mine.values())
     return Program(settings, definition, mine, functions, ids[definition.output])
 

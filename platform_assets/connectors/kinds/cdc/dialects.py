@@ -60,7 +60,7 @@ class CdcConfig(BaseModel):
 
     def peers(self) -> list[Peer]:
         """The database."""
-        return [(self.host, self.port or 443)]
+        return [(self.host, self.port)]
 
 
 class CdcStream(BaseModel):
